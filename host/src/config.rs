@@ -9,6 +9,7 @@ mod document;
 mod file;
 mod gate;
 mod limits;
+mod master;
 mod patience;
 mod retention;
 mod secret;
@@ -29,6 +30,7 @@ use toml::de::DeTable;
 use crate::address::Address;
 use crate::admin::FileToken;
 use crate::delivery::Endpoint;
+use crate::directory::vault::MasterKey;
 use crate::dispatch::Grants;
 use crate::ids::Name;
 use crate::ingest::Source;
@@ -90,6 +92,8 @@ pub struct Config {
     pub(crate) limits: Limits,
     /// How long what is finished is kept.
     pub(crate) retention: Retention,
+    /// What seals the secrets of the store; the first does.
+    pub(crate) master_keys: Vec<MasterKey>,
     /// The files that secrets and certificates were read from: a change of one is a change of the
     /// configuration.
     pub(crate) secret_files: BTreeSet<PathBuf>,

@@ -37,6 +37,7 @@ use crate::admin::{self, Access, Ask, Report};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::delivery::{Deliveries, Delivery};
+use crate::directory::vault::Vault;
 use crate::disk::Disk;
 use crate::dispatch::{Breakers, Dispatch, Early, Parses, Runs};
 use crate::egress::Egress;
@@ -126,6 +127,7 @@ struct Parts {
     clock: Clock,
     dispatch: Arc<Dispatch>,
     delivery: Arc<Delivery>,
+    vault: Arc<Vault>,
     keys: Keys,
     sources: Arc<ingest::Sources>,
     refused: Arc<RefusedRequests>,
@@ -439,6 +441,7 @@ impl Parts {
             clock,
             dispatch,
             delivery,
+            vault: Arc::new(Vault::new(config.master_keys.clone())),
             keys,
             sources,
             refused: Arc::default(),

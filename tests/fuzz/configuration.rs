@@ -28,6 +28,7 @@ behind_proxy = true
 trusted_proxies = ["10.0.0.0/8"]
 proxy_protocol = true
 metrics = "token"
+master_key = [{ env = "HOOKGATE_PLANTED" }, { file = "x/PLANTED" }]
 
 [tls.public]
 certificate = "x/PLANTED"
@@ -94,6 +95,10 @@ size_bytes = 50000000000
 /// Of these, the secrets that are not there.
 const NOWHERE: &str = r#", { env = "HOOKGATE_PLANTED" }, { file = "x/PLANTED" }"#;
 
+/// The master key.
+const NO_MASTER_KEY: &str =
+    "master_key = [{ env = \"HOOKGATE_PLANTED\" }, { file = \"x/PLANTED\" }]\n";
+
 /// And the certificate.
 const NO_TLS: &str = "[tls.public]\ncertificate = \"x/PLANTED\"\nkey         = \"x/PLANTED\"\n";
 
@@ -144,7 +149,8 @@ fn no_configuration_breaks_who_reads_it_or_shows_a_secret() {
     let count: u64 = number("HOOKGATE_FUZZ_CONFIG").unwrap_or(COUNT_DEFAULT);
     let from: u64 = number("HOOKGATE_FUZZ_FROM").unwrap_or(0);
     let whole = WHOLE.replace("PLANTED", PLANTED);
-    let resolved = WHOLE.replace(NOWHERE, "").replace(NO_TLS, "").replace("PLANTED", PLANTED);
+    let resolved = WHOLE.replace(NOWHERE, "").replace(NO_MASTER_KEY, "").replace(NO_TLS, "");
+    let resolved = resolved.replace("PLANTED", PLANTED);
     let (mut taken, mut slowest) = (0, (Duration::ZERO, 0));
     for number in from..from + count {
         // Every other one has only secrets that are there, or hardly any would be taken.

@@ -18,7 +18,7 @@ use super::tls::Pairs;
 use super::tokens::{METRICS, token_of};
 use super::values::{days, hours, secs};
 use super::world::{Extent, Named};
-use super::{Config, Limits, PortAt, Sending, gate, retention};
+use super::{Config, Limits, PortAt, Sending, gate, master, retention};
 use crate::address::Address;
 use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
@@ -70,6 +70,7 @@ pub(super) fn read<'a>(
         let retention = table.section("retention", retention::read).unwrap_or_default();
 
         let mut secrets = Secrets::new(text, folder);
+        let master_keys = master::keys_of(table.take("master_key"), &mut secrets);
         let tokens = tokens.map(|entry| entry.named()).unwrap_or_default();
         let tokens = tokens.into_iter().map(|(name, table)| token_of(&name, table, &mut secrets));
         let tokens: Vec<_> = tokens.collect();
@@ -103,6 +104,7 @@ pub(super) fn read<'a>(
             egress_allow,
             limits,
             retention,
+            master_keys,
             secret_files: std::mem::take(&mut secrets.files),
             admin_hosts,
             tokens: tokens.into_iter().collect::<Option<_>>()?,

@@ -72,7 +72,8 @@ impl<'a> Secrets<'a> {
         }
     }
 
-    fn read(&mut self, entry: Entry<'_>) -> Option<Secret> {
+    /// The secret that an entry names.
+    pub(super) fn read(&mut self, entry: Entry<'_>) -> Option<Secret> {
         let reference = reference(entry)?;
         if let SecretRef::File(path) = &reference {
             self.files.insert(self.folder.join(path));

@@ -1,5 +1,6 @@
 //! What a configuration may say, and what is said of one that may not.
 
+mod master;
 mod ports;
 mod tokens;
 

@@ -30,6 +30,7 @@ use crate::admin::{Access, Ask, Auditor, ConfigRow, PluginRow, ReloadRow, Report
 use crate::causes::chain;
 use crate::config::{Config, Verify};
 use crate::delivery::Delivery;
+use crate::directory::vault::Vault;
 use crate::disk::Disk;
 use crate::dispatch::{Dispatch, Reading, Rules};
 use crate::egress;
@@ -72,6 +73,7 @@ pub(super) struct Live {
     sources: Arc<ingest::Sources>,
     dispatch: Arc<Dispatch>,
     delivery: Arc<Delivery>,
+    vault: Arc<Vault>,
     /// Looks at secrets, and writes to the audit log; nothing waits for it.
     telling: JoinSet<()>,
     auditor: Auditor,
@@ -117,6 +119,7 @@ impl Live {
             sources: parts.sources.clone(),
             dispatch: parts.dispatch.clone(),
             delivery: parts.delivery.clone(),
+            vault: parts.vault.clone(),
             redaction: parts.redaction.clone(),
             admin_hosts: parts.admin_hosts.clone(),
             access: parts.access.clone(),
@@ -303,6 +306,7 @@ impl Live {
     /// Has every part work by the configuration, without what is stopped.
     fn apply(&self) {
         let config = &self.config;
+        self.vault.configure(config.master_keys.clone());
         // Endpoints come first, so that no event is routed to one that delivery does not know; and
         // sources last, so that none takes what could not be parsed yet.
         let endpoints = config.endpoints.iter();

@@ -48,6 +48,7 @@ fn of(config: &Config) -> Value {
         });
         (&token.name, said)
     });
+    let master_keys = config.master_keys.iter().map(|key| hex::encode(key.id()));
     json!({
         "listen": config.listen.to_string(),
         "admin": config.admin.to_string(),
@@ -57,6 +58,7 @@ fn of(config: &Config) -> Value {
         "sources": named(sources),
         "endpoints": named(endpoints),
         "handlers": named(handlers),
+        "master_keys": master_keys.collect::<Vec<_>>(),
         "tokens": named(tokens),
     })
 }

@@ -1,0 +1,39 @@
+//! The master keys that the file names.
+//!
+//! A key never stands in the file itself: a copy of it must not open a copy of the store.
+
+use super::document::Entry;
+use super::secret::Secrets;
+use crate::directory::vault::MasterKey;
+
+/// Most master keys at a time: the one that seals, and those of before.
+const KEYS_MAX: usize = 8;
+
+const FORM: &str = "{ env = \"NAME\" } or { file = \"path\" }, or a list of 1 to 8 of these: the \
+                    key itself must not stand in the configuration";
+
+/// The keys under `master_key`, of which the first seals; none without it.
+pub(super) fn keys_of(entry: Option<Entry<'_>>, secrets: &mut Secrets<'_>) -> Vec<MasterKey> {
+    let Some(entry) = entry else { return Vec::new() };
+    let entries = match entry.single() {
+        Some(_) => vec![entry],
+        None => entry.list(FORM).unwrap_or_default(),
+    };
+    if entry.is_empty_list() || entries.len() > KEYS_MAX {
+        entry.wrong(&format!("must be {FORM}"));
+    }
+    let mut keys: Vec<MasterKey> = Vec::new();
+    for entry in entries {
+        if !matches!(entry.single(), Some(("env" | "file", _))) {
+            entry.wrong(&format!("must be {FORM}"));
+            continue;
+        }
+        let Some(secret) = secrets.read(entry) else { continue };
+        match MasterKey::parse(&secret) {
+            Ok(key) if keys.contains(&key) => entry.wrong("names the same key twice"),
+            Ok(key) => keys.push(key),
+            Err(error) => entry.wrong_text(error.to_string()),
+        }
+    }
+    keys
+}

@@ -1,0 +1,215 @@
+//! A master key: 32 bytes that the operator gives, and how one seals a secret.
+//!
+//! Each secret has a key and a nonce of its own, which follow from the master key and a random
+//! salt: so no nonce is used twice, however many secrets there are. Never shows more of a key than
+//! its id.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
+use ring::rand::{SecureRandom, SystemRandom};
+use sha2::{Digest, Sha256};
+
+use crate::endpoint::{Sealed, SecretKind, SecretPlace};
+use crate::secrets::Secret;
+use crate::signature;
+
+/// Bytes of a master key.
+const KEY_BYTES: usize = 32;
+
+const KEY_ID: &[u8] = b"hookgate master key 1\0";
+const FINGERPRINT: &[u8] = b"hookgate secret fingerprint 1\0";
+
+/// What the bytes that follow from a master key and a salt are for.
+const SECRET_KEY: &[u8] = b"hookgate secret key 1";
+const SECRET_NONCE: &[u8] = b"hookgate secret nonce 1";
+const SECRET_MARK: &[u8] = b"hookgate secret mark 1";
+
+/// A key that seals secrets for the store.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MasterKey {
+    id: [u8; 8],
+    bytes: [u8; KEY_BYTES],
+}
+
+/// A text that is no master key. Never quotes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a master key has 32 bytes, in base64 or as 64 hexadecimal digits: `openssl rand -base64 32` \
+     makes one"
+)]
+pub struct InvalidMasterKey;
+
+impl MasterKey {
+    /// Reads a key as the operator wrote it.
+    pub fn parse(secret: &Secret) -> Result<Self, InvalidMasterKey> {
+        let text = secret.expose();
+        // Such digits are base64 of 48 bytes too.
+        let bytes = match text.len() == 2 * KEY_BYTES {
+            true => hex::decode(text).ok(),
+            false => signature::key::base64(text),
+        };
+        let bytes = bytes.and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes).ok());
+        let bytes = bytes.ok_or(InvalidMasterKey)?;
+        Ok(Self { id: first_of_hash(KEY_ID, &bytes), bytes })
+    }
+
+    /// Tells it from others, and says nothing of it.
+    pub fn id(&self) -> [u8; 8] {
+        self.id
+    }
+
+    /// Seals a secret for its place; `None` if the system has no randomness to give.
+    pub(super) fn seal(&self, at: SecretPlace, secret: &Secret) -> Option<Sealed> {
+        let mut salt = [0; 32];
+        SystemRandom::new().fill(&mut salt).ok()?;
+        let from = self.with(&salt);
+        let mut bytes = secret.expose().as_bytes().to_vec();
+        let sealed = key_of(&from).seal_in_place_append_tag(nonce_of(&from), aad(at), &mut bytes);
+        sealed.expect("a secret is shorter than the 256 GiB that the cipher seals");
+        // Everybody may compute the one; of a password that would help to guess it.
+        let fingerprint = match at.kind.signs() {
+            true => fingerprint(secret),
+            false => expand(&from, SECRET_MARK),
+        };
+        Some(Sealed { key: self.id, salt, bytes, fingerprint })
+    }
+
+    /// Opens what it sealed for this place; `None` if that is anything else.
+    pub(super) fn open(&self, at: SecretPlace, sealed: &Sealed) -> Option<Secret> {
+        let from = self.with(&sealed.salt);
+        let mut bytes = sealed.bytes.clone();
+        let text = key_of(&from).open_in_place(nonce_of(&from), aad(at), &mut bytes).ok()?;
+        Secret::new(str::from_utf8(text).ok()?)
+    }
+
+    /// What the key and the nonce of one secret follow from.
+    fn with(&self, salt: &[u8; 32]) -> Prk {
+        Salt::new(HKDF_SHA256, salt).extract(&self.bytes)
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MasterKey({}, ..)", hex::encode(self.id))
+    }
+}
+
+/// Tells the secrets that sign apart. Whoever has one can compute it.
+pub fn fingerprint(secret: &Secret) -> [u8; 8] {
+    first_of_hash(FINGERPRINT, secret.expose().as_bytes())
+}
+
+/// A new secret of a kind that signs; `None` if another kind was meant, or the system has no
+/// randomness to give.
+pub fn fresh(kind: SecretKind) -> Option<Secret> {
+    let prefix = match kind {
+        SecretKind::Whsec => "whsec_",
+        SecretKind::Whsk => "whsk_",
+        _ => return None,
+    };
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    Secret::new(&format!("{prefix}{}", BASE64.encode(bytes)))
+}
+
+/// What is sealed along: for another endpoint, number or kind it does not open.
+fn aad(at: SecretPlace) -> Aad<[u8; 13]> {
+    let mut bytes = [0; 13];
+    bytes[..8].copy_from_slice(&at.endpoint.to_be_bytes());
+    bytes[8..12].copy_from_slice(&at.number.to_be_bytes());
+    bytes[12] = at.kind.number();
+    Aad::from(bytes)
+}
+
+fn key_of(from: &Prk) -> LessSafeKey {
+    let bytes: [u8; 32] = expand(from, SECRET_KEY);
+    let key = UnboundKey::new(&CHACHA20_POLY1305, &bytes);
+    LessSafeKey::new(key.expect("the cipher's keys have 32 bytes"))
+}
+
+fn nonce_of(from: &Prk) -> Nonce {
+    let bytes: [u8; NONCE_LEN] = expand(from, SECRET_NONCE);
+    Nonce::assume_unique_for_key(bytes)
+}
+
+/// How many bytes are wanted.
+struct Bytes(usize);
+
+impl KeyType for Bytes {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+fn expand<const N: usize>(from: &Prk, purpose: &[u8]) -> [u8; N] {
+    let mut bytes = [0; N];
+    let expanded = from.expand(&[purpose], Bytes(N)).and_then(|okm| okm.fill(&mut bytes));
+    expanded.expect("HKDF-SHA256 gives up to 8,160 bytes");
+    bytes
+}
+
+fn first_of_hash(purpose: &[u8], of: &[u8]) -> [u8; 8] {
+    let hash: [u8; 32] = Sha256::new_with_prefix(purpose).chain_update(of).finalize().into();
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Result<MasterKey, InvalidMasterKey> {
+        MasterKey::parse(&Secret::new(text).unwrap())
+    }
+
+    #[test]
+    fn a_master_key_is_32_bytes_however_they_are_written() {
+        let hex = "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20";
+        let base64 = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+        let read = key(hex).unwrap();
+        for text in [base64, base64.trim_end_matches('='), &hex.to_uppercase()] {
+            assert_eq!(key(text).unwrap(), read, "{text}");
+        }
+        for wrong in [&hex[2..], &base64[4..], "a password that somebody made up", "x", ""] {
+            let Some(secret) = Secret::new(wrong) else { continue };
+            assert_eq!(MasterKey::parse(&secret).unwrap_err(), InvalidMasterKey, "{wrong}");
+        }
+        let other = hex.replace("01", "02");
+        assert!(key(&other).unwrap().id() != read.id());
+    }
+
+    /// As `printf 'hookgate master key 1\0...' | sha256sum` says it: rows of the store have it.
+    #[test]
+    fn the_id_of_a_key_and_the_fingerprint_of_a_secret_stay() {
+        let zeros = key(&"00".repeat(32)).unwrap();
+        let shown = format!("{zeros:?}");
+        assert_eq!(shown, "MasterKey(2a760f1742820e6f, ..)");
+        let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        assert_eq!(hex::encode(fingerprint(&secret)), "250299b9267553db");
+    }
+
+    /// Made by another implementation of RFC 5869 and RFC 8439: a store of today opens for good.
+    #[test]
+    fn what_was_sealed_once_opens() {
+        let key = key("0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20").unwrap();
+        let at = SecretPlace { endpoint: 7, number: 1, kind: SecretKind::Bearer };
+        let bytes = hex::decode("8cf8370167348a271f1e49560a4422de21e904b84200").unwrap();
+        let sealed = Sealed { key: key.id(), salt: [9; 32], bytes, fingerprint: [0; 8] };
+        assert_eq!(key.open(at, &sealed).unwrap().expose(), "sesame");
+    }
+
+    #[test]
+    fn a_fresh_secret_is_random_and_signs() {
+        for kind in [SecretKind::Whsec, SecretKind::Whsk] {
+            let (one, other) = (fresh(kind).unwrap(), fresh(kind).unwrap());
+            assert!(one.expose() != other.expose());
+            assert!(crate::signing::SigningKey::parse(&one).is_ok(), "{kind:?}");
+        }
+        assert!(fresh(SecretKind::Basic).is_none());
+    }
+}
