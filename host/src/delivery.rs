@@ -28,7 +28,7 @@ use crate::egress::{
 };
 use crate::endpoint::{self, Format};
 use crate::event::Timestamp;
-use crate::failure::AttemptDetail;
+use crate::failure::{AttemptDetail, Reason};
 use crate::ids::{Id, Name};
 use crate::lock::lock;
 use crate::metrics::Metrics;
@@ -124,7 +124,9 @@ impl Work for Deliveries {
         slot: Slot,
     ) -> Result<(), store::Error> {
         let began = (self.0.clock.now(), Instant::now());
-        let seen = Seen::unsent("panic", Outcome::transient(reason));
+        let outcome = Outcome::transient(reason);
+        // Nothing was sent, as far as is known; no other reason says so.
+        let seen = Seen::unsent("panic", Reason::EndpointUnreachable, outcome);
         // Not the endpoint's own schedule: that may be what panicked.
         self.0.record(work, seen, &RetryPolicy::deliveries(), began, slot).await
     }
@@ -143,8 +145,9 @@ struct Seen {
 }
 
 impl Seen {
-    fn unsent(case: &'static str, outcome: Outcome) -> Self {
-        let (status, answer, detail) = (None, String::new(), AttemptDetail::default());
+    fn unsent(case: &'static str, reason: Reason, outcome: Outcome) -> Self {
+        let detail = AttemptDetail { reason: Some(reason), ..AttemptDetail::default() };
+        let (status, answer) = (None, String::new());
         Self { status, answer, outcome, ended: Ended::Unsent, case, detail }
     }
 }
@@ -224,7 +227,8 @@ impl Delivery {
         let endpoint = self.endpoints.load().get(&work.endpoint).cloned();
         let Some(endpoint) = endpoint else {
             let reason = format!("the configuration no longer has endpoint {}", work.endpoint);
-            let seen = Seen::unsent("removed", Outcome::transient(reason));
+            let outcome = Outcome::transient(reason);
+            let seen = Seen::unsent("removed", Reason::EndpointGone, outcome);
             let retry = RetryPolicy::deliveries();
             return self.record(work, seen, &retry, began, slot).await;
         };
@@ -261,7 +265,8 @@ impl Delivery {
         let content = match self.content(work, endpoint).await {
             // Its own trouble: the provider's bytes are what this endpoint wants.
             Err(store::Error::Damaged(damaged)) => {
-                return Ok(Seen::unsent("damaged", Outcome::permanent(damaged.to_string())));
+                let outcome = Outcome::permanent(damaged.to_string());
+                return Ok(Seen::unsent("damaged", Reason::Unreadable, outcome));
             }
             content => content?,
         };
@@ -383,7 +388,7 @@ fn event_of(work: &DeliveryWork) -> Id {
 
 /// What an attempt saw, with how its request went.
 fn traced(trace: Trace, detail: AttemptDetail) -> AttemptDetail {
-    let Trace { peer, phase, times_us, reused, http2 } = trace;
+    let Trace { peer, phase, times_us, reused, http2, .. } = trace;
     AttemptDetail { peer, phase, times_us, reused, http2, ..detail }
 }
 
@@ -401,8 +406,14 @@ fn answered(answer: Answer) -> Seen {
         429 | 503 => Ended::Overloaded,
         _ => Ended::Answered,
     };
+    let reason = match answer.status {
+        200..=299 => None,
+        410 => Some(Reason::EndpointGone),
+        _ => Some(Reason::EndpointRefused),
+    };
     let status = Some(answer.status);
-    let detail = AttemptDetail::default();
+    let content_type = answer.content_type;
+    let detail = AttemptDetail { reason, content_type, ..AttemptDetail::default() };
     Seen { status, answer: answer.excerpt, outcome, ended, case: "answered", detail }
 }
 
@@ -414,6 +425,7 @@ fn unanswered(error: &EgressError) -> Seen {
         EgressError::InvalidHeader(_) | EgressError::InvalidPath(_) => Ended::Unsent,
         _ => Ended::Unanswered,
     };
-    let (status, answer, detail) = (None, String::new(), AttemptDetail::default());
-    Seen { status, answer, outcome, ended, case: error.label(), detail }
+    let (reason, causes) = (Some(error.reason()), error.causes());
+    let detail = AttemptDetail { reason, causes, ..AttemptDetail::default() };
+    Seen { status: None, answer: String::new(), outcome, ended, case: error.label(), detail }
 }

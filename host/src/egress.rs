@@ -39,6 +39,7 @@ pub(crate) use self::target::Target;
 pub(crate) use self::trace::Trace;
 use crate::clock::Clock;
 use crate::event::Timestamp;
+use crate::failure::Phase;
 
 mod address;
 mod connection;
@@ -58,7 +59,9 @@ mod tls;
 mod trace;
 
 /// Most bytes that are kept of an answer's body.
-pub(crate) const EXCERPT_BYTES_MAX: usize = 1024;
+pub(crate) const EXCERPT_BYTES_MAX: usize = 4096;
+/// Most bytes of an answer's content type that are kept.
+const CONTENT_TYPE_BYTES_MAX: usize = 127;
 /// Most bytes that are read of it, so that the connection can be used again.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest time that is spent on it.
@@ -119,6 +122,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The delay that `Retry-After` asks for.
     pub(crate) retry_after: Option<Duration>,
+    /// Its beginning, if it is too long.
+    pub(crate) content_type: Option<String>,
     /// The beginning of the body, as much as the terms say; what is not UTF-8 is replaced with
     /// U+FFFD.
     pub(crate) excerpt: String,
@@ -180,8 +185,10 @@ impl Egress {
         body: Bytes,
         patience: Patience<L>,
     ) -> Attempted {
-        let ended = self.answer(target, terms, headers, body, patience).await;
-        Attempted { ended, trace: Trace::default() }
+        let mut trace = Trace::default();
+        let ended = self.answer(target, terms, headers, body, patience, &mut trace).await;
+        trace.stop();
+        Attempted { ended, trace }
     }
 
     async fn answer<L: FnOnce()>(
@@ -191,15 +198,18 @@ impl Egress {
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         mut patience: Patience<L>,
+        trace: &mut Trace,
     ) -> Result<Answer, EgressError> {
         let headers = header_map(headers)?;
         let ready = target.ready()?;
         let request = ready.request(Method::POST, headers, body);
-        let exchange = self.exchange(ready.origin(), terms, request, &mut patience).await?;
+        let exchange = self.exchange(ready.origin(), terms, request, &mut patience, trace).await?;
         let status = exchange.response.status().as_u16();
         let retry_after = retry_after(exchange.response.headers(), self.clock.now());
+        let content_type = content_type(exchange.response.headers());
+        trace.enter(Phase::Body);
         let excerpt = exchange.excerpt(terms.body_excerpt, &mut patience).await;
-        Ok(Answer { status, retry_after, excerpt })
+        Ok(Answer { status, retry_after, content_type, excerpt })
     }
 
     /// Looks something up: a POST of JSON where there is a body, else a GET. The answer, whole and
@@ -224,12 +234,13 @@ impl Egress {
         let request = ready.request(method, headers, json.unwrap_or_default());
         let (identity, connect_timeout) = (&Identity::system(), self.way.load().connect_timeout);
         let terms = Terms { identity, connect_timeout, body_excerpt: 0 };
-        let exchange = self.exchange(ready.origin(), terms, request, &mut patience).await?;
+        let (origin, mut trace) = (ready.origin(), Trace::default());
+        let exchange = self.exchange(origin, terms, request, &mut patience, &mut trace).await?;
         let status = exchange.response.status().as_u16();
         let peer = exchange.connection.peer().clone();
         match patience.wait(exchange.whole(bytes_max)).await {
             Some(body) => Ok(Fetched { status, body: body? }),
-            None => Err(EgressError::Timeout { peer, after: timeout }),
+            None => Err(EgressError::Timeout { peer, phase: Some(Phase::Body), after: timeout }),
         }
     }
 
@@ -240,11 +251,12 @@ impl Egress {
         terms: Terms<'_>,
         request: Request<Full<Bytes>>,
         patience: &mut Patience<L>,
+        trace: &mut Trace,
     ) -> Result<Exchange, EgressError> {
         let way = self.way.load_full();
-        let mut peer = Peer { origin: Arc::clone(origin), address: None };
+        // What it has come to is known also of one that is given up.
         let asked = {
-            let asking = pin!(self.ask(&way, origin, terms, request, &mut peer));
+            let asking = pin!(self.ask(&way, origin, terms, request, trace));
             patience.wait(asking).await
         };
         match asked {
@@ -252,34 +264,37 @@ impl Egress {
                 let (response, connection) = answered?;
                 Ok(Exchange { response, connection, idle: Arc::clone(&way.idle) })
             }
-            None => Err(EgressError::Timeout { peer, after: patience.timeout() }),
+            None => Err(late(origin, trace, patience.timeout())),
         }
     }
 
-    /// Over a connection that is open already, or else over a new one. `peer` is who it came to.
+    /// Over a connection that is open already, or else over a new one.
     async fn ask(
         &self,
         way: &Way,
         origin: &Arc<Origin>,
         terms: Terms<'_>,
         mut request: Request<Full<Bytes>>,
-        peer: &mut Peer,
+        trace: &mut Trace,
     ) -> Result<(Response<Incoming>, Connection), EgressError> {
         loop {
+            // One that was closed before anything was sent on it is no part of what is told.
+            *trace = Trace::default();
             let (mut connection, is_new) = match way.idle.take(origin) {
                 Some(connection) => (connection, false),
                 // By itself, as it is rare and has much to keep: what agrees on TLS, for one.
-                None => (Box::pin(self.connect(way, origin, terms)).await?, true),
+                None => (Box::pin(self.connect(way, origin, terms, trace)).await?, true),
             };
-            *peer = connection.peer().clone();
-            match connection.send(request).await {
+            trace.reused = !is_new;
+            trace.peer = connection.peer().address;
+            match connection.send(request, trace).await {
                 Ok(response) => return Ok((response, connection)),
                 Err(SendError::Broken(error)) => return Err(error),
                 // It was closed while nothing was sent on it.
                 Err(SendError::Unsent(unsent)) if !is_new => request = unsent,
                 Err(SendError::Unsent(_)) => {
-                    let reason = "connection closed".to_owned();
-                    return Err(EgressError::Broken { peer: peer.clone(), reason });
+                    let (peer, reason) = (connection.peer().clone(), "connection closed".into());
+                    return Err(EgressError::Broken { peer, reason });
                 }
             }
         }
@@ -290,7 +305,9 @@ impl Egress {
         way: &Way,
         origin: &Arc<Origin>,
         terms: Terms<'_>,
+        trace: &mut Trace,
     ) -> Result<Connection, EgressError> {
+        trace.enter(Phase::Resolve);
         let host = origin.host.to_string();
         let addresses = match origin.address() {
             Some(address) => way.guard.allowed(&address.to_string(), &[address])?,
@@ -299,18 +316,18 @@ impl Egress {
                 Err(reason) => return Err(EgressError::Unresolvable { host, reason }),
             },
         };
-        let opened = Connection::open(origin, &addresses, terms.identity.tls(&way.tls));
+        let opened = Connection::open(origin, &addresses, terms.identity.tls(&way.tls), trace);
         match tokio::time::timeout(terms.connect_timeout, opened).await {
             Ok(opened) => opened,
-            Err(_) => {
-                let within = humantime::format_duration(terms.connect_timeout);
-                let reason = format!("no connection within {within}");
-                let address = addresses.first().map(|address| (*address, origin.port).into());
-                let peer = Peer { origin: Arc::clone(origin), address };
-                Err(EgressError::Connect { peer, reason })
-            }
+            Err(_) => Err(late(origin, trace, terms.connect_timeout)),
         }
     }
+}
+
+/// The time is up, wherever it is.
+fn late(origin: &Arc<Origin>, trace: &Trace, after: Duration) -> EgressError {
+    let peer = Peer { origin: Arc::clone(origin), address: trace.peer };
+    EgressError::Timeout { peer, phase: trace.phase, after }
 }
 
 /// An answer whose body is still to be read.
@@ -441,6 +458,12 @@ fn header_map(headers: Vec<(HeaderName, String)>) -> Result<HeaderMap, EgressErr
         map.append(name, value);
     }
     Ok(map)
+}
+
+/// What the body of an answer is said to be.
+fn content_type(headers: &HeaderMap) -> Option<String> {
+    let said = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(said[..said.floor_char_boundary(CONTENT_TYPE_BYTES_MAX)].to_owned())
 }
 
 /// In seconds or as a date, as the standard has it; anything else is no wish.

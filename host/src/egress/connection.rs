@@ -3,6 +3,7 @@
 //! Connects to addresses that were checked and to nothing else. Counts what comes before an answer.
 //! Never resolves a name and never judges an answer.
 
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use super::driver::Driver;
 use super::error::{EgressError, http_reason, io_reason, tls_reason};
 use super::meter::{Allowance, Metered};
 use super::origin::{Origin, Peer};
+use super::trace::Trace;
+use crate::failure::Phase;
 
 /// Where a host has several addresses, the next is tried as well after this time.
 const NEXT_ADDRESS: Duration = Duration::from_millis(300);
@@ -56,17 +59,24 @@ impl Connection {
         origin: &Arc<Origin>,
         addresses: &[IpAddr],
         tls: &Arc<ClientConfig>,
+        trace: &mut Trace,
     ) -> Result<Self, EgressError> {
         let peer = |address| Peer { origin: Arc::clone(origin), address };
+        trace.enter(Phase::Connect);
+        // Until one of them is reached.
+        trace.peer = addresses.first().map(|address| SocketAddr::new(*address, origin.port));
         let reached = reach(addresses, origin.port).await;
         let (stream, address) = reached.map_err(|(address, error)| {
+            trace.peer = address.or(trace.peer);
             let reason = io_reason(&error);
             EgressError::Connect { peer: peer(address), reason }
         })?;
+        trace.peer = Some(address);
         let peer = peer(Some(address));
         if !origin.is_secure {
             return Self::over(stream, peer).await;
         }
+        trace.enter(Phase::Tls);
         let name = match &origin.host {
             Host::Domain(name) => ServerName::try_from(name.clone()).ok(),
             Host::Ipv4(_) | Host::Ipv6(_) => origin.address().map(ServerName::from),
@@ -125,19 +135,31 @@ impl Connection {
     pub(super) async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
+        trace: &mut Trace,
     ) -> Result<Response<Incoming>, SendError> {
-        self.allowance.until_answer();
-        let sent = pin!(self.sender.try_send_request(request));
-        match self.driver.bring(sent).await {
+        let Self { sender, driver, allowance, peer } = self;
+        allowance.until_answer();
+        trace.enter(Phase::Send);
+        let sent = pin!(sender.try_send_request(request));
+        let mut answered = pin!(driver.bring(sent));
+        let answered = poll_fn(|cx| {
+            let polled = answered.as_mut().poll(cx);
+            // It leaves while the answer is waited for, and nobody is told.
+            if trace.phase == Some(Phase::Send) && allowance.has_left() {
+                trace.enter(Phase::Headers);
+            }
+            polled
+        });
+        match answered.await {
             Ok(response) => {
-                self.allowance.lift();
+                allowance.lift();
                 Ok(response)
             }
             Err(mut error) => Err(match error.take_message() {
                 Some(request) => SendError::Unsent(request),
                 None => {
                     let reason = http_reason(error.error());
-                    SendError::Broken(EgressError::Broken { peer: self.peer.clone(), reason })
+                    SendError::Broken(EgressError::Broken { peer: peer.clone(), reason })
                 }
             }),
         }

@@ -13,6 +13,10 @@ use super::meter::TooMuch;
 use super::origin::{Origin, Peer};
 use super::resolver::NameError;
 use super::tls;
+use crate::failure::{Phase, Reason};
+
+/// Most bytes of one cause.
+const CAUSE_BYTES_MAX: usize = 200;
 
 /// Why nothing came back.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -34,15 +38,17 @@ pub(crate) enum EgressError {
         reason: NameError,
     },
     /// Nobody listens there.
-    #[error("failed to connect to {peer}: {reason}")]
+    #[error("{}: {reason}", unconnected(peer))]
     Connect { peer: Peer, reason: String },
     /// Its certificate is not good, or it does not speak TLS as we do.
-    #[error("failed to negotiate TLS with {peer}: {reason}")]
+    #[error("{}: {reason}", disagreed(peer))]
     Tls { peer: Peer, reason: String },
-    /// No answer came in time.
-    #[error("{peer} did not answer within {}", humantime::format_duration(*.after))]
+    /// No answer came in time, or what has to be there before it did not.
+    #[error("{}", late(peer, *phase, *after))]
     Timeout {
         peer: Peer,
+        /// How far it came.
+        phase: Option<Phase>,
         /// The time that it had.
         after: Duration,
     },
@@ -73,6 +79,76 @@ impl EgressError {
             Self::TooLarge { .. } => "too_large",
         }
     }
+
+    /// What it is to programs.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Refused(_) => Reason::BlockedByGuard,
+            Self::Tls { .. } => Reason::EndpointTls,
+            Self::Timeout { .. } => Reason::EndpointTimeout,
+            // Of the first two nothing was sent, and no other reason says so.
+            Self::InvalidHeader(_)
+            | Self::InvalidPath(_)
+            | Self::Unresolvable { .. }
+            | Self::Connect { .. }
+            | Self::Broken { .. }
+            | Self::TooLarge { .. } => Reason::EndpointUnreachable,
+        }
+    }
+
+    /// What led to it, the outermost first.
+    pub(crate) fn causes(&self) -> Vec<String> {
+        let (outer, inner) = match self {
+            Self::Unresolvable { host, reason } => {
+                (format!("failed to resolve `{host}`"), reason.to_string())
+            }
+            Self::Connect { peer, reason } => (unconnected(peer), reason.clone()),
+            Self::Tls { peer, reason } => (disagreed(peer), reason.clone()),
+            Self::Timeout { peer, phase, after } => {
+                let outer = match phase {
+                    Some(Phase::Connect) => unconnected(peer),
+                    Some(Phase::Tls) => disagreed(peer),
+                    _ => format!("{peer} did not answer"),
+                };
+                (outer, timed_out(*after))
+            }
+            Self::Broken { peer, reason } => {
+                (format!("connection to {peer} ended before the answer"), reason.clone())
+            }
+            Self::Refused(_)
+            | Self::InvalidHeader(_)
+            | Self::InvalidPath(_)
+            | Self::TooLarge { .. } => (self.to_string(), String::new()),
+        };
+        let causes = [outer, inner].into_iter().filter(|cause| !cause.is_empty());
+        causes.map(short).collect()
+    }
+}
+
+/// What did not come in time.
+fn late(peer: &Peer, phase: Option<Phase>, after: Duration) -> String {
+    match phase {
+        Some(Phase::Connect) => format!("{}: {}", unconnected(peer), timed_out(after)),
+        Some(Phase::Tls) => format!("{}: {}", disagreed(peer), timed_out(after)),
+        _ => format!("{peer} did not answer within {}", humantime::format_duration(after)),
+    }
+}
+
+fn unconnected(peer: &Peer) -> String {
+    format!("failed to connect to {peer}")
+}
+
+fn disagreed(peer: &Peer) -> String {
+    format!("failed to negotiate TLS with {peer}")
+}
+
+fn timed_out(after: Duration) -> String {
+    format!("timed out after {}", humantime::format_duration(after))
+}
+
+fn short(mut cause: String) -> String {
+    cause.truncate(cause.floor_char_boundary(CAUSE_BYTES_MAX));
+    cause
 }
 
 /// What an error of the system is about.
@@ -143,6 +219,31 @@ mod tests {
         let expired = rustls::CertificateError::Expired;
         assert_eq!(reason(expired.into()), "the certificate has expired");
         assert_eq!(tls_reason(&io::ErrorKind::ConnectionReset.into()), "connection reset");
+    }
+
+    #[test]
+    fn what_led_to_it_is_said_from_the_outermost_inwards() {
+        let url = format!("https://{}.example/hook", "a".repeat(60));
+        let origin = Origin::of(&url.parse().unwrap()).unwrap();
+        let peer = Peer { origin: origin.into(), address: None };
+        let after = Duration::from_secs(5);
+        let late = |phase| EgressError::Timeout { peer: peer.clone(), phase, after };
+        for (phase, outer) in [
+            (Some(Phase::Connect), "failed to connect to "),
+            (Some(Phase::Tls), "failed to negotiate TLS with "),
+            (Some(Phase::Headers), ""),
+        ] {
+            let causes = late(phase).causes();
+            assert!(causes[0].starts_with(&format!("{outer}`")), "{causes:?}");
+            assert_eq!(causes[1..], ["timed out after 5s"]);
+            assert_eq!(late(phase).reason(), Reason::EndpointTimeout);
+        }
+        let expected = format!("{peer} did not answer within 5s");
+        assert_eq!(late(Some(Phase::Resolve)).to_string(), expected);
+
+        let long = EgressError::Broken { peer, reason: "é".repeat(200) };
+        assert_eq!(long.causes()[1], "é".repeat(CAUSE_BYTES_MAX / 2));
+        assert_eq!(long.reason(), Reason::EndpointUnreachable);
     }
 
     #[test]

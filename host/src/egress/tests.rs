@@ -8,6 +8,8 @@ use tokio::task::JoinSet;
 
 use super::*;
 
+mod phases;
+
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -174,7 +174,8 @@ impl Operation for CommitRun {
 
 impl Operation for RecordAttempt {
     fn bytes(&self) -> usize {
-        self.attempt.answer.len()
+        let causes = self.attempt.detail.causes.iter();
+        self.attempt.answer.len() + causes.map(String::len).sum::<usize>()
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
