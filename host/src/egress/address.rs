@@ -15,7 +15,7 @@ pub(super) fn special(address: IpAddr) -> Option<&'static str> {
         IpAddr::V4(address) => special_v4(address),
         IpAddr::V6(address) => match translated(address) {
             Some(inner) => special_v4(inner),
-            None => special_v6(address),
+            None => special_v6(address).or_else(|| tunnelled(address).and_then(special_v4)),
         },
     }
 }
@@ -31,12 +31,23 @@ fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
 
 /// The IPv4 address that a 6to4 or NAT64 gateway would send it on to.
 fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let inner = |high: u16, low: u16| Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
     match address.segments() {
-        [0x2002, high, low, ..] => inner(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
+        [0x2002, high, low, ..] => Some(joined(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(joined(high, low)),
         _ => None,
     }
+}
+
+/// The IPv4 address that ISATAP would send it on to inside of a site, whatever the network is.
+fn tunnelled(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    match address.segments() {
+        [.., 0 | 0x200, 0x5efe, high, low] => Some(joined(high, low)),
+        _ => None,
+    }
+}
+
+fn joined(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))
 }
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {

@@ -35,6 +35,8 @@ const NEXT_ADDRESS: Duration = Duration::from_millis(300);
 
 /// Most bytes of a connection that are held while they are read, and the largest head.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Most headers of an answer.
+const HEADERS_MAX: usize = 512;
 
 /// A connection; dropping it closes it.
 #[derive(Debug)]
@@ -98,7 +100,7 @@ impl Connection {
         let allowance = Allowance::default();
         let stream = Metered { stream, allowance: allowance.clone() };
         let mut builder = Builder::new();
-        builder.max_buf_size(BUFFER_BYTES_MAX);
+        builder.max_buf_size(BUFFER_BYTES_MAX).max_headers(HEADERS_MAX);
         match builder.handshake(TokioIo::new(stream)).await {
             Ok((sender, connection)) => {
                 Ok(Self { sender, driver: Driver::new(connection), allowance, peer })

@@ -8,6 +8,8 @@ use tokio::task::JoinSet;
 
 use super::*;
 
+mod bounds;
+mod hostile;
 mod phases;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -84,119 +86,6 @@ async fn a_post_carries_its_headers_and_brings_the_answer() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer() {
-    let (listener, url) = listener().await;
-    let server = async {
-        let (mut stream, _) = accept(&listener).await;
-        let answer = format!("HTTP/1.1 307 Moved\r\nlocation: {url}\r\ncontent-length: 0\r\n\r\n");
-        stream.write_all(answer.as_bytes()).await.unwrap();
-    };
-    let egress = to_loopback();
-    let (answer, ()) = tokio::join!(post(&egress, &url, PATIENCE), server);
-    assert_eq!(answer.unwrap().status, 307);
-}
-
-#[tokio::test]
-async fn an_endless_body_holds_nobody() {
-    let (listener, url) = listener().await;
-    let server = async {
-        let (mut stream, _) = accept(&listener).await;
-        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-        // Ends only when the other side has gone.
-        let mut sent = 0_usize;
-        while stream.write_all(&[0xff; 4096]).await.is_ok() {
-            sent += 4096;
-        }
-        sent
-    };
-    let egress = to_loopback();
-    let (answer, sent) = tokio::join!(post(&egress, &url, PATIENCE), server);
-
-    let answer = answer.unwrap();
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.excerpt, "\u{fffd}".repeat(EXCERPT_BYTES_MAX / 3));
-    assert!(sent < 32 * 1024 * 1024, "{sent} bytes were taken, far more than buffers hold");
-}
-
-#[tokio::test]
-async fn an_answer_counts_although_its_body_never_ends() {
-    let (listener, url) = listener().await;
-    let server = async {
-        let (mut stream, _) = accept(&listener).await;
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf").await.unwrap();
-        // Holds the connection until the other side has gone.
-        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
-    };
-    let egress = to_loopback();
-    let started = Instant::now();
-    let (answer, ()) = tokio::join!(post(&egress, &url, PATIENCE), server);
-
-    let answer = answer.unwrap();
-    assert_eq!((answer.status, answer.excerpt.as_str()), (200, "half"));
-    assert!(started.elapsed() < PATIENCE / 3, "waited for the rest");
-}
-
-#[tokio::test]
-async fn a_silent_host_is_given_up() {
-    let (listener, url) = listener().await;
-    let egress = to_loopback();
-    let mut held = None;
-    let server = async { held = Some(accept(&listener).await) };
-    let (answer, ()) = tokio::join!(post(&egress, &url, Duration::from_millis(100)), server);
-
-    assert!(held.is_some());
-    let error = answer.unwrap_err();
-    assert!(matches!(error, EgressError::Timeout { .. }), "{error:?}");
-}
-
-#[tokio::test]
-async fn a_name_is_refused_for_what_it_stands_for() {
-    let (listener, mut url) = listener().await;
-    url.set_host(Some("localhost")).unwrap();
-
-    let error = post(&egress(&["10.0.0.0/8"]), &url, PATIENCE).await.unwrap_err();
-    let EgressError::Refused(Refusal::Address { host, address, class }) = error else {
-        panic!("{error:?}");
-    };
-    assert_eq!((host.as_str(), class), ("localhost", "loopback"));
-    assert!(address.is_loopback());
-
-    let egress = to_loopback();
-    let server = async {
-        let (mut stream, _) = accept(&listener).await;
-        stream.write_all(b"HTTP/1.1 204 Fine\r\n\r\n").await.unwrap();
-    };
-    let (answer, ()) = tokio::join!(post(&egress, &url, PATIENCE), server);
-    assert_eq!(answer.unwrap().status, 204);
-}
-
-#[tokio::test]
-async fn an_address_in_the_url_is_refused_before_anything_is_sent() {
-    let (_listener, url) = listener().await;
-    let error = post(&egress(&[]), &url, PATIENCE).await.unwrap_err();
-    assert!(matches!(error, EgressError::Refused(Refusal::Address { .. })), "{error:?}");
-}
-
-#[tokio::test]
-async fn a_reload_counts_for_open_connections_too() {
-    let (listener, mut url) = listener().await;
-    url.set_host(Some("localhost")).unwrap();
-    let egress = to_loopback();
-    let server = async {
-        let (mut stream, _) = accept(&listener).await;
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
-        stream
-    };
-    let (answer, _open) = tokio::join!(post(&egress, &url, PATIENCE), server);
-    assert_eq!(answer.unwrap().status, 200);
-
-    egress.reload(Config::default()).unwrap();
-
-    let error = post(&egress, &url, PATIENCE).await.unwrap_err();
-    assert!(matches!(error, EgressError::Refused(_)), "{error:?}");
-}
-
-#[tokio::test]
 async fn who_does_not_listen_or_speak_is_told_apart() {
     let (listener, url) = listener().await;
     let egress = to_loopback();
@@ -230,32 +119,6 @@ async fn who_does_not_listen_or_speak_is_told_apart() {
     let unresolvable = unresolvable.to_string();
     let expected = "failed to resolve `nobody.invalid`: ";
     assert!(unresolvable.starts_with(expected) && unresolvable.len() > expected.len());
-}
-
-#[tokio::test]
-async fn who_sends_interim_answers_for_ever_is_a_broken_connection() {
-    for interim in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Hints\r\nlink: </a>\r\n\r\n"] {
-        let (listener, url) = listener().await;
-        let server = async {
-            let (mut stream, _) = accept(&listener).await;
-            let flood = interim.repeat(1_000);
-            while stream.write_all(flood.as_bytes()).await.is_ok() {}
-        };
-        let egress = to_loopback();
-        let (answer, ()) = tokio::join!(post(&egress, &url, PATIENCE), server);
-
-        let error = answer.unwrap_err();
-        assert_eq!(error.label(), "broken");
-        let expected = "ended before the answer: the peer sent more than 256 KiB and no answer";
-        assert!(error.to_string().ends_with(expected), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn a_few_interim_answers_are_no_harm() {
-    let interim = "HTTP/1.1 103 Hints\r\nlink: </a>\r\n\r\n".repeat(20);
-    let (answer, _) = exchange(&format!("{interim}HTTP/1.1 204 Fine\r\n\r\n")).await;
-    assert_eq!(answer.unwrap().status, 204);
 }
 
 #[tokio::test]
@@ -455,6 +318,9 @@ fn a_delay_is_seconds_or_a_date() {
     assert_eq!(asked("7"), Some(Duration::from_secs(7)));
     assert_eq!(asked("Tue, 14 Nov 2023 22:14:20 GMT"), Some(Duration::from_secs(60)));
     assert_eq!(asked("Tue, 14 Nov 2000 22:14:20 GMT"), Some(Duration::ZERO));
+    // More than any integer is a long time, and not no wish.
+    assert_eq!(asked(&"9".repeat(40)), Some(Duration::MAX));
     assert_eq!(asked("soon"), None);
+    assert_eq!(asked(""), None);
     assert_eq!(asked("-1"), None);
 }

@@ -53,7 +53,9 @@ fn an_ipv4_address_is_as_special_inside_an_ipv6_address() {
     check(Some("private"), &["::ffff:10.0.0.1", "64:ff9b::10.0.0.1", "2002:a00:1::1"]);
     check(Some("metadata"), &["::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"]);
     check(Some("metadata"), &["2002:a9fe:a9fe:1::1"]);
+    check(Some("loopback"), &["2606:4700::5efe:127.0.0.1", "2606:4700::200:5efe:7f00:1"]);
     check(None, &["::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1"]);
+    check(None, &["2606:4700::5efe:8.8.8.8", "2606:4700::5eff:7f00:1"]);
 }
 
 #[test]
