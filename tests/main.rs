@@ -19,6 +19,7 @@ mod malformed;
 mod rotation;
 mod secrets;
 mod admin;
+mod tenants;
 mod provider;
 mod fuzz;
 mod cli;

@@ -20,12 +20,14 @@ mod levels;
 mod lists;
 mod openapi;
 mod operation;
+mod own;
 mod panics;
 mod path;
 mod plugins;
 mod problem;
 mod query;
 mod rates;
+mod reach;
 mod redact;
 mod refused;
 mod replays;
@@ -44,6 +46,7 @@ use axum::{Router, middleware};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
+use crate::directory::Directory;
 use crate::disk::Disk;
 use crate::metrics::Metrics;
 use crate::refused::RefusedRequests;
@@ -70,6 +73,8 @@ pub(crate) type Ask = oneshot::Sender<Report>;
 pub(crate) struct Admin {
     /// What there is to see and to replay.
     pub(crate) store: Store,
+    /// Whose each endpoint is.
+    pub(crate) directory: Directory,
     /// Where the store is.
     pub(crate) disk: Arc<Disk>,
     pub(crate) metrics: Metrics,

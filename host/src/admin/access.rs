@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::failures::Failures;
+use super::operation::Tenants;
 use super::problem::{Kind, Problem};
 use crate::clock::Clock;
 use crate::event::Timestamp;
@@ -78,6 +79,8 @@ pub(crate) struct Caller {
     pub(crate) token: Option<Name>,
     /// Tells the token also from a later one of its name; empty where there is none.
     pub(super) owner: Vec<u8>,
+    /// Whose it is: it reaches nothing but what is this tenant's. `None` reaches everything.
+    pub(super) tenant: Option<Tenant>,
     scopes: Scopes,
 }
 
@@ -91,6 +94,8 @@ pub(super) enum Refused {
     Expired(Name),
     /// The token has not the scope.
     Scope(Name, Scope),
+    /// The token has a tenant, and this is the operator's.
+    Tenant(Name, Tenant),
     /// It comes from elsewhere, and there is no token that it could have.
     Remote,
 }
@@ -100,6 +105,16 @@ impl Caller {
     pub(super) fn allowed(&self, scope: Scope) -> Result<(), Refused> {
         match &self.token {
             Some(token) if !self.scopes.allow(scope) => Err(Refused::Scope(token.clone(), scope)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it may ask for what is so to tokens with a tenant.
+    pub(super) fn admitted(&self, tenants: Tenants) -> Result<(), Refused> {
+        match (&self.token, &self.tenant) {
+            (Some(token), Some(tenant)) if tenants == Tenants::Operator => {
+                Err(Refused::Tenant(token.clone(), tenant.clone()))
+            }
             _ => Ok(()),
         }
     }
@@ -122,6 +137,13 @@ impl Refused {
                 Kind::MissingScope,
                 format!("the token `{name}` does not have the scope `{scope}`"),
             ),
+            Self::Tenant(name, tenant) => (
+                Kind::OperatorOnly,
+                format!(
+                    "the token `{name}` is for what belongs to the tenant `{tenant}`, and this \
+                     path is for the operator"
+                ),
+            ),
             Self::Remote => (
                 Kind::Remote,
                 "without a token the admin port answers this machine only".to_owned(),
@@ -142,6 +164,7 @@ impl Refused {
             Self::Unknown => "unknown_token",
             Self::Expired(_) => "expired_token",
             Self::Scope(..) => "scope",
+            Self::Tenant(..) => "tenant",
             Self::Remote => "remote",
         }
     }
@@ -217,7 +240,10 @@ impl Access {
             // What listens is on loopback then; this holds whatever listens.
             let is_local = |it: &Connection| it.peer().ip().to_canonical().is_loopback();
             return match connection.is_some_and(is_local) {
-                true => Ok(Caller { token: None, owner: Vec::new(), scopes: Scopes::ADMIN }),
+                true => {
+                    let (owner, scopes) = (Vec::new(), Scopes::ADMIN);
+                    Ok(Caller { token: None, owner, tenant: None, scopes })
+                }
                 false => Err(Refused::Remote),
             };
         }
@@ -231,7 +257,8 @@ impl Access {
         }
         held.used_at.fetch_max(now.0, Ordering::Relaxed);
         let (name, owner) = (token.name.clone(), held.owner());
-        Ok(Caller { token: Some(name), owner, scopes: token.scopes })
+        let (tenant, scopes) = (token.tenant.clone(), token.scopes);
+        Ok(Caller { token: Some(name), owner, tenant, scopes })
     }
 
     /// Makes a token, and gives its text, which nobody can get again, and what is kept of it.

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::Admin;
 use super::access::Caller;
 use super::idempotency::{self, Begun};
-use super::operation::{Answer, Need, Operation, Turn, Verb};
+use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
 use super::problem::{Kind, Problem};
 use super::query::{self, AuditQuery};
 use super::schema::{self, Described, Schemas};
@@ -34,6 +34,7 @@ pub(super) static OPERATIONS: [Operation; 1] = [Operation {
     id: "listAudit",
     summary: "Lists the audit log: who changed what, from where, and what became of it.",
     need: Need::Scope(Scope::Admin),
+    tenants: Tenants::Operator,
     turn: Turn::Shared,
     parameters: &[query::ORDER, query::BEHIND, query::LIMIT],
     body: None,

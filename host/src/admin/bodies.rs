@@ -165,7 +165,8 @@ impl RawFilter {
     /// The filter, if it says which events and is short enough to be kept.
     fn checked(self) -> Result<EventFilter, Problem> {
         let Self { source, event_type, subject, state, after, before } = self;
-        let filter = EventFilter { source, event_type, subject, state, after, before };
+        let tenant = None;
+        let filter = EventFilter { source, event_type, subject, state, after, before, tenant };
         if filter == EventFilter::default() {
             return Err(invalid(
                 "an empty filter would replay everything: give `ids`, or a `filter` with at least \

@@ -12,8 +12,9 @@ use tokio::time::Instant;
 
 use super::access::{Caller, Refused};
 use super::audit::Write;
-use super::operation::{Need, Operation, Turn, Verb};
+use super::operation::{Need, Operation, Tenants, Turn, Verb};
 use super::problem::{Kind, Problem};
+use super::reach::{self, Reach};
 use super::{Admin, audit, idempotency, query, turns};
 use crate::listener::Connection;
 use crate::token::Scope;
@@ -31,6 +32,10 @@ pub(super) fn guarded(
     admin: &Arc<Admin>,
 ) -> MethodRouter<Arc<Admin>> {
     let answered = (operation.handler)();
+    let answered = match operation.tenants {
+        Tenants::Operator | Tenants::Open => answered,
+        Tenants::Own => answered.route_layer(middleware::from_fn(reach::kept)),
+    };
     let answered = match operation.turn {
         Turn::Always => answered,
         Turn::Shared => {
@@ -45,14 +50,15 @@ pub(super) fn guarded(
 /// Lets a request through that has what the operation needs, and nothing that it does not know.
 async fn let_through(
     State(Gate { admin, operation }): State<Gate>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let connection = request.extensions().get::<Arc<Connection>>().cloned();
-    let caller = match caller(&admin, operation.need, &request, connection.as_deref()) {
+    let caller = match caller(&admin, operation, &request, connection.as_deref()) {
         Ok(caller) => caller,
         Err(refused) => return refuse(&admin, &refused, connection.as_deref()).await,
     };
+    request.extensions_mut().insert(Reach::of(caller.as_ref()));
     // Who asks for what is open to all is not spared before others.
     if let Some(connection) = connection.as_ref().filter(|_| caller.is_some()) {
         connection.accepted();
@@ -79,11 +85,11 @@ async fn let_through(
 /// Who asks; `None` where the operation needs nobody.
 fn caller(
     admin: &Admin,
-    need: Need,
+    operation: &Operation,
     request: &Request,
     connection: Option<&Connection>,
 ) -> Result<Option<Caller>, Refused> {
-    let scope = match need {
+    let scope = match operation.need {
         Need::Nothing => return Ok(None),
         Need::Metrics if admin.access.has_open_metrics() => return Ok(None),
         Need::Metrics => Scope::Read,
@@ -91,6 +97,7 @@ fn caller(
     };
     let caller = admin.access.caller(request.headers(), connection)?;
     caller.allowed(scope)?;
+    caller.admitted(operation.tenants)?;
     Ok(Some(caller))
 }
 

@@ -10,7 +10,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use super::operation::{Answer, Need, Operation, Turn, Verb};
+use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
 use super::problem::Kind;
 use super::{Admin, Problem, levels};
 use crate::metrics::Metrics;
@@ -25,6 +25,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         id: "getHealth",
         summary: "Says that the gateway runs.",
         need: Need::Nothing,
+        tenants: Tenants::Open,
         turn: Turn::Always,
         parameters: &[],
         body: None,
@@ -38,6 +39,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         id: "getReadiness",
         summary: "Says whether the gateway can accept requests, and if not, why.",
         need: Need::Nothing,
+        tenants: Tenants::Open,
         turn: Turn::Always,
         parameters: &[],
         body: None,
@@ -51,6 +53,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         id: "getMetrics",
         summary: "Gives the metrics.",
         need: Need::Metrics,
+        tenants: Tenants::Operator,
         turn: Turn::Always,
         parameters: &[],
         body: None,
@@ -64,6 +67,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         id: "waitUntilSettled",
         summary: "Waits until nothing is queued, in flight or due, for a minute at most.",
         need: Need::Scope(Scope::Read),
+        tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[],
         body: None,

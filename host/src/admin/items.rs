@@ -9,12 +9,13 @@ use axum::extract::State;
 use axum::routing::get;
 use serde::Serialize;
 
-use super::operation::{Answer, Need, Operation, Parameter, Turn, Verb};
+use super::operation::{Answer, Need, Operation, Parameter, Tenants, Turn, Verb};
 use super::path::{DELIVERY_ID, EVENT_ID, RECEIPT_ID, RUN_ID, Segment};
 use super::problem::Kind;
+use super::reach::Reach;
 use super::redact;
 use super::schema::Schemas;
-use super::{Admin, Problem};
+use super::{Admin, Problem, own};
 use crate::ids::{Id, IdKind};
 use crate::store::{self, DeliveryView, EventView, Of, ReceiptView, RunView};
 use crate::token::Scope;
@@ -24,6 +25,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         path: "/v1/events/{id}",
         id: "getEvent",
         summary: "Shows an event with its receipt, runs, deliveries and attempts.",
+        tenants: Tenants::Own,
         parameters: &[EVENT_ID],
         answers: &[Answer::ok("The event.", Schemas::of::<EventPage>)],
         handler: || get(event),
@@ -33,6 +35,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         path: "/v1/receipts/{id}",
         id: "getReceipt",
         summary: "Shows an accepted request with its parse, without credentials.",
+        tenants: Tenants::Operator,
         parameters: &[RECEIPT_ID],
         answers: &[Answer::ok("The receipt.", Schemas::of::<ReceiptView>)],
         handler: || get(receipt),
@@ -42,6 +45,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         path: "/v1/runs/{id}",
         id: "getRun",
         summary: "Shows a run with its tries and its event.",
+        tenants: Tenants::Operator,
         parameters: &[RUN_ID],
         answers: &[Answer::ok("The run.", Schemas::of::<Of<RunView>>)],
         handler: || get(run),
@@ -51,6 +55,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         path: "/v1/deliveries/{id}",
         id: "getDelivery",
         summary: "Shows a delivery with its attempts and its event.",
+        tenants: Tenants::Own,
         parameters: &[DELIVERY_ID],
         answers: &[Answer::ok("The delivery.", Schemas::of::<Of<DeliveryView>>)],
         handler: || get(delivery),
@@ -65,6 +70,7 @@ const ITEM: Operation = Operation {
     id: "",
     summary: "",
     need: Need::Scope(Scope::Read),
+    tenants: Tenants::Operator,
     turn: Turn::Shared,
     parameters: NO_PARAMETERS,
     body: None,
@@ -100,10 +106,13 @@ pub(super) fn found<T>(id: Id, view: Option<T>) -> Result<Json<T>, Problem> {
 
 async fn event(
     State(admin): State<Arc<Admin>>,
+    reach: Reach,
     segment: Segment,
 ) -> Result<Json<EventPage>, Problem> {
     let id = segment.id(IdKind::Event)?;
     let event = admin.store.event(id).await?;
+    // Without its receipt, unless that is within reach too.
+    let event = event.and_then(|event| own::event(&admin, &reach, event));
     let from = event.as_ref().and_then(|event| event.receipt);
     let receipt = match from {
         None => None,
@@ -136,8 +145,10 @@ async fn run(
 
 async fn delivery(
     State(admin): State<Arc<Admin>>,
+    reach: Reach,
     segment: Segment,
 ) -> Result<Json<Of<DeliveryView>>, Problem> {
     let id = segment.id(IdKind::Delivery)?;
-    found(id, admin.store.delivery(id).await?)
+    let delivery = admin.store.delivery(id).await?;
+    found(id, delivery.and_then(|delivery| own::delivery(&admin, &reach, delivery)))
 }

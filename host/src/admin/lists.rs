@@ -9,11 +9,12 @@ use axum::extract::State;
 use axum::routing::get;
 use serde::Serialize;
 
-use super::operation::{Answer, Need, Operation, Turn, Verb};
+use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
 use super::problem::Kind;
 use super::query::{self, DeadQuery, ListQuery, ReceiptsQuery, TimesQuery};
+use super::reach::Reach;
 use super::schema::Schemas;
-use super::{Admin, Problem};
+use super::{Admin, Problem, own};
 use crate::store::{DeadLetter, EventSummary, Hour, Listing, ReceiptSummary};
 use crate::token::Scope;
 
@@ -27,11 +28,13 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         id: "listEvents",
         summary: "Lists events, newest first.",
         need: Need::Scope(Scope::Read),
+        tenants: Tenants::Own,
         turn: Turn::Shared,
         parameters: &[
             query::SOURCE,
             query::TYPE,
             query::SUBJECT,
+            query::TENANT,
             query::STATE,
             query::AFTER,
             query::BEFORE,
@@ -49,6 +52,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         id: "listReceipts",
         summary: "Lists accepted requests, newest first.",
         need: Need::Scope(Scope::Read),
+        tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[
             query::SOURCE,
@@ -69,6 +73,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         id: "listDeadLetters",
         summary: "Lists dead letters, those of the newest receipts, runs and deliveries first.",
         need: Need::Scope(Scope::Read),
+        tenants: Tenants::Own,
         turn: Turn::Shared,
         parameters: &[query::KIND, query::NAME, query::REASON, query::CURSOR, query::LIMIT],
         body: None,
@@ -82,6 +87,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         id: "listHours",
         summary: "Counts what came in each hour, oldest first: at most the last 744 hours.",
         need: Need::Scope(Scope::Read),
+        tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[query::AFTER, query::BEFORE],
         body: None,
@@ -107,9 +113,14 @@ object! {
 
 async fn events(
     State(admin): State<Arc<Admin>>,
-    ListQuery(filter, page): ListQuery,
+    reach: Reach,
+    ListQuery(mut filter, page): ListQuery,
 ) -> Result<Json<Listing<EventSummary>>, Problem> {
-    Ok(Json(admin.store.events(&filter, page).await?))
+    let Ok(tenant) = reach.narrowed(filter.tenant.take()) else {
+        return Ok(Json(own::nothing()));
+    };
+    filter.tenant = tenant;
+    Ok(Json(own::summaries(&reach, admin.store.events(&filter, page).await?)))
 }
 
 async fn receipts(
@@ -121,9 +132,10 @@ async fn receipts(
 
 async fn dead(
     State(admin): State<Arc<Admin>>,
+    reach: Reach,
     DeadQuery(filter, page): DeadQuery,
 ) -> Result<Json<Listing<DeadLetter>>, Problem> {
-    Ok(Json(admin.store.dead_matching(&filter, page).await?))
+    Ok(Json(own::letters(&admin, &reach, filter, page).await?))
 }
 
 async fn hours(

@@ -12,7 +12,7 @@ use axum::routing::get;
 use serde_json::{Map, Value, json};
 
 use super::idempotency;
-use super::operation::{Answer, Content, Need, Operation, Parameter, Place, Turn, Verb};
+use super::operation::{Answer, Content, Need, Operation, Parameter, Place, Tenants, Turn, Verb};
 use super::problem::{self, Kind, Problem};
 use super::schema::Schemas;
 use crate::token::Scope;
@@ -23,6 +23,7 @@ pub(super) static OPERATIONS: [Operation; 1] = [Operation {
     id: "getDocument",
     summary: "Gives this document.",
     need: Need::Scope(Scope::Read),
+    tenants: Tenants::Open,
     turn: Turn::Shared,
     parameters: &[],
     body: None,
@@ -60,7 +61,9 @@ pub(super) fn document(operations: impl Iterator<Item = &'static Operation>) -> 
             "version": env!("CARGO_PKG_VERSION"),
             "description": "The admin port of a Hookgate gateway. Errors are problem details \
                             (RFC 9457). A query parameter or a member of a body that is not here \
-                            is refused by name.",
+                            is refused by name. `x-hookgate-tenants` says what an operation is to \
+                            a token with a tenant: `own` answers with what is that tenant's, \
+                            `operator` is refused, `open` shows nothing that is anybody's.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "paths": paths,
@@ -84,6 +87,7 @@ fn said(operation: &Operation, problem: &Value, schemas: &mut Schemas) -> Value 
         "operationId": operation.id,
         "summary": operation.summary,
         "security": security(operation.need),
+        "x-hookgate-tenants": operation.tenants.name(),
         "responses": responses(operation, problem, schemas),
     });
     let parameters: Vec<Value> =
@@ -148,6 +152,9 @@ fn problems(operation: &Operation) -> BTreeMap<u16, Vec<Kind>> {
         kinds.extend([Kind::NoToken, Kind::UnknownToken, Kind::ExpiredToken, Kind::MissingScope]);
         kinds.extend([Kind::Remote, Kind::ForeignPage, Kind::ForeignHost]);
         kinds.extend([Kind::TooManyWrongTokens, Kind::TooManyRequests]);
+    }
+    if operation.tenants == Tenants::Operator {
+        kinds.push(Kind::OperatorOnly);
     }
     if operation.verb == Verb::Post {
         kinds.push(Kind::UnsupportedMediaType);

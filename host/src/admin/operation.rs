@@ -25,6 +25,8 @@ pub(super) struct Operation {
     pub(super) summary: &'static str,
     /// What a request for it needs.
     pub(super) need: Need,
+    /// What it is to a token with a tenant: whoever adds an operation has to say it.
+    pub(super) tenants: Tenants,
     /// Whether it waits for its turn, and is refused while too many are being answered.
     pub(super) turn: Turn,
     /// Every parameter that it has: one that is not here is refused.
@@ -68,6 +70,28 @@ pub(super) enum Need {
     Metrics,
     /// A token with this scope, once the port asks for one.
     Scope(Scope),
+}
+
+/// What an operation is to a token with a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tenants {
+    /// The operator's: the gate refuses it.
+    Operator,
+    /// It answers with what is the tenant's own: its handler takes a `Reach`, and keeps to it.
+    Own,
+    /// It shows nothing that is anybody's.
+    Open,
+}
+
+impl Tenants {
+    /// As the document writes it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Own => "own",
+            Self::Open => "open",
+        }
+    }
 }
 
 /// Whether an operation waits for its turn.

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::audit::{self, Change};
 use super::bodies::{self, NO_BODY};
-use super::operation::{Answer, Need, Operation, Turn, Verb};
+use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
 use super::problem::Kind;
 use super::rows::{PluginRow, Report};
 use super::schema::Schemas;
@@ -27,6 +27,7 @@ pub(super) static OPERATIONS: [Operation; 2] = [
         id: "listPlugins",
         summary: "Lists the plugins, with what is wrong with their files.",
         need: Need::Scope(Scope::Read),
+        tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[],
         body: None,
@@ -40,6 +41,7 @@ pub(super) static OPERATIONS: [Operation; 2] = [
         id: "reload",
         summary: "Looks at the configuration and the plugins now, and says what became of them.",
         need: Need::Scope(Scope::Write),
+        tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[idempotency::KEY],
         body: Some(NO_BODY),

@@ -41,6 +41,8 @@ pub(crate) enum Kind {
     ExpiredToken,
     /// The token does not have the scope.
     MissingScope,
+    /// The token has a tenant, and this is the operator's.
+    OperatorOnly,
     /// It comes from another machine, and there is no token that it could have.
     Remote,
     /// A page of another site sent it.
@@ -105,7 +107,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, for the document and for tests.
-    pub(super) const ALL: [Self; 40] = [
+    pub(super) const ALL: [Self; 41] = [
         Self::MalformedQuery,
         Self::UnknownParameter,
         Self::InvalidParameter,
@@ -116,6 +118,7 @@ impl Kind {
         Self::UnknownToken,
         Self::ExpiredToken,
         Self::MissingScope,
+        Self::OperatorOnly,
         Self::Remote,
         Self::ForeignPage,
         Self::NotFound,
@@ -161,6 +164,7 @@ impl Kind {
             Self::UnknownToken => ("unknown-token", 401, "Unknown token"),
             Self::ExpiredToken => ("expired-token", 401, "Expired token"),
             Self::MissingScope => ("missing-scope", 403, "Scope missing"),
+            Self::OperatorOnly => ("operator-only", 403, "For the operator only"),
             Self::Remote => ("remote", 403, "Request from another machine without a token"),
             Self::ForeignPage => ("foreign-page", 403, "Request from a page of another site"),
             Self::NotFound => ("not-found", 404, "Not found"),

@@ -17,6 +17,7 @@ use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::route::Pattern;
 use crate::store::{Cursor, DeadFilter, EventFilter, Page, ReceiptFilter, State, WorkKind};
+use crate::tenant::Tenant;
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 500;
@@ -33,6 +34,8 @@ pub(super) const TYPE: Parameter = Parameter::query(
 );
 pub(super) const SUBJECT: Parameter =
     Parameter::query("subject", "Only events about exactly this subject.", Schemas::of::<String>);
+pub(super) const TENANT: Parameter =
+    Parameter::query("tenant", "Only events of this tenant.", Schemas::of::<Tenant>);
 pub(super) const STATE: Parameter =
     Parameter::query("state", "Only what stands so.", Schemas::of::<State>);
 pub(super) const AFTER: Parameter =
@@ -154,6 +157,7 @@ impl Pairs {
             state: self.state()?,
             after: self.time("after")?,
             before: self.time("before")?,
+            tenant: self.value("tenant", "a tenant: 1 to 64 letters, digits and `-_.:@`")?,
         })
     }
 

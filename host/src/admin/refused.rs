@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::operation::{Answer, Need, Operation, Turn, Verb};
+use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
 use super::path::{SOURCE_NAME, Segment};
 use super::problem::Kind;
 use super::redact;
@@ -34,6 +34,7 @@ pub(super) static OPERATIONS: [Operation; 1] = [Operation {
     summary: "Lists the requests that a source has refused last, newest first: at most 100, since \
               the gateway started.",
     need: Need::Scope(Scope::Read),
+    tenants: Tenants::Operator,
     turn: Turn::Shared,
     parameters: &[SOURCE_NAME],
     body: None,

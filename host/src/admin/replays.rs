@@ -16,11 +16,12 @@ use serde_json::json;
 use super::audit::{self, Change};
 use super::bodies::{REPLAY_BODY, ReplayBody};
 use super::items::found;
-use super::operation::{Answer, Content, Need, Operation, Turn, Verb};
+use super::operation::{Answer, Content, Need, Operation, Tenants, Turn, Verb};
 use super::path::{REPLAY_ID, Segment};
 use super::problem::Kind;
+use super::reach::Reach;
 use super::schema::Schemas;
-use super::{Admin, Problem, idempotency};
+use super::{Admin, Problem, idempotency, own};
 use crate::ids::IdKind;
 use crate::store::{Replay, Replayed};
 use crate::token::Scope;
@@ -33,6 +34,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         summary: "Does work again: of the given ids at once, or of all events that a filter \
                   matches, which then goes on by itself.",
         need: Need::Scope(Scope::Replay),
+        tenants: Tenants::Own,
         turn: Turn::Shared,
         parameters: &[idempotency::KEY],
         body: Some(REPLAY_BODY),
@@ -46,6 +48,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         ],
         problems: &[
             Kind::MalformedBody,
+            Kind::OperatorOnly,
             Kind::NotFound,
             Kind::BodyTimeout,
             Kind::BodyTooLarge,
@@ -61,6 +64,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         summary: "Lists replays by filter, newest first: all that are not finished, and the last \
                   100 that are.",
         need: Need::Scope(Scope::Read),
+        tenants: Tenants::Own,
         turn: Turn::Shared,
         parameters: &[],
         body: None,
@@ -74,6 +78,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         id: "getReplay",
         summary: "Shows how far a replay by filter has come.",
         need: Need::Scope(Scope::Read),
+        tenants: Tenants::Own,
         turn: Turn::Shared,
         parameters: &[REPLAY_ID],
         body: None,
@@ -87,6 +92,7 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         id: "cancelReplay",
         summary: "Ends a replay by filter where it is; the work that it reopened stays open.",
         need: Need::Scope(Scope::Replay),
+        tenants: Tenants::Own,
         turn: Turn::Shared,
         parameters: &[REPLAY_ID, idempotency::KEY],
         body: None,
@@ -110,12 +116,22 @@ object! {
     }
 }
 
-async fn replay(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response, Problem> {
+async fn replay(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    body: Body,
+) -> Result<Response, Problem> {
     Ok(match ReplayBody::parse(&admin.turns.read(body).await?)? {
         ReplayBody::Ids(ids) => {
+            let ids = own::works(&admin, &reach, ids).await?;
             let replayed = admin.store.replay(ids.clone()).await?;
             let after = audit::after(&json!({ "ids": ids, "replayed": replayed }));
             (after, Json(replayed)).into_response()
+        }
+        // It would do the work of handlers again, and that of all endpoints.
+        ReplayBody::Filter(_) if !reach.is_all() => {
+            let detail = "a token with a tenant can't begin a replay by filter; give `ids`";
+            return Err(Problem::new(Kind::OperatorOnly, detail));
         }
         // The gateway goes on with it, whoever hangs up.
         ReplayBody::Filter(filter) => {
@@ -127,21 +143,31 @@ async fn replay(State(admin): State<Arc<Admin>>, body: Body) -> Result<Response,
 
 async fn progress(
     State(admin): State<Arc<Admin>>,
+    reach: Reach,
     segment: Segment,
 ) -> Result<Json<Replay>, Problem> {
     let id = segment.id(IdKind::Replay)?;
-    found(id, admin.store.replay_progress(id).await?)
+    let replay = admin.store.replay_progress(id).await?;
+    found(id, replay.filter(|replay| reach.sees(replay.filter.tenant.as_ref())))
 }
 
-async fn list(State(admin): State<Arc<Admin>>) -> Result<Json<Replays>, Problem> {
-    Ok(Json(Replays { replays: admin.store.replays().await? }))
+async fn list(State(admin): State<Arc<Admin>>, reach: Reach) -> Result<Json<Replays>, Problem> {
+    let mut replays = admin.store.replays().await?;
+    replays.retain(|replay| reach.sees(replay.filter.tenant.as_ref()));
+    Ok(Json(Replays { replays }))
 }
 
 async fn cancel(
     State(admin): State<Arc<Admin>>,
+    reach: Reach,
     segment: Segment,
 ) -> Result<(Extension<Change>, Json<Replay>), Problem> {
     let id = segment.id(IdKind::Replay)?;
+    if !reach.is_all() {
+        // Only of its own does it learn more than that there is no such replay.
+        let replay = admin.store.replay_progress(id).await?;
+        drop(found(id, replay.filter(|it| reach.sees(it.filter.tenant.as_ref())))?);
+    }
     let Json(canceled) = found(id, admin.store.cancel_replay(id).await?)?;
     Ok((audit::after(&canceled), Json(canceled)))
 }

@@ -55,7 +55,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::admin::operation::{Place, Verb};
+    use crate::admin::operation::{Place, Tenants, Verb};
     use crate::token::Scope;
 
     #[test]
@@ -92,6 +92,28 @@ mod tests {
         let of_tokens = all().filter(|it| it.path.starts_with("/v1/tokens"));
         let needs: Vec<_> = of_tokens.map(|it| it.need).collect();
         assert_eq!(needs, [Need::Scope(Scope::Admin); 3]);
+    }
+
+    /// Each of these takes a [`Reach`](crate::admin::reach::Reach), or shows nothing.
+    #[test]
+    fn a_token_with_a_tenant_is_answered_by_these_alone() {
+        let named = |tenants| {
+            let found = all().filter(move |it| it.tenants == tenants);
+            found.map(|it| it.id).collect::<Vec<_>>()
+        };
+        let own = [
+            "listEvents",
+            "listDeadLetters",
+            "streamEvents",
+            "getEvent",
+            "getDelivery",
+            "replay",
+            "listReplays",
+            "getReplay",
+            "cancelReplay",
+        ];
+        assert_eq!(named(Tenants::Own), own);
+        assert_eq!(named(Tenants::Open), ["getHealth", "getReadiness", "getDocument"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 pub(in crate::admin) mod object;
 
 mod gateway;
+mod replays;
 mod stored;
 
 use std::collections::BTreeMap;

@@ -21,11 +21,12 @@ use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::operation::{Answer, Need, Operation, Parameter, Turn, Verb};
+use super::operation::{Answer, Need, Operation, Parameter, Tenants, Turn, Verb};
 use super::problem::Kind;
 use super::query::{self, StreamQuery};
+use super::reach::{Foreign, Reach};
 use super::schema::Schemas;
-use super::{Admin, Problem};
+use super::{Admin, Problem, own};
 use crate::listener::Connection;
 use crate::secrets::Redaction;
 use crate::store::{self, Cursor, EventSummary, Following, Gap, Growth, News};
@@ -66,8 +67,17 @@ pub(super) static OPERATIONS: [Operation; 1] = [Operation {
     summary: "Sends each event when it is stored, as server-sent events: from now on, from \
               `after` on, or from where a stream ended.",
     need: Need::Scope(Scope::Read),
+    tenants: Tenants::Own,
     turn: Turn::Shared,
-    parameters: &[query::SOURCE, query::TYPE, query::SUBJECT, query::AFTER, STREAM_CURSOR, LAST_ID],
+    parameters: &[
+        query::SOURCE,
+        query::TYPE,
+        query::SUBJECT,
+        query::TENANT,
+        query::AFTER,
+        STREAM_CURSOR,
+        LAST_ID,
+    ],
     body: None,
     answers: &[Answer::text(
         "A stream that does not end: `event: event` with an event as in the list, and `event: \
@@ -80,10 +90,12 @@ pub(super) static OPERATIONS: [Operation; 1] = [Operation {
 
 async fn stream(
     State(admin): State<Arc<Admin>>,
-    StreamQuery(filter, cursor): StreamQuery,
+    reach: Reach,
+    StreamQuery(mut filter, cursor): StreamQuery,
     request: Request,
 ) -> Result<Response, Problem> {
     let last = last_id(request.headers())?;
+    filter.tenant = reach.narrowed(filter.tenant.take()).map_err(|Foreign| foreign())?;
     let turn = admin.turns.stream()?;
     // Before it looks for the first time: no commit is missed.
     let growth = admin.store.growth();
@@ -92,6 +104,7 @@ async fn stream(
         connection: request.extensions().get::<Arc<Connection>>().cloned(),
         headers: authorization(request.headers()),
         admin,
+        reach,
         following,
         growth,
         is_new: true,
@@ -114,6 +127,12 @@ fn last_id(headers: &HeaderMap) -> Result<Option<Cursor>, Problem> {
     cursor.map(Some).ok_or_else(wrong)
 }
 
+/// A stream on which nothing would ever come.
+fn foreign() -> Problem {
+    let detail = "`tenant` must be that of the token";
+    Problem::new(Kind::InvalidParameter, detail).with("parameter", "tenant")
+}
+
 /// What the request says of who asks.
 fn authorization(headers: &HeaderMap) -> HeaderMap {
     let sent = headers.get_all(header::AUTHORIZATION).iter().cloned();
@@ -126,6 +145,8 @@ struct Stream {
     /// Who that is: a token may be revoked meanwhile.
     headers: HeaderMap,
     connection: Option<Arc<Connection>>,
+    /// What it may show: a token may be given to another tenant meanwhile.
+    reach: Reach,
     following: Following,
     growth: Growth,
     /// Nothing was sent yet.
@@ -144,10 +165,12 @@ impl Stream {
         let quiet_until = Instant::now() + KEEP_ALIVE;
         loop {
             let pause = match self.admin.store.news(&self.following, EVENTS_MAX).await {
-                Ok(news) => {
+                Ok(mut news) => {
                     let (is_all, is_empty) = (news.is_all, news.is_empty());
                     self.following = news.then.clone();
                     if !is_empty {
+                        let events = news.events.iter_mut().map(|(event, _)| event);
+                        events.for_each(|event| own::summary(&self.reach, event));
                         let shown = shown(self.admin.redaction.clone(), news).await?;
                         return self.send(shown);
                     }
@@ -176,7 +199,8 @@ impl Stream {
     /// Sends something, if whoever listens may still hear it.
     fn send(self, text: String) -> Option<(Bytes, Self)> {
         let caller = self.admin.access.caller(&self.headers, self.connection.as_deref());
-        let is_allowed = caller.and_then(|caller| caller.allowed(Scope::Read)).is_ok();
+        let is_allowed = caller
+            .is_ok_and(|caller| caller.allowed(Scope::Read).is_ok() && self.reach.is_of(&caller));
         is_allowed.then(|| (text.into(), self))
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::audit::{self, Change};
 use super::bodies::{self, invalid};
-use super::operation::{self, Answer, Content, Need, Operation, Turn, Verb};
+use super::operation::{self, Answer, Content, Need, Operation, Tenants, Turn, Verb};
 use super::path::{Segment, TOKEN_NAME};
 use super::problem::Kind;
 use super::schema::{Described, Schemas, one_of};
@@ -33,6 +33,7 @@ pub(super) static OPERATIONS: [Operation; 3] = [
         id: "listTokens",
         summary: "Lists the tokens of the admin port, without what is sent.",
         need: Need::Scope(Scope::Admin),
+        tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[],
         body: None,
@@ -46,6 +47,7 @@ pub(super) static OPERATIONS: [Operation; 3] = [
         id: "makeToken",
         summary: "Makes a token; the answer shows it once.",
         need: Need::Scope(Scope::Admin),
+        tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[],
         body: Some(operation::Body { is_required: true, schema: new }),
@@ -71,6 +73,7 @@ pub(super) static OPERATIONS: [Operation; 3] = [
         id: "revokeToken",
         summary: "Revokes a token: from then on the gateway refuses it.",
         need: Need::Scope(Scope::Admin),
+        tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[TOKEN_NAME, idempotency::KEY],
         body: None,

@@ -64,7 +64,7 @@ pub(super) struct New {
     /// How long it is valid, such as 90d; for ever if left out
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     expires_in: Option<Duration>,
-    /// Whose it is: the gateway keeps it, and limits nothing by it yet
+    /// Whose it is: the token reaches what belongs to this tenant, and nothing else
     #[arg(long)]
     tenant: Option<Tenant>,
     #[command(flatten)]

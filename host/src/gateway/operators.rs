@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::live::Live;
 use super::{ADMIN_CONNECTIONS, Parts};
 use crate::admin::{Admin, Ask, Auditor, KnownSources, Rates, Turns, UnderWay};
+use crate::directory::Directory;
 use crate::ids::Name;
 
 impl Parts {
@@ -25,6 +26,7 @@ impl Parts {
         let sources = Arc::clone(&self.sources);
         Admin {
             store: self.store.clone(),
+            directory: Directory::empty(Arc::default()),
             disk: self.disk.clone(),
             metrics: self.metrics.clone(),
             plugins: live.plugins(),

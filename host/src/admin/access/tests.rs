@@ -63,6 +63,27 @@ impl Bench {
     }
 }
 
+#[tokio::test]
+async fn a_token_with_a_tenant_is_refused_what_is_the_operators() {
+    let acme = || Some("acme".parse().unwrap());
+    let file = FileToken { tenant: acme(), ..of_file("theirs", &["a text of the configuration"]) };
+    let Bench { access, folder: _folder, .. } = bench(&[file]).await;
+    let (made, _) = access.create(Token { tenant: acme(), ..token("made") }).await.unwrap();
+    let (ours, _) = access.create(token("ours")).await.unwrap();
+    let admitted = |text: &str, tenants| {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, format!("Bearer {text}").parse().unwrap());
+        access.caller(&headers, None).unwrap().admitted(tenants)
+    };
+    for (text, of) in [("a text of the configuration", "theirs"), (made.expose(), "made")] {
+        let refused = Err(Refused::Tenant(name(of), acme().unwrap()));
+        assert_eq!(admitted(text, Tenants::Operator), refused);
+        assert_eq!(admitted(text, Tenants::Own), Ok(()));
+        assert_eq!(admitted(text, Tenants::Open), Ok(()));
+    }
+    assert_eq!(admitted(ours.expose(), Tenants::Operator), Ok(()));
+}
+
 fn token(name: &str) -> Token {
     Token {
         name: name.parse().unwrap(),

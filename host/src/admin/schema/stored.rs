@@ -17,9 +17,9 @@ use crate::ids::{Id, Name};
 use crate::retry::Outcome;
 use crate::route::Pattern;
 use crate::store::{
-    AttemptView, Cursor, DamagedItem, DeadLetter, DeliveryView, EventBody, EventCount, EventFilter,
+    AttemptView, Cursor, DamagedItem, DeadLetter, DeliveryView, EventBody, EventCount,
     EventSummary, EventView, Hour, Listing, Of, PluginStamp, Progressed, ReceiptSummary,
-    ReceiptView, Replay, Replayed, RunView, State, TryCount, TryView, VerdictView, WorkKind,
+    ReceiptView, RunView, State, TryCount, TryView, VerdictView, WorkKind,
 };
 use crate::tenant::Tenant;
 
@@ -162,6 +162,7 @@ impl<T: Described> Described for Of<T> {
         members.add::<Id>(schemas, "event_id", "The event that it is about.", "");
         members.add::<Option<EventBody>>(schemas, "event", "That event, if it is kept.", "");
         members.add::<Option<Id>>(schemas, "receipt_id", "The receipt that it goes back to.", "");
+        members.add::<Option<Tenant>>(schemas, "tenant", "Whose event that is.", "maybe");
         members.into_schema("A work, and the event that it is about.")
     }
 }
@@ -208,6 +209,8 @@ object! {
         recorded_at: Timestamp,
         /// The receipt that it goes back to.
         receipt: Option<Id>,
+        /// Whose it is.
+        [maybe] tenant: Option<Tenant>,
         /// Of its own runs and deliveries.
         state: State,
     }
@@ -285,6 +288,8 @@ object! {
         cause: Option<Id>,
         /// The number of runs between it and a receipt.
         depth: u8,
+        /// Whose it is.
+        [maybe] tenant: Option<Tenant>,
         /// When the gateway stored it.
         recorded_at: Timestamp,
         /// Of all runs and deliveries shown here.
@@ -446,58 +451,5 @@ object! {
         /// `done`, `retry` or `dead`.
         verdict: &'static str,
         count: u64,
-    }
-}
-
-object! {
-    /// What a replay came to, in works.
-    Replayed {
-        /// Works that were done or dead and are done again.
-        reopened: usize,
-        /// Works that waited for another try and are tried now.
-        hastened: usize,
-        /// Works that are as they were.
-        unchanged: usize,
-        /// What could not be read, if there is any.
-        [maybe] damaged: usize,
-    }
-}
-
-impl Described for EventFilter {
-    fn name() -> Option<String> {
-        Some("EventFilter".to_owned())
-    }
-
-    fn schema(schemas: &mut Schemas) -> Value {
-        let mut members = Members::default();
-        members.add::<Name>(schemas, "source", "", "maybe");
-        members.add::<Pattern>(schemas, "type", "", "maybe");
-        members.add::<String>(schemas, "subject", "", "maybe");
-        members.add::<State>(schemas, "state", "", "maybe");
-        members.add::<Timestamp>(schemas, "after", "", "maybe");
-        members.add::<Timestamp>(schemas, "before", "", "maybe");
-        members.into_schema("The conditions that events have to meet.")
-    }
-}
-
-impl Described for Replay {
-    fn name() -> Option<String> {
-        Some("Replay".to_owned())
-    }
-
-    fn schema(schemas: &mut Schemas) -> Value {
-        let mut members = Members::default();
-        members.add::<Id>(schemas, "id", "", "");
-        members.add::<EventFilter>(schemas, "filter", "The events that it is for.", "");
-        members.add::<Timestamp>(schemas, "requested_at", "", "");
-        members.add::<Replayed>(schemas, "replayed", "", "flat");
-        let said = "When it came to its end, or an operator ended it; null while it goes on.";
-        members.add::<Option<Timestamp>>(schemas, "finished_at", said, "");
-        let said = "Whether an operator ended it before its end.";
-        members.add::<bool>(schemas, "canceled", said, "");
-        let said = "Whether it stands still for now: too much work is open, or the disk has too \
-                    little room.";
-        members.add::<bool>(schemas, "waits", said, "");
-        members.into_schema("A replay by filter.")
     }
 }

@@ -11,6 +11,7 @@ use crate::route::Pattern;
 use crate::store::facts::{Receipt, StoredEvent};
 use crate::store::index::{Kind, Types, Wanted};
 use crate::store::kind::WorkKind;
+use crate::tenant::Tenant;
 
 /// Which events.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
@@ -33,6 +34,9 @@ pub struct EventFilter {
     /// Stored before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Timestamp>,
+    /// Of this tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Tenant>,
 }
 
 /// Which receipts.
@@ -51,8 +55,8 @@ pub struct ReceiptFilter {
 impl EventFilter {
     /// The list of the events that match.
     pub(super) fn list(&self) -> List {
-        let Self { source, event_type, subject, state, after, before } = self;
-        let filters = [
+        let Self { source, event_type, subject, state, after, before, tenant } = self;
+        let mut filters = vec![
             source.as_ref().map(Name::to_string),
             event_type.as_ref().map(Pattern::to_string),
             subject.clone(),
@@ -60,18 +64,22 @@ impl EventFilter {
             after.map(|after| after.to_string()),
             before.map(|before| before.to_string()),
         ];
+        // Without one there is no more to tell: so cursors of a Hookgate without tenants go on.
+        filters.extend(tenant.iter().map(|tenant| Some(tenant.to_string())));
         List::of("events", &filters)
     }
 
     /// The same events as they come.
     pub(super) fn stream(&self) -> List {
-        let Self { source, event_type, subject, after, .. } = self;
-        let filters = [
+        let Self { source, event_type, subject, after, tenant, .. } = self;
+        let mut filters = vec![
             source.as_ref().map(Name::to_string),
             event_type.as_ref().map(Pattern::to_string),
             subject.clone(),
             after.map(|after| after.to_string()),
         ];
+        // Without one there is no more to tell: so cursors of a Hookgate without tenants go on.
+        filters.extend(tenant.iter().map(|tenant| Some(tenant.to_string())));
         List::of("stream", &filters)
     }
 
@@ -83,6 +91,7 @@ impl EventFilter {
             && self.subject.as_ref().is_none_or(|it| Some(it) == event.subject.as_ref())
             && self.after.is_none_or(|after| stored.recorded_at >= after)
             && self.before.is_none_or(|before| stored.recorded_at < before)
+            && self.tenant.as_ref().is_none_or(|it| Some(it) == stored.tenant.as_ref())
     }
 
     /// What the index is asked for.

@@ -102,7 +102,9 @@ const STATES: [State; 3] = [State::Pending, State::Done, State::Dead];
 
 impl FilterRow {
     fn of(filter: &EventFilter) -> Self {
-        let EventFilter { source, event_type, subject, state, after, before } = filter.clone();
+        // Nobody begins a replay for a tenant: this row could not say so.
+        let EventFilter { source, event_type, subject, state, after, before, tenant: _ } =
+            filter.clone();
         let millis = |time: Option<Timestamp>| time.map(|time| time.0);
         let number = |state: State| (0..).zip(STATES).find(|(_, known)| *known == state);
         Self::V1 {
@@ -123,7 +125,8 @@ impl FilterRow {
             None => None,
         };
         let (after, before) = (after.map(Timestamp), before.map(Timestamp));
-        Some(EventFilter { source, event_type, subject, state, after, before })
+        let tenant = None;
+        Some(EventFilter { source, event_type, subject, state, after, before, tenant })
     }
 }
 
@@ -246,6 +249,7 @@ mod tests {
             state: Some(State::Dead),
             after: Some(Timestamp(5)),
             before: Some(Timestamp(300)),
+            tenant: None,
         }
     }
 

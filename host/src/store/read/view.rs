@@ -19,6 +19,7 @@ use crate::store::kind::WorkKind;
 use crate::store::log::record::{AttemptRecord, TryRecord};
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::report::PluginStamp;
+use crate::tenant::Tenant;
 
 /// How far something has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,7 +61,7 @@ impl State {
     }
 
     /// Of a whole whose parts are in these states.
-    pub(in crate::store) fn of_all(states: impl IntoIterator<Item = Self>) -> Self {
+    pub(crate) fn of_all(states: impl IntoIterator<Item = Self>) -> Self {
         states.into_iter().fold(Self::Done, |whole, part| match (whole, part) {
             (Self::Pending, _) | (_, Self::Pending) => Self::Pending,
             (Self::Dead, _) | (_, Self::Dead) => Self::Dead,
@@ -140,6 +141,9 @@ pub struct EventSummary {
     pub recorded_at: Timestamp,
     /// The receipt that it goes back to.
     pub receipt: Option<Id>,
+    /// Whose it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Tenant>,
     /// Of its own runs and deliveries; those of what its runs emitted or sent stand by themselves.
     pub state: State,
 }
@@ -176,6 +180,9 @@ pub struct EventView {
     pub cause: Option<Id>,
     /// How many runs lie between it and a receipt.
     pub depth: u8,
+    /// Whose it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Tenant>,
     /// When it was stored.
     pub recorded_at: Timestamp,
     /// Of all runs and deliveries shown here.
@@ -201,13 +208,17 @@ pub struct Of<T> {
     pub event: Option<EventBody>,
     /// The receipt that it goes back to.
     pub receipt_id: Option<Id>,
+    /// Whose event that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Tenant>,
 }
 
 impl<T> Of<T> {
     pub(in crate::store) fn new(work: T, event_id: Id, event: Option<&StoredEvent>) -> Self {
         let receipt_id = event.and_then(|event| event.receipt);
+        let tenant = event.and_then(|event| event.tenant.clone());
         let event = event.map(|event| event.event.as_ref().into());
-        Self { work, event_id, event, receipt_id }
+        Self { work, event_id, event, receipt_id, tenant }
     }
 }
 

@@ -182,6 +182,7 @@ impl Snapshot<'_> {
             time: stored.event.time,
             recorded_at: stored.recorded_at,
             receipt: stored.receipt,
+            tenant: stored.tenant.clone(),
             state,
         }))
     }

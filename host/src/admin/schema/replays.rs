@@ -1,0 +1,67 @@
+//! The schemas of replays: what each is for, and what it came to.
+//!
+//! Never says what a replay opens again: those are works, which stand with what is stored.
+
+use serde_json::Value;
+
+use super::object::Members;
+use super::{Described, Schemas};
+use crate::event::Timestamp;
+use crate::ids::{Id, Name};
+use crate::route::Pattern;
+use crate::store::{EventFilter, Replay, Replayed, State};
+use crate::tenant::Tenant;
+
+object! {
+    /// What a replay came to, in works.
+    Replayed {
+        /// Works that were done or dead and are done again.
+        reopened: usize,
+        /// Works that waited for another try and are tried now.
+        hastened: usize,
+        /// Works that are as they were.
+        unchanged: usize,
+        /// What could not be read, if there is any.
+        [maybe] damaged: usize,
+    }
+}
+
+impl Described for EventFilter {
+    fn name() -> Option<String> {
+        Some("EventFilter".to_owned())
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        let mut members = Members::default();
+        members.add::<Name>(schemas, "source", "", "maybe");
+        members.add::<Pattern>(schemas, "type", "", "maybe");
+        members.add::<String>(schemas, "subject", "", "maybe");
+        members.add::<State>(schemas, "state", "", "maybe");
+        members.add::<Timestamp>(schemas, "after", "", "maybe");
+        members.add::<Timestamp>(schemas, "before", "", "maybe");
+        members.add::<Tenant>(schemas, "tenant", "", "maybe");
+        members.into_schema("The conditions that events have to meet.")
+    }
+}
+
+impl Described for Replay {
+    fn name() -> Option<String> {
+        Some("Replay".to_owned())
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        let mut members = Members::default();
+        members.add::<Id>(schemas, "id", "", "");
+        members.add::<EventFilter>(schemas, "filter", "The events that it is for.", "");
+        members.add::<Timestamp>(schemas, "requested_at", "", "");
+        members.add::<Replayed>(schemas, "replayed", "", "flat");
+        let said = "When it came to its end, or an operator ended it; null while it goes on.";
+        members.add::<Option<Timestamp>>(schemas, "finished_at", said, "");
+        let said = "Whether an operator ended it before its end.";
+        members.add::<bool>(schemas, "canceled", said, "");
+        let said = "Whether it stands still for now: too much work is open, or the disk has too \
+                    little room.";
+        members.add::<bool>(schemas, "waits", said, "");
+        members.into_schema("A replay by filter.")
+    }
+}

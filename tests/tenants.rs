@@ -1,0 +1,161 @@
+//! What belongs to one tenant, and what another's token gets of it: nothing, in any route.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Harness, Receiver, Setup, answer, delivery_to, run_of, text};
+
+/// An operation of the document.
+struct Route {
+    method: String,
+    path: String,
+    /// What it is to a token with a tenant.
+    tenants: String,
+    streams: bool,
+}
+
+/// Every operation that the gateway has, also those that come later.
+fn routes(document: &Value) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for (path, methods) in document["paths"].as_object().expect("there are paths") {
+        for (method, operation) in methods.as_object().expect("a path has methods") {
+            let content = operation["responses"]["200"]["content"].as_object();
+            routes.push(Route {
+                method: method.to_uppercase(),
+                path: path.clone(),
+                tenants: text(&operation["x-hookgate-tenants"]),
+                streams: content.is_some_and(|it| it.contains_key("text/event-stream")),
+            });
+        }
+    }
+    routes
+}
+
+/// Makes a token as whoever has this one, and gives what is sent.
+async fn make(gateway: &Harness, by: &str, body: &Value) -> String {
+    let mut post = gateway.client().post(format!("{}/v1/tokens", gateway.admin())).json(body);
+    if !by.is_empty() {
+        post = post.bearer_auth(by);
+    }
+    let made = answer(post).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    text(&made.json()["token"])
+}
+
+async fn send(
+    gateway: &Harness,
+    by: &str,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Answer {
+    let url = format!("{}{path}", gateway.admin());
+    let mut request = gateway.client().request(method.parse().unwrap(), url).bearer_auth(by);
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    answer(request).await
+}
+
+/// Which kind of problem an answer is.
+fn kind(answer: &Answer) -> String {
+    let kind = text(&answer.json()["type"]);
+    kind.rsplit('#').next().unwrap_or_default().to_owned()
+}
+
+/// Whether an answer refuses what is asked for, and says no more than that of what is there.
+#[track_caller]
+fn check_hidden(route: &Route, at: &str, answer: &Answer) {
+    let Route { method, tenants, .. } = route;
+    let kind = kind(answer);
+    let refused = (answer.status, kind.as_str());
+    match tenants.as_str() {
+        "operator" => {
+            assert_eq!(refused, (403, "operator-only"), "{method} {at}: {}", answer.body);
+        }
+        "own" => {
+            let hidden = [(404, "not-found"), (400, "invalid-id"), (403, "operator-only")];
+            assert!(hidden.contains(&refused), "{method} {at}: {}", answer.body);
+        }
+        other => panic!("{method} {at} has a path of its own and is {other}"),
+    }
+}
+
+/// Whether a list has nothing: no list in it has an item.
+#[track_caller]
+fn check_empty(at: &str, answer: &Answer) {
+    assert_eq!(answer.status, 200, "{at}: {}", answer.body);
+    let page = answer.json();
+    let lists: Vec<_> =
+        page.as_object().into_iter().flatten().filter(|(_, it)| it.is_array()).collect();
+    assert!(!lists.is_empty(), "{at} is no list: {page}");
+    for (name, list) in lists {
+        assert_eq!(*list, json!([]), "{at}: {name}");
+    }
+}
+
+/// Guards what a tenant's token may reach. A route that comes later is asked too, and has to say
+/// what it is to such a token.
+#[tokio::test]
+async fn a_token_of_a_tenant_gets_nothing_of_others_in_any_route() {
+    let receiver = Receiver::answering(410).await;
+    let gateway = Setup::guest().endpoint("crm", &receiver, &["order.*"]).start().await;
+    gateway.guest(&json!({ "id": "1", "type": "order.paid" })).await.accepted();
+    gateway.settle().await;
+    let event = gateway.event("1").await;
+    let [run, delivery] = [run_of(&event, "guest"), delivery_to(&event, "crm")];
+    let begun =
+        gateway.tell("/v1/replay", &json!({ "filter": { "source": "guest" } })).await.json();
+    gateway.settle().await;
+    let ids = [&event["id"], &event["receipt"]["id"], &run["id"], &delivery["id"], &begun["id"]];
+    let ids = ids.map(text);
+    let ops = make(&gateway, "", &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let acme = json!({ "name": "acme", "scopes": ["admin"], "tenant": "acme" });
+    let acme = make(&gateway, &ops, &acme).await;
+    let before = send(&gateway, &ops, "GET", &format!("/v1/events/{}", ids[0]), None).await.json();
+
+    let document = send(&gateway, &acme, "GET", "/v1/openapi.json", None).await.json();
+    for route in routes(&document) {
+        let Route { method, path, tenants, streams } = &route;
+        if tenants == "open" {
+            continue;
+        }
+        if *streams && tenants == "own" {
+            // It does not end: what it sends is looked at elsewhere.
+            assert_eq!(path, "/v1/events/stream");
+            continue;
+        }
+        let (begin, end) = match path.split_once('{') {
+            Some((begin, rest)) => (begin, rest.split_once('}').map(|(_, end)| end)),
+            None => (path.as_str(), None),
+        };
+        if let Some(end) = end {
+            for id in ids.iter().map(String::as_str).chain(["crm", "guest", "ops", "acme"]) {
+                let at = format!("{begin}{id}{end}");
+                let body = json!({});
+                let body = (method == "POST" || method == "PATCH").then_some(&body);
+                check_hidden(&route, &at, &send(&gateway, &acme, method, &at, body).await);
+            }
+        } else if method == "GET" && tenants == "own" {
+            check_empty(path, &send(&gateway, &acme, method, path, None).await);
+        } else if method == "GET" {
+            check_hidden(&route, path, &send(&gateway, &acme, method, path, None).await);
+        } else {
+            let filter = json!({ "filter": { "source": "guest" } });
+            let named = ids.iter().map(|id| json!({ "ids": [id] }));
+            for body in named.chain([filter]) {
+                check_hidden(&route, path, &send(&gateway, &acme, method, path, Some(&body)).await);
+            }
+        }
+    }
+
+    // Nothing was changed meanwhile.
+    gateway.settle().await;
+    let after = send(&gateway, &ops, "GET", &format!("/v1/events/{}", ids[0]), None).await.json();
+    assert_eq!(after, before);
+    let tokens = send(&gateway, &ops, "GET", "/v1/tokens", None).await.json();
+    assert_eq!(tokens["tokens"].as_array().map(Vec::len), Some(2), "{tokens}");
+    for parameter in ["tenant=globex", "tenant=acme", "source=guest"] {
+        let path = format!("/v1/events?{parameter}");
+        check_empty(&path, &send(&gateway, &acme, "GET", &path, None).await);
+    }
+}
