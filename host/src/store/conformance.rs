@@ -190,6 +190,7 @@ macro_rules! suite {
                 who_has_much_to_do_delays_nobody_else,
                 an_endpoint_that_is_switched_off_holds_up_no_other,
                 an_endpoint_that_rests_gets_nothing_before_its_time,
+                an_endpoint_gets_no_more_than_its_rate,
                 deliveries_take_no_more_slots_than_there_are,
                 endpoints_that_are_not_trusted_leave_half_of_the_slots_to_others,
             }

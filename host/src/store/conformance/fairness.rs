@@ -65,6 +65,29 @@ pub(in crate::store) async fn an_endpoint_that_rests_gets_nothing_before_its_tim
     assert_eq!(case.deliveries().await.len(), 1);
 }
 
+/// [I11]
+pub(in crate::store) async fn an_endpoint_gets_no_more_than_its_rate<S: Subject>() {
+    let case = Case::<S>::new();
+    owe(&case, 9, &["crm"]).await;
+    let limited = Allowance { rate: Some((Duration::from_secs(60), 3)), ..Allowance::of(9) };
+    case.store.allow(&name("crm"), limited);
+
+    let mut first = case.deliveries().await;
+    assert_eq!(first.len(), 1, "a burst comes behind a silence only");
+    case.end_delivery(first.remove(0), Verdict::Done).await;
+    case.store.idle().await;
+    let ready = case.store.ready(WorkKind::Delivery);
+    case.clock.set(in_minutes(1));
+    ready.await;
+    assert_eq!(case.deliveries().await.len(), 1);
+    case.clock.set(in_minutes(9));
+    assert_eq!(case.deliveries().await.len(), 3);
+
+    let case = case.killed();
+    case.store.allow(&name("crm"), limited);
+    assert_eq!(case.deliveries().await.len(), 1, "nobody knows how many went before");
+}
+
 /// [I7]
 pub(in crate::store) async fn deliveries_take_no_more_slots_than_there_are<S: Subject>() {
     let case = Case::<S>::new();

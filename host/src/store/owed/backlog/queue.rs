@@ -5,53 +5,28 @@
 //! is not looked at again until that changes. Within a group it is first come, first served. What
 //! of a group is in memory is decided in [`lanes`], and what a work in flight takes in [`flight`].
 
+mod allowance;
 mod flight;
 mod lanes;
+mod rate;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+pub use self::allowance::Allowance;
+pub(in crate::store) use self::allowance::Room;
 pub(super) use self::flight::Phase;
 use self::flight::Uncommitted;
 use self::lanes::{Lanes, Weighed};
 pub(in crate::store) use self::lanes::{Most, Wanted};
+use self::rate::Paid;
 use super::Entry;
 use super::window::{Key, When, Window};
-use crate::endpoint::Order;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::stats::KindStats;
-
-/// What one group may have in slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allowance {
-    /// Works at a time, but for those whose try has ended. Zero switches the group off.
-    pub at_a_time: usize,
-    /// Nothing is taken before this time; zero is at once.
-    pub not_before: Timestamp,
-    /// Slots that each of its works takes, out of those of all groups.
-    pub slots: usize,
-    /// Whether it may take more than the half of all slots that is for those that are not trusted.
-    pub is_trusted: bool,
-    /// How far apart its works are, and how many may follow each other at once; `None` for as fast
-    /// as there are slots. The store keeps it and holds nothing back by it yet.
-    pub rate: Option<(Duration, u32)>,
-    /// Which of its works wait for each other. The store keeps it and orders nothing by it yet.
-    pub order: Order,
-}
-
-/// What one take may have, and what all that is in slots may.
-#[derive(Clone, Copy)]
-pub(in crate::store) struct Room<'a> {
-    /// Most works of this take.
-    pub(in crate::store) works: usize,
-    /// Most works at a time of a group that has no allowance of its own.
-    pub(in crate::store) each: &'a dyn Fn(&Name) -> usize,
-    /// Slots of all that are worked on.
-    pub(in crate::store) slots: usize,
-}
 
 /// One kind of work.
 #[derive(Debug, Default)]
@@ -80,6 +55,8 @@ pub(super) struct Queue {
     /// By groups that are not trusted.
     slots_untrusted: usize,
     uncommitted: Uncommitted,
+    /// When works were first taken: nobody knows how fast they went before.
+    began: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -102,6 +79,8 @@ struct Group {
     /// As it was counted last.
     weighed: Weighed,
     allowance: Option<Allowance>,
+    /// What its works have paid, if its rate was ever asked for.
+    paid: Option<Paid>,
     place: Place,
     /// Whether it was switched off when it was asked for last.
     is_off: bool,
@@ -139,6 +118,7 @@ impl Queue {
             window: Window::default(),
             weighed: Weighed::default(),
             allowance: None,
+            paid: None,
             place: Place::Aside,
             is_off: false,
             is_forgotten: false,
@@ -176,11 +156,10 @@ impl Queue {
             _ => (),
         }
         // It looks for its place anew: what held it back may not any more.
-        if let Place::Resting(until) = group.place {
-            self.resting.remove(&(until, number));
-        }
-        if group.place != Place::Turn {
-            group.place = Place::Aside;
+        let has_turn = group.place == Place::Turn;
+        self.end_rest(number);
+        if !has_turn {
+            self.groups[number as usize].place = Place::Aside;
         }
         let wanted = self.weigh(number);
         self.take_turn(number) || wanted
@@ -253,6 +232,16 @@ impl Queue {
             self.resting.remove(&(until, number));
             self.groups[number as usize].place = Place::Aside;
             self.take_turn(number);
+            self.remove_if_done(number);
+        }
+    }
+
+    /// A group that rests does so no longer, and has no place.
+    fn end_rest(&mut self, number: u32) {
+        let group = &mut self.groups[number as usize];
+        if let Place::Resting(until) = group.place {
+            self.resting.remove(&(until, number));
+            group.place = Place::Aside;
         }
     }
 
@@ -316,6 +305,7 @@ impl Queue {
         room: Room<'_>,
         now: Timestamp,
     ) -> Result<Option<(Entry, usize)>, NoRoom> {
+        let began = *self.began.get_or_insert(now);
         let group = &mut self.groups[number as usize];
         let each = || Allowance::of((room.each)(&group.name));
         let allowance = group.allowance.unwrap_or_else(each);
@@ -327,9 +317,9 @@ impl Queue {
             }
             return Ok(None);
         }
-        if is_rest(allowance.not_before, now) {
-            group.place = Place::Resting(allowance.not_before);
-            self.resting.insert((allowance.not_before, number));
+        if let Some(until) = group.rests_until(allowance, began, now) {
+            group.place = Place::Resting(until);
+            self.resting.insert((until, number));
             return Ok(None);
         }
         let for_untrusted = room.slots.div_ceil(2);
@@ -348,6 +338,9 @@ impl Queue {
         group.in_flight += 1;
         group.at_work += 1;
         group.slots_taken += slots;
+        if let (Some(rate), Some(paid)) = (allowance.rate, &mut group.paid) {
+            paid.pay(rate, now);
+        }
         self.slots_taken += slots;
         if !allowance.is_trusted {
             self.slots_untrusted += slots;
@@ -441,27 +434,6 @@ fn is_rest(until: Timestamp, now: Timestamp) -> bool {
 /// All slots are taken.
 struct NoRoom;
 
-impl<'a> Room<'a> {
-    /// For what takes no slots.
-    pub(in crate::store) fn of(works: usize, each: &'a dyn Fn(&Name) -> usize) -> Self {
-        Self { works, each, slots: usize::MAX }
-    }
-}
-
-impl Allowance {
-    /// So many at a time, and nothing else that holds them back.
-    pub fn of(at_a_time: usize) -> Self {
-        Self {
-            at_a_time,
-            not_before: Timestamp(0),
-            slots: 1,
-            is_trusted: true,
-            rate: None,
-            order: Order::None,
-        }
-    }
-}
-
 impl Group {
     fn is_trusted(&self) -> bool {
         self.allowance.is_none_or(|allowance| allowance.is_trusted)
@@ -473,6 +445,22 @@ impl Group {
 
     /// Whether it is switched off, or waits for a later time.
     fn is_held(&self, now: Timestamp) -> bool {
-        self.is_off() || self.allowance.is_some_and(|allowance| is_rest(allowance.not_before, now))
+        let rests = matches!(self.place, Place::Resting(until) if is_rest(until, now));
+        let waits = |allowance: Allowance| is_rest(allowance.not_before, now);
+        self.is_off() || rests || self.allowance.is_some_and(waits)
+    }
+
+    /// Until when it gets nothing by this, if so: a time to wait for, or its rate.
+    fn rests_until(
+        &mut self,
+        allowance: Allowance,
+        began: Timestamp,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        if is_rest(allowance.not_before, now) {
+            return Some(allowance.not_before);
+        }
+        let rate = allowance.rate?;
+        self.paid.get_or_insert_with(|| Paid::but_one(rate, began)).waits_until(rate, now)
     }
 }

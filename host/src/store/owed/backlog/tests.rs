@@ -1,9 +1,11 @@
 //! Order, fairness and limits of the backlog, apart from any file.
 
 mod ended;
+mod rates;
 mod windows;
 
 use super::*;
+use crate::store::owed::tally::count::SourceNumber;
 
 const NOW: Timestamp = Timestamp(1_000);
 const AT_ONCE: Timestamp = Timestamp(0);

@@ -8,6 +8,7 @@
 
 use super::super::InFlight;
 use super::{Entry, Place, Queue};
+use crate::event::Timestamp;
 
 /// Bytes of an outcome that one place stands for.
 const PLACE_BYTES: usize = 64 * 1024;
@@ -15,8 +16,8 @@ const PLACE_BYTES: usize = 64 * 1024;
 /// What a work in flight takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store::owed::backlog) enum Phase {
-    /// Somebody works on it.
-    AtWork { slots: usize },
+    /// Somebody works on it, who took it at this time.
+    AtWork { slots: usize, at: Timestamp },
     /// Its try has ended, and its outcome is not committed.
     Ended { places: usize },
 }
@@ -60,7 +61,7 @@ impl Queue {
         taken: &mut InFlight,
         bytes: usize,
     ) -> bool {
-        let Phase::AtWork { slots } = taken.phase else { return false };
+        let Phase::AtWork { slots, .. } = taken.phase else { return false };
         let places = 1 + bytes / PLACE_BYTES;
         let group = &mut self.groups[taken.group as usize];
         if !self.uncommitted.has_room(group.uncommitted + places) {
@@ -87,7 +88,18 @@ impl Queue {
         group.ready.insert(older.map_or(0, |older| older + 1), entry);
         group.given_back += 1;
         self.lanes.ready += 1;
+        self.pay_back(number, phase);
         self.release(number, phase);
+    }
+
+    /// A work was taken and not tried: another may go in its place.
+    fn pay_back(&mut self, number: u32, phase: Phase) {
+        let group = &mut self.groups[number as usize];
+        let rate = group.allowance.and_then(|allowance| allowance.rate);
+        if let (Phase::AtWork { at, .. }, Some(rate), Some(paid)) = (phase, rate, &mut group.paid) {
+            paid.give_back(rate, at);
+            self.end_rest(number);
+        }
     }
 
     /// A work is no longer in flight. What follows it is pushed before.
@@ -95,7 +107,7 @@ impl Queue {
         let group = &mut self.groups[number as usize];
         group.in_flight = group.in_flight.checked_sub(1).expect("a work is released once");
         match phase {
-            Phase::AtWork { slots } => self.free(number, slots),
+            Phase::AtWork { slots, .. } => self.free(number, slots),
             Phase::Ended { places } => {
                 group.uncommitted -= places;
                 self.uncommitted.places -= places;
