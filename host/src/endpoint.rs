@@ -3,9 +3,11 @@
 //! Pure values, whether it stands in the configuration or in the store. Nothing here sends, keeps
 //! or reads the clock, and no secret of an endpoint is in here but a sealed one.
 
+mod credential;
 mod decimal;
 mod form;
 mod limits;
+mod rotation;
 mod rule;
 mod secret;
 mod settings;
@@ -18,9 +20,13 @@ use http::HeaderName;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::credential::{Credential, RawCredential};
 pub use self::form::{RawRule, RawSettings};
 pub(crate) use self::limits::{CONCURRENCY, RETRIES_MAX, RETRY, TIMEOUT};
 pub use self::limits::{InvalidRate, Limits, Rate};
+pub use self::rotation::{
+    OVERLAP, OVERLAP_MAX, SIGNING_MAX, next_number, rotated, with_credential,
+};
 pub use self::rule::{Facts, Field, Operator, Rule};
 pub use self::secret::{Sealed, SealedSecret, SecretKind, SecretPlace};
 pub use self::settings::{Invalid, check};

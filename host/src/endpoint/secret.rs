@@ -42,6 +42,11 @@ impl SecretKind {
     pub fn signs(self) -> bool {
         matches!(self, Self::Whsec | Self::Whsk)
     }
+
+    /// Whether it goes with each delivery as it is.
+    pub fn is_credential(self) -> bool {
+        matches!(self, Self::Basic | Self::Bearer | Self::Header)
+    }
 }
 
 /// Whose secret it is: what was sealed for one place opens at no other.

@@ -38,7 +38,7 @@ const PEM_BYTES_MAX: usize = 64 * 1024;
 const SKIP_AFTER: RangeInclusive<u64> = 1..=100;
 
 /// What the gateway sends itself, or what belongs to a connection.
-const OWN_HEADERS: [&str; 19] = [
+pub(super) const OWN_HEADERS: [&str; 19] = [
     "accept",
     "authorization",
     "connection",
