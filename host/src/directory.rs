@@ -4,12 +4,17 @@
 //! Never sends, and never shows a secret. For now it has none: the configuration's are with
 //! whoever delivers to them, and nothing makes others yet.
 
+mod active;
+mod jwks;
 pub mod vault;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use self::active::Active;
+pub(crate) use self::jwks::KeySet;
+pub use self::jwks::public_key;
 use self::vault::Vault;
 use crate::endpoint::{Endpoint, SealedSecret};
 use crate::event::Timestamp;

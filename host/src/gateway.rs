@@ -13,6 +13,7 @@ mod loading;
 mod noting;
 mod operators;
 mod outline;
+mod publishing;
 mod reach;
 mod replaying;
 mod sweeping;
@@ -25,7 +26,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -37,6 +39,7 @@ use crate::admin::{self, Access, Ask, Report};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::delivery::{Deliveries, Delivery};
+use crate::directory::Directory;
 use crate::directory::vault::Vault;
 use crate::disk::Disk;
 use crate::dispatch::{Breakers, Dispatch, Early, Parses, Runs};
@@ -58,6 +61,7 @@ use fronts::Fronts;
 use high_water::HighWater;
 use live::Live;
 use noting::Noting;
+use publishing::Publishing;
 use replaying::Replaying;
 use sweeping::Sweeping;
 
@@ -127,7 +131,8 @@ struct Parts {
     clock: Clock,
     dispatch: Arc<Dispatch>,
     delivery: Arc<Delivery>,
-    vault: Arc<Vault>,
+    directory: Directory,
+    jwks: Arc<ArcSwapOption<Bytes>>,
     keys: Keys,
     sources: Arc<ingest::Sources>,
     refused: Arc<RefusedRequests>,
@@ -179,26 +184,23 @@ impl Gateway {
             retention: parts.retention.clone(),
         };
         let high_water = HighWater { store: parts.store.clone(), disk: parts.disk.clone() };
-        let cancel = self.cancel.clone();
-        self.tasks.spawn(async move {
-            sweeping.run(cancel).await;
-            Ok(())
-        });
-        let cancel = self.cancel.clone();
-        self.tasks.spawn(async move {
-            high_water.run(cancel).await;
-            Ok(())
-        });
         let noting = Noting { access: parts.access.clone() };
-        let cancel = self.cancel.clone();
-        self.tasks.spawn(async move {
-            noting.run(cancel).await;
-            Ok(())
-        });
         let replaying = Replaying { store: parts.store.clone(), disk: parts.disk.clone() };
-        let cancel = self.cancel.clone();
+        let publishing = Publishing {
+            directory: parts.directory.clone(),
+            clock: parts.clock.clone(),
+            jwks: parts.jwks.clone(),
+        };
+        self.beside(sweeping.run(self.cancel.clone()));
+        self.beside(high_water.run(self.cancel.clone()));
+        self.beside(noting.run(self.cancel.clone()));
+        self.beside(replaying.run(self.cancel.clone()));
+        self.beside(publishing.run(self.cancel.clone()));
+    }
+
+    fn beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(async move {
-            replaying.run(cancel).await;
+            task.await;
             Ok(())
         });
     }
@@ -227,6 +229,7 @@ impl Gateway {
             requests: Semaphore::new(limits.requests),
             notes: Notes::default(),
             refused: parts.refused.clone(),
+            jwks: parts.jwks.clone(),
             unknown: Pacing::default(),
         };
         let writes = TaskTracker::new();
@@ -441,7 +444,8 @@ impl Parts {
             clock,
             dispatch,
             delivery,
-            vault: Arc::new(Vault::new(config.master_keys.clone())),
+            directory: Directory::empty(Arc::new(Vault::new(config.master_keys.clone()))),
+            jwks: Arc::default(),
             keys,
             sources,
             refused: Arc::default(),

@@ -8,6 +8,7 @@
 mod early;
 mod gate;
 mod intake;
+mod jwks;
 mod methods;
 mod notes;
 mod pacing;
@@ -19,6 +20,7 @@ mod strays;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -27,6 +29,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
@@ -82,6 +85,8 @@ pub(crate) struct Ingest {
     pub(crate) notes: Notes,
     /// What was not accepted last, for operators.
     pub(crate) refused: Arc<RefusedRequests>,
+    /// The public keys of endpoints, once they are known.
+    pub(crate) jwks: Arc<ArcSwapOption<Bytes>>,
     /// For requests to sources that there are not, and to no source.
     pub(crate) unknown: Pacing,
 }
@@ -95,14 +100,15 @@ enum Accepted {
 }
 
 /// The public routes: `/in/{source}`, with or without a slash behind it, to which is posted and
-/// which a few providers ask by other methods, and `GET /healthz`. What is for none of them is
-/// refused like a forged request.
+/// which a few providers ask by other methods, and for everybody `GET /healthz` and the public keys
+/// of endpoints. What is for none of them is refused like a forged request.
 pub(crate) fn router(ingest: Arc<Ingest>) -> Router {
     Router::new()
         .route("/in/{source}", any(receive))
         // Some consoles put a slash behind the path; a signature covers the URL as it was sent.
         .route("/in/{source}/", any(receive))
         .route("/healthz", get(strays::probe).fallback(strays::no_probe))
+        .route(jwks::PATH, get(jwks::keys).fallback(strays::no_probe))
         .fallback(strays::nowhere)
         .with_state(ingest)
 }

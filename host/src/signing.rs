@@ -7,9 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
 use http::HeaderName;
-use ring::signature::Ed25519KeyPair;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use serde::Serialize;
 
 use crate::secrets::Secret;
 use crate::signature::{self, Keyed};
@@ -31,6 +32,24 @@ pub(crate) enum SigningKey {
     Shared(Keyed),
     /// Ed25519, `v1a`: the endpoint knows the public half.
     Ed25519(Arc<Ed25519KeyPair>),
+}
+
+/// The public half of a key, as a JSON Web Key (RFC 8037).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Jwk {
+    kty: &'static str,
+    crv: &'static str,
+    kid: String,
+    x: String,
+    #[serde(rename = "use")]
+    usage: &'static str,
+}
+
+impl Jwk {
+    /// Tells it from the others of a set.
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
 }
 
 /// A secret that can't sign. Never quotes it.
@@ -71,6 +90,25 @@ impl SigningKey {
             None => return Err(InvalidKey::Ed25519),
         };
         pair.map(|pair| Self::Ed25519(pair.into())).map_err(|_| InvalidKey::Ed25519)
+    }
+
+    /// The public half, which everybody may know; none if both sides know the key.
+    fn public(&self) -> Option<&[u8]> {
+        match self {
+            Self::Shared(_) => None,
+            Self::Ed25519(pair) => Some(pair.public_key().as_ref()),
+        }
+    }
+
+    /// The public half as Standard Webhooks writes it.
+    pub(crate) fn public_text(&self) -> Option<String> {
+        Some(format!("whpk_{}", BASE64.encode(self.public()?)))
+    }
+
+    /// The public half in the form in which it is published, under this id.
+    pub(crate) fn public_jwk(&self, kid: String) -> Option<Jwk> {
+        let x = URL_SAFE_NO_PAD.encode(self.public()?);
+        Some(Jwk { kty: "OKP", crv: "Ed25519", kid, x, usage: "sig" })
     }
 
     /// Writes one signature as it stands in the header: `v1,K5oZ...`.

@@ -8,6 +8,7 @@ mod master;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 pub use self::master::{InvalidMasterKey, MasterKey, fingerprint, fresh};
 use crate::endpoint::{Sealed, SecretPlace};
@@ -17,6 +18,8 @@ use crate::secrets::Secret;
 #[derive(Debug, Default)]
 pub struct Vault {
     keys: ArcSwap<Vec<MasterKey>>,
+    /// How often they were changed.
+    changed: watch::Sender<u64>,
 }
 
 /// Why nothing can be sealed.
@@ -46,17 +49,28 @@ pub enum Locked {
     /// Not what was sealed, or sealed for another place.
     #[error("the secret in the store is damaged")]
     Damaged,
+    /// Of a kind that is not known here, with this number.
+    #[error("a newer Hookgate stored the secret, which is of a kind ({0}) that this one lacks")]
+    UnknownKind(u8),
 }
 
 impl Vault {
     /// With these keys: the first seals, and all of them open.
     pub fn new(keys: Vec<MasterKey>) -> Self {
-        Self { keys: ArcSwap::from_pointee(keys) }
+        Self { keys: ArcSwap::from_pointee(keys), changed: watch::Sender::default() }
     }
 
     /// Goes on with these keys.
     pub fn configure(&self, keys: Vec<MasterKey>) {
-        self.keys.store(Arc::new(keys));
+        if **self.keys.load() != keys {
+            self.keys.store(Arc::new(keys));
+            self.changed.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Changes when other keys come, by which what was locked may open.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
     }
 
     /// Whether there is a master key.
@@ -203,7 +217,11 @@ mod tests {
         let again = vault.seal_again(AT, &old).unwrap().unwrap();
         assert_eq!((again.key, again.fingerprint), (key(2).id(), old.fingerprint));
 
+        let changes = vault.changes();
+        vault.configure(vec![key(2), key(1)]);
+        assert!(!changes.has_changed().unwrap(), "the same keys again are no change");
         vault.configure(vec![key(2)]);
+        assert!(changes.has_changed().unwrap());
         assert_eq!(vault.open(AT, &again).unwrap().expose(), "sesame");
         assert_eq!(vault.seal_again(AT, &old).unwrap_err(), Locked::OtherKey(key(1).id()));
     }

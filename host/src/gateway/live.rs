@@ -119,7 +119,7 @@ impl Live {
             sources: parts.sources.clone(),
             dispatch: parts.dispatch.clone(),
             delivery: parts.delivery.clone(),
-            vault: parts.vault.clone(),
+            vault: parts.directory.vault().clone(),
             redaction: parts.redaction.clone(),
             admin_hosts: parts.admin_hosts.clone(),
             access: parts.access.clone(),

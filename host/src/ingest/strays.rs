@@ -18,7 +18,7 @@ use super::Ingest;
 use super::rejection::Rejection;
 use crate::listener::Connection;
 
-/// The methods of `/healthz`.
+/// The methods by which everybody may ask.
 const PROBES: &str = "GET, HEAD";
 
 /// A path that is none.

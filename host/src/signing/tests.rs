@@ -29,7 +29,7 @@ fn the_published_example_comes_out_as_published() {
 
 #[test]
 fn every_key_signs_during_a_rotation() {
-    use ring::signature::{ED25519, KeyPair, UnparsedPublicKey};
+    use ring::signature::{ED25519, UnparsedPublicKey};
 
     let seed = format!("whsk_{}", BASE64.encode([7; 32]));
     let keys = [key(SHARED).unwrap(), key(&seed).unwrap()];
@@ -50,14 +50,31 @@ fn without_a_key_nothing_is_signed() {
 
 #[test]
 fn a_key_pair_is_checked() {
-    use ring::signature::KeyPair;
-
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
     let mut both = [[7; 32].as_slice(), pair.public_key().as_ref()].concat();
     assert!(key(&format!("whsk_{}", BASE64.encode(&both))).is_ok());
     both[40] ^= 1;
     let mixed = key(&format!("whsk_{}", BASE64.encode(&both)));
     assert_eq!(mixed.unwrap_err(), InvalidKey::Ed25519);
+}
+
+/// The key pair and its public half are those of RFC 8037, appendix A.
+#[test]
+fn the_public_half_of_a_key_is_published_and_nothing_else() {
+    let seed = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
+    let seed = URL_SAFE_NO_PAD.decode(seed).unwrap();
+    let pair = key(&format!("whsk_{}", BASE64.encode(seed))).unwrap();
+    let jwk = serde_json::to_value(pair.public_jwk("a".to_owned()).unwrap()).unwrap();
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let expected = serde_json::json!({
+        "kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x, "use": "sig",
+    });
+    assert_eq!(jwk, expected);
+    let text = pair.public_text().unwrap();
+    assert_eq!(text, "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=");
+
+    let shared = key(SHARED).unwrap();
+    assert!(shared.public_jwk("a".to_owned()).is_none() && shared.public_text().is_none());
 }
 
 #[test]
