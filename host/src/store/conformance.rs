@@ -191,6 +191,7 @@ macro_rules! suite {
                 an_endpoint_that_is_switched_off_holds_up_no_other,
                 an_endpoint_that_rests_gets_nothing_before_its_time,
                 an_endpoint_gets_no_more_than_its_rate,
+                what_is_replayed_goes_behind_what_is_new,
                 deliveries_take_no_more_slots_than_there_are,
                 endpoints_that_are_not_trusted_leave_half_of_the_slots_to_others,
             }

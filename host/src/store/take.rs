@@ -131,6 +131,11 @@ impl Store {
         self.handle.shared.backlog().forget(WorkKind::Delivery, endpoint);
     }
 
+    /// How many works are open that were opened again, but for those that a start has left on disk.
+    pub fn reopened_open(&self) -> usize {
+        self.handle.shared.backlog().reopened_open()
+    }
+
     /// Takes works now, and then reads what each is about. What can't be read is passed over. More
     /// works may be owed than are in memory: those can be taken when they have been read.
     fn take(

@@ -88,6 +88,33 @@ pub(in crate::store) async fn an_endpoint_gets_no_more_than_its_rate<S: Subject>
     assert_eq!(case.deliveries().await.len(), 1, "nobody knows how many went before");
 }
 
+/// [I11]
+pub(in crate::store) async fn what_is_replayed_goes_behind_what_is_new<S: Subject>() {
+    let case = Case::<S>::new();
+    let old: Vec<_> = (0..3).map(|it| event(&format!("old_{it}"), "").to(&[], &["crm"])).collect();
+    let old = case.bring(old).await;
+    for work in case.deliveries().await {
+        case.end_delivery(work, Verdict::Dead).await;
+    }
+    case.store.replay(old).await.unwrap();
+    assert_eq!(case.store.reopened_open(), 3);
+    owe(&case, 2, &["crm"]).await;
+
+    for case in [case.killed(), case] {
+        let is_new = |work: &DeliveryWork| match &work.payload {
+            Payload::Event(stored) => stored.event.id.starts_with("evt_"),
+            Payload::Parcel(_) => false,
+        };
+        let taken = case.deliveries().await;
+        let new: Vec<bool> = taken.iter().map(is_new).collect();
+        assert_eq!(new, [true, true, false, false, false]);
+        for work in taken {
+            case.end_delivery(work, Verdict::Done).await;
+        }
+        assert_eq!(case.store.reopened_open(), 0);
+    }
+}
+
 /// [I7]
 pub(in crate::store) async fn deliveries_take_no_more_slots_than_there_are<S: Subject>() {
     let case = Case::<S>::new();

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxHashSet;
+
 pub(in crate::store) use entry::{Entry, OpenWork, Tries};
 pub(in crate::store) use order::{OrderKey, OrderKeys};
 pub use queue::Allowance;
@@ -48,6 +50,8 @@ pub(in crate::store) struct Backlog {
     count: Count,
     order: SubjectOrder,
     dead: PerKind<u64>,
+    /// The positions of those that were opened again, as far as they are known.
+    reopened: FxHashSet<u64>,
     /// Works that can't be done, because their record is damaged.
     parked: PerKind<usize>,
     /// No try waits longer than this: a clock that was ahead may have said so.
@@ -85,6 +89,7 @@ impl Backlog {
             count: Count::default(),
             order: SubjectOrder::default(),
             dead: PerKind::default(),
+            reopened: FxHashSet::default(),
             parked: PerKind::default(),
             longest_delay: None,
         }
@@ -95,8 +100,16 @@ impl Backlog {
         let OpenWork { kind, group, mut entry, due, since, root } = work;
         entry.source = self.count.number(root.as_ref());
         self.count.opened(entry.source, kind);
+        self.note_reopened(entry);
         let number = self.queues[kind].group(&group);
         self.join(kind, number, entry, When { since, due });
+    }
+
+    /// A work was opened or read: whether it was opened before is known now.
+    fn note_reopened(&mut self, entry: Entry) {
+        if entry.tries.reopened() {
+            self.reopened.insert(entry.position);
+        }
     }
 
     /// A work that is counted stays in memory, or waits beyond the window.
@@ -197,6 +210,7 @@ impl Backlog {
                     // key is no sign of how far the works have come that may go at once.
                     let due = if waits { due.max(Timestamp(1)) } else { due };
                     let when = When { since: key.0, due };
+                    self.note_reopened(entry);
                     self.enter(kind, number, Entry { source, ..entry }, when);
                 }
                 None => {
@@ -312,6 +326,9 @@ impl Backlog {
         }
         queue.release(taken.group, taken.phase);
         self.count.closed(taken.entry.source, taken.kind);
+        if taken.entry.tries.reopened() {
+            self.reopened.remove(&taken.entry.position);
+        }
     }
 
     /// A work in flight can't be done before a restart: it is out of everybody's way.
@@ -377,6 +394,11 @@ impl Backlog {
     /// Whether nothing is in flight and nothing could be taken at `now`, nor read and then be.
     pub(in crate::store) fn is_idle(&self, now: Timestamp) -> bool {
         self.queues.values().all(|queue| queue.is_idle(now))
+    }
+
+    /// How many works are open that were opened again, but for those that a start has left on disk.
+    pub(in crate::store) fn reopened_open(&self) -> usize {
+        self.reopened.len()
     }
 
     /// More works of each kind are dead, or fewer.

@@ -2,13 +2,14 @@
 //!
 //! Pure. Groups (sources, handlers, endpoints) take turns, so that a long queue of one delays no
 //! other, and none has more in flight than it may. A group that may have no more stands aside and
-//! is not looked at again until that changes. Within a group it is first come, first served. What
-//! of a group is in memory is decided in [`lanes`], and what a work in flight takes in [`flight`].
+//! is not looked at again until that changes. Which of a group is the next is decided in [`ready`],
+//! what of it is in memory in [`lanes`], and what a work in flight takes in [`flight`].
 
 mod allowance;
 mod flight;
 mod lanes;
 mod rate;
+mod ready;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use self::flight::Uncommitted;
 use self::lanes::{Lanes, Weighed};
 pub(in crate::store) use self::lanes::{Most, Wanted};
 use self::rate::Paid;
+use self::ready::Ready;
 use super::Entry;
 use super::window::{Key, When, Window};
 use crate::event::Timestamp;
@@ -62,9 +64,7 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct Group {
     name: Name,
-    ready: VecDeque<Entry>,
-    /// How many of these were given back: they are in front.
-    given_back: usize,
+    ready: Ready,
     in_flight: usize,
     /// How many of these are in slots.
     at_work: usize,
@@ -107,8 +107,7 @@ impl Queue {
         }
         let new = Group {
             name: name.clone(),
-            ready: VecDeque::new(),
-            given_back: 0,
+            ready: Ready::default(),
             in_flight: 0,
             at_work: 0,
             slots_taken: 0,
@@ -200,7 +199,7 @@ impl Queue {
 
     fn make_ready(&mut self, number: u32, entry: Entry) {
         self.lanes.ready += 1;
-        self.groups[number as usize].ready.push_back(entry);
+        self.groups[number as usize].ready.push(entry);
         self.take_turn(number);
     }
 
@@ -332,9 +331,8 @@ impl Queue {
             self.crowded.push_back(number);
             return Ok(None);
         }
-        let Some(entry) = group.ready.pop_front() else { return Ok(None) };
+        let Some(entry) = group.ready.pop() else { return Ok(None) };
         self.lanes.ready -= 1;
-        group.given_back = group.given_back.saturating_sub(1);
         group.in_flight += 1;
         group.at_work += 1;
         group.slots_taken += slots;

@@ -2,6 +2,7 @@
 
 mod ended;
 mod rates;
+mod replayed;
 mod windows;
 
 use super::*;

@@ -74,19 +74,14 @@ impl Queue {
         self.may_give()
     }
 
-    /// Puts a work in flight back in front. What was taken together may come back in any order, and
-    /// goes again in its own.
+    /// Puts a work in flight back in front.
     pub(in crate::store::owed::backlog) fn give_back(
         &mut self,
         number: u32,
         entry: Entry,
         phase: Phase,
     ) {
-        let group = &mut self.groups[number as usize];
-        let mut given_back = group.ready.range(..group.given_back);
-        let older = given_back.rposition(|other| other.position < entry.position);
-        group.ready.insert(older.map_or(0, |older| older + 1), entry);
-        group.given_back += 1;
+        self.groups[number as usize].ready.give_back(entry);
         self.lanes.ready += 1;
         self.pay_back(number, phase);
         self.release(number, phase);

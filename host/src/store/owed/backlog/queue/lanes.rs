@@ -288,7 +288,7 @@ impl Queue {
     /// How many works of a lane in memory count.
     fn near(&self, number: u32) -> usize {
         let group = &self.groups[number as usize];
-        group.ready.len() + if self.lanes.are_runs { 0 } else { group.timed.len() }
+        group.ready.counted() + if self.lanes.are_runs { 0 } else { group.timed.len() }
     }
 
     /// Whether so many runs of a lane wait that no more of it may come into memory.
