@@ -32,6 +32,7 @@ use crate::admin::FileToken;
 use crate::delivery::Endpoint;
 use crate::directory::vault::MasterKey;
 use crate::dispatch::Grants;
+use crate::egress::Authorities;
 use crate::ids::Name;
 use crate::ingest::Source;
 use crate::listener::Tls;
@@ -88,6 +89,8 @@ pub struct Config {
     pub handlers: BTreeMap<Name, Grants>,
     /// Private networks that deliveries may reach.
     pub(crate) egress_allow: Vec<IpNet>,
+    /// Authorities whose certificates count besides those that the system trusts.
+    pub(crate) egress_ca: Authorities,
     /// How much of everything.
     pub(crate) limits: Limits,
     /// How long what is finished is kept.

@@ -5,9 +5,7 @@
 //! following redirects, within a time, and reading no more of an answer than is worth keeping.
 //! Never judges an answer: what a status means is the caller's question.
 
-use std::path::Path;
 use std::pin::pin;
-use std::string::FromUtf8Error;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -18,20 +16,20 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use rustls::ClientConfig;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls_platform_verifier::BuilderVerifierExt;
-use tokio::time::Instant;
 use url::Url;
 
 use self::connection::{Connection, SendError};
 pub(crate) use self::error::EgressError;
+use self::exchange::Exchange;
 use self::guard::{Guard, Refusal};
-pub(crate) use self::identity::Identity;
+pub(crate) use self::identity::Authorities;
+pub use self::identity::Identity;
+use self::identity::trusting;
+pub use self::operator::operator_client;
+pub(crate) use self::operator::operator_client_of;
 use self::origin::{Origin, Peer};
 pub(crate) use self::patience::Patience;
-use self::pinned::Pinned;
-use self::pool::Pool;
+use self::pool::{Line, Pool};
 use self::resolver::{Bounds, Resolver};
 pub(crate) use self::shown::shown;
 use self::target::COMMON_HEADERS;
@@ -45,9 +43,11 @@ mod address;
 mod connection;
 mod driver;
 mod error;
+mod exchange;
 mod guard;
 mod identity;
 mod meter;
+mod operator;
 mod origin;
 mod patience;
 mod pinned;
@@ -62,23 +62,22 @@ mod trace;
 pub(crate) const EXCERPT_BYTES_MAX: usize = 4096;
 /// Most bytes of an answer's content type that are kept.
 const CONTENT_TYPE_BYTES_MAX: usize = 127;
-/// Most bytes that are read of it, so that the connection can be used again.
-const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Longest time that is spent on it.
-const BODY_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// How to reach out.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     /// Networks that may be reached although they are not public.
     pub(crate) allow: Vec<IpNet>,
+    /// Authorities whose certificates count besides those that the system trusts.
+    pub(crate) ca: Authorities,
     /// For connecting and TLS together.
     pub(crate) connect_timeout: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { allow: Vec::new(), connect_timeout: Duration::from_secs(5) }
+        let (allow, ca) = (Vec::new(), Authorities::default());
+        Self { allow, ca, connect_timeout: Duration::from_secs(5) }
     }
 }
 
@@ -254,15 +253,16 @@ impl Egress {
         trace: &mut Trace,
     ) -> Result<Exchange, EgressError> {
         let way = self.way.load_full();
+        let line = Line { origin: Arc::clone(origin), identity: terms.identity.clone() };
         // What it has come to is known also of one that is given up.
         let asked = {
-            let asking = pin!(self.ask(&way, origin, terms, request, trace));
+            let asking = pin!(self.ask(&way, &line, terms, request, trace));
             patience.wait(asking).await
         };
         match asked {
             Some(answered) => {
                 let (response, connection) = answered?;
-                Ok(Exchange { response, connection, idle: Arc::clone(&way.idle) })
+                Ok(Exchange { response, connection, line, idle: Arc::clone(&way.idle) })
             }
             None => Err(late(origin, trace, patience.timeout())),
         }
@@ -272,7 +272,7 @@ impl Egress {
     async fn ask(
         &self,
         way: &Way,
-        origin: &Arc<Origin>,
+        line: &Line,
         terms: Terms<'_>,
         mut request: Request<Full<Bytes>>,
         trace: &mut Trace,
@@ -280,10 +280,10 @@ impl Egress {
         loop {
             // One that was closed before anything was sent on it is no part of what is told.
             *trace = Trace::default();
-            let (mut connection, is_new) = match way.idle.take(origin) {
+            let (mut connection, is_new) = match way.idle.take(line) {
                 Some(connection) => (connection, false),
                 // By itself, as it is rare and has much to keep: what agrees on TLS, for one.
-                None => (Box::pin(self.connect(way, origin, terms, trace)).await?, true),
+                None => (Box::pin(self.connect(way, line, terms, trace)).await?, true),
             };
             trace.reused = !is_new;
             trace.peer = connection.peer().address;
@@ -303,10 +303,11 @@ impl Egress {
     async fn connect(
         &self,
         way: &Way,
-        origin: &Arc<Origin>,
+        line: &Line,
         terms: Terms<'_>,
         trace: &mut Trace,
     ) -> Result<Connection, EgressError> {
+        let Line { origin, identity } = line;
         trace.enter(Phase::Resolve);
         let host = origin.host.to_string();
         let addresses = match origin.address() {
@@ -316,7 +317,8 @@ impl Egress {
                 Err(reason) => return Err(EgressError::Unresolvable { host, reason }),
             },
         };
-        let opened = Connection::open(origin, &addresses, terms.identity.tls(&way.tls), trace);
+        let tls = identity.tls(&way.tls);
+        let opened = Connection::open(origin, &addresses, &tls, trace);
         match tokio::time::timeout(terms.connect_timeout, opened).await {
             Ok(opened) => opened,
             Err(_) => Err(late(origin, trace, terms.connect_timeout)),
@@ -330,115 +332,9 @@ fn late(origin: &Arc<Origin>, trace: &Trace, after: Duration) -> EgressError {
     EgressError::Timeout { peer, phase: trace.phase, after }
 }
 
-/// An answer whose body is still to be read.
-struct Exchange {
-    response: Response<Incoming>,
-    connection: Connection,
-    idle: Arc<Pool>,
-}
-
-impl Exchange {
-    /// The beginning of the body. The status counts, however the body ends.
-    async fn excerpt<L: FnOnce()>(
-        mut self,
-        bytes_max: usize,
-        patience: &mut Patience<L>,
-    ) -> String {
-        let end = Instant::now() + BODY_WAIT_MAX;
-        let mut head = Vec::new();
-        let mut bytes_read = 0;
-        let mut is_whole = false;
-        loop {
-            let frame = self.connection.frame(self.response.body_mut());
-            let Some(frame) = patience.wait_until(end, frame).await else { break };
-            let Some(frame) = frame else {
-                is_whole = true;
-                break;
-            };
-            let Ok(frame) = frame else { break };
-            let Some(chunk) = frame.data_ref() else { continue };
-            let room = bytes_max - head.len();
-            head.extend_from_slice(&chunk[..room.min(chunk.len())]);
-            bytes_read += chunk.len();
-            if bytes_read > BODY_BYTES_MAX {
-                break;
-            }
-        }
-        // Who answers before all of the request has come may read the rest nevertheless: what was
-        // answered with success is delivered by then.
-        if is_whole && patience.wait(self.connection.sent()).await.is_some() {
-            self.idle.put(self.connection);
-        }
-        let lossy = |error: FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
-        let mut text = String::from_utf8(head).unwrap_or_else(lossy);
-        // What replaces a byte is longer than it.
-        text.truncate(text.floor_char_boundary(bytes_max));
-        text
-    }
-
-    async fn whole(mut self, bytes_max: usize) -> Result<Bytes, EgressError> {
-        let peer = self.connection.peer().clone();
-        let mut whole = Vec::new();
-        while let Some(frame) = self.connection.frame(self.response.body_mut()).await {
-            let frame = frame.map_err(|error| {
-                let reason = error::http_reason(&error);
-                EgressError::Broken { peer: peer.clone(), reason }
-            })?;
-            let Some(chunk) = frame.data_ref() else { continue };
-            if whole.len() + chunk.len() > bytes_max {
-                return Err(EgressError::TooLarge { peer, bytes_max });
-            }
-            whole.extend_from_slice(chunk);
-        }
-        self.idle.put(self.connection);
-        Ok(whole.into())
-    }
-}
-
-/// A client for what the operator asks on the command line, which may go anywhere. No delivery goes
-/// through it.
-pub fn operator_client() -> Result<reqwest::Client, SetupError> {
-    operator_client_of(None, None)
-}
-
-/// The same, which also trusts the server that has the first certificate of this text in PEM, and
-/// goes over this socket in the file system.
-pub(crate) fn operator_client_of(
-    pem: Option<&[u8]>,
-    socket: Option<&Path>,
-) -> Result<reqwest::Client, SetupError> {
-    let certificate = pem.and_then(|pem| CertificateDer::from_pem_slice(pem).ok());
-    let tls = certificate.map_or_else(tls, pinned)?;
-    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
-    let client = match socket {
-        Some(path) => client.unix_socket(path),
-        None => client,
-    };
-    Ok(client.build()?)
-}
-
-/// TLS with a server that has this certificate, or one that the system trusts.
-fn pinned(certificate: CertificateDer<'static>) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let pinned = Pinned::new(certificate, Arc::clone(&provider))?;
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(pinned))
-        .with_no_client_auth())
-}
-
-fn tls() -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_platform_verifier()?
-        .with_no_client_auth())
-}
-
 impl Way {
     fn new(config: Config) -> Result<Self, SetupError> {
-        let mut tls = tls()?;
+        let mut tls = trusting(config.ca)?;
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             guard: Guard::new(config.allow),

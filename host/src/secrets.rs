@@ -3,8 +3,9 @@
 //! The configuration says where a secret is; it is read at start and at every reload. A [`Secret`]
 //! can't be printed, compared or serialised, and no error here repeats a content: only
 //! `crate::signature`, `crate::signing`, [`crate::keys`], the
-//! [vault](crate::directory::vault), an endpoint's [credential](crate::endpoint::Credential) and
-//! whoever makes or sends a [token](crate::token) look inside.
+//! [vault](crate::directory::vault), an endpoint's [credential](crate::endpoint::Credential),
+//! `crate::egress` for the key of a client certificate, and whoever makes or sends a
+//! [token](crate::token) look inside.
 
 mod plain;
 mod redaction;

@@ -22,7 +22,7 @@ use super::{Config, Limits, PortAt, Sending, gate, master, retention};
 use crate::address::Address;
 use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
-use crate::egress::{Target, literal_refusal};
+use crate::egress::{Authorities, Target, literal_refusal};
 use crate::endpoint::{self, CONCURRENCY, Format, RETRIES_MAX, RETRY, TIMEOUT};
 use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
@@ -65,11 +65,12 @@ pub(super) fn read<'a>(
             ["sources", "endpoints", "handlers"].map(|key| table.take(key));
         let tokens = table.take("tokens");
         let metrics = table.take("metrics").and_then(|entry| entry.choice(&METRICS));
-        let egress_allow = table.section("egress", egress).unwrap_or_default();
         let limits = table.section("limits", Limits::read).unwrap_or_default();
         let retention = table.section("retention", retention::read).unwrap_or_default();
 
         let mut secrets = Secrets::new(text, folder);
+        let egress = table.section("egress", |table| egress(table, &mut secrets));
+        let (egress_allow, egress_ca) = egress.unwrap_or_default();
         let master_keys = master::keys_of(table.take("master_key"), &mut secrets);
         let tokens = tokens.map(|entry| entry.named()).unwrap_or_default();
         let tokens = tokens.into_iter().map(|(name, table)| token_of(&name, table, &mut secrets));
@@ -102,6 +103,7 @@ pub(super) fn read<'a>(
             endpoints: whole(endpoints)?,
             handlers: whole(handlers)?,
             egress_allow,
+            egress_ca,
             limits,
             retention,
             master_keys,
@@ -384,8 +386,10 @@ fn quota_of(table: &mut Table<'_>) -> Quota {
     Quota { keys: keys.unwrap_or(default.keys), bytes: bytes.unwrap_or(default.bytes), term }
 }
 
-fn egress(table: &mut Table<'_>) -> Vec<IpNet> {
-    all(table.take("allow"), "a list of networks", |entry| {
+/// The networks that may be reached besides the public ones, and the authorities that count besides
+/// the system's.
+fn egress(table: &mut Table<'_>, secrets: &mut Secrets<'_>) -> (Vec<IpNet>, Authorities) {
+    let allow = all(table.take("allow"), "a list of networks", |entry| {
         let network = entry.network()?;
         if network.prefix_len() == 0 {
             entry.warn(
@@ -394,7 +398,16 @@ fn egress(table: &mut Table<'_>) -> Vec<IpNet> {
             );
         }
         Some(network)
-    })
+    });
+    let files = table.take("ca").and_then(|entry| entry.list("a list of files in PEM"));
+    let mut ca = Authorities::default();
+    for entry in files.unwrap_or_default() {
+        let Some(pem) = secrets.file(entry) else { continue };
+        if let Err(wrong) = ca.add(&pem) {
+            entry.wrong(&format!("names a file that has {wrong}"));
+        }
+    }
+    (allow, ca)
 }
 
 /// A `config` table as the JSON text that the plugin gets.

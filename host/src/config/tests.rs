@@ -342,6 +342,16 @@ fn an_address_that_egress_does_not_allow_is_said_with_its_place() {
 }
 
 #[test]
+fn authorities_that_egress_trusts_are_read_from_their_files() {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let with = |file: &str| format!("{WHOLE}ca = [\"{file}\"]\n");
+    parse(&with(&format!("{folder}/src/egress/fixtures/ca.pem"))).unwrap();
+    check_wrong(&with("none.pem"), "24:7: `ca` names a file that the gateway can't read");
+    let text = with(&format!("{folder}/Cargo.toml"));
+    check_wrong(&text, "24:7: `ca` names a file that has no certificates in PEM");
+}
+
+#[test]
 fn a_secret_that_is_not_there_is_named_but_never_shown() {
     let from = r#"{ value = "whsec_one" }"#;
     let unset = "9:14: environment variable `HOOKGATE_NO_SUCH_VARIABLE` is not set";

@@ -1,6 +1,8 @@
-//! Connections that nothing needs for now, kept for the next request to the same origin.
+//! Connections that nothing needs for now, kept for the next request on the same line.
 //!
-//! Bounded for each origin and in all, and none is kept for long. Never opens one.
+//! Bounded for each line and in all, and none is kept for long. One that was opened as somebody is
+//! never used as somebody else: the other side has seen another certificate, or has shown one that
+//! does not count for all. Never opens one.
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
@@ -10,15 +12,23 @@ use tokio::task::JoinSet;
 use tokio::task::coop::unconstrained;
 
 use super::connection::Connection;
+use super::identity::Identity;
 use super::origin::Origin;
 use crate::lock::lock;
 
 /// A connection that nothing needs is kept for so long.
 const IDLE_MAX: Duration = Duration::from_secs(30);
-/// So many of them for one origin.
-const PER_ORIGIN: usize = 32;
+/// So many of them for one line.
+const PER_LINE: usize = 32;
 /// So many in all.
 const IN_ALL: usize = 1024;
+
+/// Whom connections may serve: requests to an origin, from somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Line {
+    pub(super) origin: Arc<Origin>,
+    pub(super) identity: Identity,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Pool {
@@ -27,8 +37,8 @@ pub(super) struct Pool {
 
 #[derive(Debug, Default)]
 struct Idle {
-    /// The newest is the last. Origins are configured.
-    connections: FxHashMap<Arc<Origin>, Vec<(Connection, Instant)>>,
+    /// The newest is the last. Lines are configured.
+    connections: FxHashMap<Line, Vec<(Connection, Instant)>>,
     count: usize,
     /// Closes what is kept for too long.
     sweeping: JoinSet<()>,
@@ -39,31 +49,30 @@ impl Pool {
         lock(&self.idle)
     }
 
-    /// The connection to this origin that was used last, if there is one.
-    pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
+    /// The connection on this line that was used last, if there is one.
+    pub(super) fn take(&self, line: &Line) -> Option<Connection> {
         let mut idle = self.idle();
         let Idle { connections, count, .. } = &mut *idle;
-        let kept = connections.get_mut(origin)?;
+        let kept = connections.get_mut(line)?;
         while let Some((connection, _)) = kept.pop() {
             *count -= 1;
             if !connection.is_closed() {
                 return Some(connection);
             }
         }
-        connections.remove(origin);
+        connections.remove(line);
         None
     }
 
     /// Keeps a connection that is free for another request, if there is room. On any other nobody
     /// would move what is still to be sent.
-    pub(super) fn put(self: &Arc<Self>, connection: Connection) {
+    pub(super) fn put(self: &Arc<Self>, line: Line, connection: Connection) {
         let mut idle = self.idle();
         if !connection.is_free() || idle.count >= IN_ALL {
             return;
         }
-        let origin = Arc::clone(&connection.peer().origin);
-        let kept = idle.connections.entry(origin).or_default();
-        if kept.len() < PER_ORIGIN {
+        let kept = idle.connections.entry(line).or_default();
+        if kept.len() < PER_LINE {
             kept.push((connection, Instant::now()));
             idle.count += 1;
         }

@@ -10,6 +10,7 @@ use super::*;
 
 mod bounds;
 mod hostile;
+mod identities;
 mod phases;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);

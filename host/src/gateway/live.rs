@@ -397,7 +397,8 @@ impl Live {
 
 /// The egress part of a configuration.
 pub(super) fn egress_config(config: &Config) -> egress::Config {
-    egress::Config { allow: config.egress_allow.clone(), ..egress::Config::default() }
+    let (allow, ca) = (config.egress_allow.clone(), config.egress_ca.clone());
+    egress::Config { allow, ca, ..egress::Config::default() }
 }
 
 async fn until(time: Option<Instant>) {

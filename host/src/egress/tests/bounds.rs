@@ -3,6 +3,8 @@
 //! Whoever answers is a raw socket that is let go on until it is hung up on. Never looks at what a
 //! status means.
 
+use tokio::time::Instant;
+
 use super::*;
 
 #[tokio::test]
