@@ -169,11 +169,7 @@ async fn check_says_where_the_configuration_is_wrong() {
             "secret = [{ value = \"whsec_n",
             "8:1: unknown key `secret`",
         ),
-        (
-            "endpoints = [\"crm\"]",
-            "endpoints = [\"crn\"]",
-            "20:14: `endpoints` names an unknown endpoint; the endpoints of the file are: crm",
-        ),
+        ("endpoints = [\"crm\"]", "endpoints = [\"c rm\"]", "20:14: `endpoints` must be a name"),
         ("[sources.cards]", "[sources.Cards]", "6:10: `Cards` is not a name"),
         ("verify = \"none\"", "", "10:1: [sources.partner] has no secrets"),
     ];

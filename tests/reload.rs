@@ -312,7 +312,7 @@ async fn a_broken_configuration_changes_nothing_and_says_where() {
 
     let breaks = [
         ("[endpoints.crm]\nurl", "[endpoints.crm]\nuri", "unknown key `uri`"),
-        ("endpoints = [\"crm\"]", "endpoints = [\"crn\"]", "names an unknown endpoint"),
+        ("endpoints = [\"crm\"]", "endpoints = [\"c rm\"]", "`endpoints` must be a name"),
         ("[sources.stripe]", "[sources.stripe", ""),
         ("plugin = \"stripe\"", "plugin = \"stripe\" verify = 1", ""),
     ];

@@ -1,8 +1,11 @@
 //! What belongs to one tenant, and what another's token gets of it: nothing, in any route.
 
+use hookgate::event::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Harness, Receiver, Setup, answer, delivery_to, run_of, text};
+use crate::harness::{
+    Answer, GUEST_TOKEN, Harness, Receiver, Setup, answer, delivery_to, run_of, text,
+};
 
 /// An operation of the document.
 struct Route {
@@ -93,12 +96,19 @@ fn check_empty(at: &str, answer: &Answer) {
     }
 }
 
+/// With the source `guest`, whose table has this line too, and an endpoint of the operator.
+fn of_tenants(line: &str, receiver: &Receiver) -> Setup {
+    let rest = format!("secrets = [{{ value = \"{GUEST_TOKEN}\" }}]\n{line}");
+    let setup = Setup::new().plugin("guest").source("guest", "guest", &rest);
+    setup.endpoint("crm", receiver, &["order.*"])
+}
+
 /// Guards what a tenant's token may reach. A route that comes later is asked too, and has to say
 /// what it is to such a token.
 #[tokio::test]
 async fn a_token_of_a_tenant_gets_nothing_of_others_in_any_route() {
     let receiver = Receiver::answering(410).await;
-    let gateway = Setup::guest().endpoint("crm", &receiver, &["order.*"]).start().await;
+    let gateway = of_tenants("tenant = \"globex\"", &receiver).start().await;
     gateway.guest(&json!({ "id": "1", "type": "order.paid" })).await.accepted();
     gateway.settle().await;
     let event = gateway.event("1").await;
@@ -158,4 +168,62 @@ async fn a_token_of_a_tenant_gets_nothing_of_others_in_any_route() {
         let path = format!("/v1/events?{parameter}");
         check_empty(&path, &send(&gateway, &acme, "GET", &path, None).await);
     }
+}
+
+#[tokio::test]
+async fn a_token_of_a_tenant_sees_its_own_events_without_what_is_the_operators() {
+    let receiver = Receiver::start().await;
+    let gateway = of_tenants("tenant_label = \"merchant\"", &receiver).start().await;
+    for (id, merchant) in [("1", "globex"), ("2", "acme"), ("3", "a b")] {
+        let labels = json!({ "merchant": merchant });
+        let command = json!({ "id": id, "type": "order.paid", "labels": labels, "do": "emit" });
+        gateway.guest(&command).await.accepted();
+        gateway.settle().await;
+    }
+    receiver.arrived(3).await;
+    let foreign = gateway.event("1").await;
+    let whose = |event: &Value| event["tenant"].as_str().map(str::to_owned);
+    let tenants: Vec<_> = gateway.events("type=order.paid").await.iter().map(whose).collect();
+    assert_eq!(tenants, [Some("globex".to_owned()), Some("acme".to_owned()), None]);
+    let emitted = gateway.events("type=guest.emitted").await;
+    assert_eq!(emitted.iter().map(whose).collect::<Vec<_>>(), tenants, "of the event's tenant");
+    assert_eq!(gateway.events("tenant=globex").await.len(), 2);
+    let metrics = gateway.ask("/metrics").await.body;
+    assert!(metrics.contains("hookgate_invalid_tenants_total{source=\"guest\"}"), "{metrics}");
+    let ops = make(&gateway, "", &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let acme = json!({ "name": "acme", "scopes": ["read", "replay"], "tenant": "acme" });
+    let acme = make(&gateway, &ops, &acme).await;
+
+    let listed = send(&gateway, &acme, "GET", "/v1/events", None).await.json();
+    let items = listed["items"].as_array().unwrap();
+    let types: Vec<_> = items.iter().map(|event| text(&event["type"])).collect();
+    assert_eq!(types, ["guest.emitted", "order.paid"], "{listed}");
+    assert!(items.iter().all(|event| event["receipt"].is_null()), "{listed}");
+    let path = format!("/v1/events/{}", text(&items[1]["id"]));
+    let own = send(&gateway, &acme, "GET", &path, None).await.json();
+    assert_eq!((&own["tenant"], &own["event"]["id"]), (&json!("acme"), &json!("2")));
+    assert_eq!((&own["runs"], &own["deliveries"]), (&json!([]), &json!([])), "{own}");
+    assert_eq!((&own["receipt"], &own["receipt_id"]), (&Value::Null, &Value::Null));
+    let path = format!("/v1/events/{}", text(&foreign["id"]));
+    assert_eq!(send(&gateway, &acme, "GET", &path, None).await.status, 404);
+    let whole = send(&gateway, &ops, "GET", &path, None).await.json();
+    assert_eq!((&whole["runs"], &whole["receipt"]), (&foreign["runs"], &foreign["receipt"]));
+
+    let heard = heard(&gateway, &acme, "\"event_id\":\"2\"").await;
+    assert!(!heard.contains("globex") && !heard.contains("\"event_id\":\"1\""), "{heard}");
+    let path = "/v1/events/stream?tenant=globex";
+    assert_eq!(send(&gateway, &acme, "GET", path, None).await.status, 400);
+}
+
+/// What the stream sends of all that there is, until this comes.
+async fn heard(gateway: &Harness, by: &str, until: &str) -> String {
+    let url = format!("{}/v1/events/stream?after={}", gateway.admin(), Timestamp(0));
+    let mut stream = gateway.client().get(url).bearer_auth(by).send().await.unwrap();
+    assert_eq!(stream.status(), 200);
+    let mut heard = String::new();
+    while !heard.contains(until) {
+        let chunk = stream.chunk().await.unwrap().expect("the stream goes on");
+        heard += std::str::from_utf8(&chunk).expect("it is text");
+    }
+    heard
 }

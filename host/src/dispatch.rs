@@ -28,6 +28,7 @@ use crate::retry::{Outcome, RetryPolicy};
 use crate::route::Pattern;
 use crate::secrets::Secret;
 use crate::store::{PluginStamp, Quota, Routes, Store, WorkKind};
+use crate::tenant::TenantOf;
 
 pub(crate) use breaker::Breakers;
 pub(crate) use early::Early;
@@ -62,6 +63,8 @@ pub(crate) struct Reading {
     pub(crate) secrets: Arc<[Secret]>,
     /// Whether its requests are accepted without a proof.
     pub(crate) is_unverified: bool,
+    /// Whose its events are.
+    pub(crate) tenant: TenantOf,
 }
 
 /// What dispatch knows of the configuration; swapped whole when that changes.
@@ -142,8 +145,7 @@ impl Dispatch {
                 if is_own { types.iter().any(|it| it.names(event_type)) } else { wanted(types) };
             goes.then(|| plugin.name().clone())
         };
-        let allowed =
-            |name: &Name| emitted.is_none_or(|(_, granted)| granted.endpoints.contains(name));
+        let allowed = |name: &Name| emitted.is_none_or(|(_, granted)| granted.reaches(name));
         let subscribed = rules.subscriptions.iter().filter(|(_, patterns)| wanted(patterns));
         Routes {
             handlers: self.registry.choose(handles),

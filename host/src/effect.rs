@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Money;
 use crate::ids::Name;
 use crate::json_text::JsonText;
+use crate::tenant::Tenant;
 
 /// One thing that a run asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +56,8 @@ pub struct Emission {
     pub labels: Vec<(String, String)>,
     /// What the handler says of the event.
     pub data: JsonText,
+    /// Whose the event is.
+    pub tenant: Option<Tenant>,
 }
 
 impl Emission {

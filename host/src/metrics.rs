@@ -5,6 +5,7 @@
 //! nobody can make it grow. Never decides anything.
 
 mod marks;
+mod tenants;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::retry::Outcome;
 
 pub(crate) use marks::Mark;
 use marks::Marks;
+use tenants::Tenants;
 
 /// Counters, gauges and histograms. Clones count together.
 #[derive(Debug, Clone)]
@@ -52,6 +54,7 @@ pub(crate) struct Metrics {
     paused: Family<[(&'static str, Label); 2], Gauge>,
     concurrency: EndpointGauges,
     marks: Marks,
+    tenants: Tenants,
 }
 
 type Tries = Family<[(&'static str, Label); 3], Counter>;
@@ -203,6 +206,7 @@ impl Metrics {
                 "Attempts at a time to an endpoint; 0 while the gateway waits for the next probe",
             ),
             marks: Marks::new(r),
+            tenants: Tenants::new(r),
             registry: Arc::default(),
         };
         let failures = metrics.sweep_failures.clone();

@@ -29,7 +29,9 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 pub(crate) use self::call::Kept;
-pub use self::call::{CallError, Called, EFFECTS_MAX, Grant, StateReader, tell};
+pub use self::call::{
+    CallError, Called, Doors, EFFECTS_MAX, EndpointFinder, Grant, StateReader, Tenanting, tell,
+};
 use self::call::{Completed, Context, Pool, Shape, all_threads, link_wasi};
 use self::contract::bindings;
 pub use self::contract::convert::{EVENTS_MAX, PROOF_LABEL, YIELD_BYTES_MAX};

@@ -20,6 +20,32 @@ const BYTES_MAX: usize = 64;
 #[serde(try_from = "String", into = "String")]
 pub struct Tenant(Arc<str>);
 
+/// Whose the events of a source are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum TenantOf {
+    /// The operator's.
+    #[default]
+    Operator,
+    /// All of this tenant.
+    Fixed(Tenant),
+    /// Each of the tenant that its label of this name says; the operator's if it has none.
+    Label(String),
+}
+
+impl TenantOf {
+    /// Whose an event with these labels is. An error is what the label says in place of a tenant.
+    pub fn tenant(&self, labels: &[(String, String)]) -> Result<Option<Tenant>, InvalidTenant> {
+        match self {
+            Self::Operator => Ok(None),
+            Self::Fixed(tenant) => Ok(Some(tenant.clone())),
+            Self::Label(label) => {
+                let said = labels.iter().find(|(name, _)| name == label);
+                said.map(|(_, value)| value.parse()).transpose()
+            }
+        }
+    }
+}
+
 /// A text that is not a [`Tenant`].
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -99,6 +125,21 @@ mod tests {
         for text in ["", "_a", "-a", ".a", "a b", "a/b", "é", "a\n", too_long.as_str()] {
             assert!(text.parse::<Tenant>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_label_says_whose_an_event_is_and_what_is_no_tenant_there_is_nobody() {
+        let labels = |value: &str| [("merchant".to_owned(), value.to_owned())];
+        let acme: Tenant = "acme".parse().unwrap();
+        let by_label = TenantOf::Label("merchant".to_owned());
+        assert_eq!(by_label.tenant(&labels("acme")).unwrap(), Some(acme.clone()));
+        assert_eq!(by_label.tenant(&[]).unwrap(), None);
+        for wrong in ["", "a b", "*"] {
+            assert!(by_label.tenant(&labels(wrong)).is_err(), "{wrong}");
+        }
+        let fixed = TenantOf::Fixed(acme.clone());
+        assert_eq!(fixed.tenant(&labels("globex")).unwrap(), Some(acme));
+        assert_eq!(TenantOf::Operator.tenant(&labels("globex")).unwrap(), None);
     }
 
     #[test]

@@ -26,11 +26,12 @@ use crate::egress::{Authorities, Target, literal_refusal};
 use crate::endpoint::{self, CONCURRENCY, Format, RETRIES_MAX, RETRY, TIMEOUT};
 use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
-use crate::plugin::Grant;
+use crate::plugin::{Grant, Tenanting};
 use crate::retry::RetryPolicy;
 use crate::route::Pattern;
 use crate::signing::SigningKey;
 use crate::store::{Quota, Terms};
+use crate::tenant::{Tenant, TenantOf};
 
 /// How long a source's event ids are known.
 const DUPLICATES: RangeInclusive<Duration> = Terms::LEAST..=days(3_650);
@@ -41,6 +42,13 @@ const TOLERANCE: RangeInclusive<Duration> = secs(0)..=days(30);
 const STATE_KEYS: RangeInclusive<u64> = 1..=1_000_000_000;
 const STATE_BYTES: RangeInclusive<u64> = 1024..=1 << 40;
 const STATE_TERM: RangeInclusive<Duration> = hours(1)..=days(3_650);
+
+/// In the grants of a handler: all endpoints of the operator, and any tenant.
+const ALL: &str = "*";
+/// In the grants of a handler: all endpoints of the tenant that an event belongs to.
+const OWN_TENANTS: &str = "tenants";
+const GRANTED: &str = "the name of an endpoint, \"*\" or \"tenants\"";
+const TENANTS: &str = "a list of tenants, or [\"*\"] for any";
 
 const HOST_NAMES: &str = "a list of host names";
 
@@ -264,6 +272,7 @@ fn source_of(
             duplicates.and_then(|entry| entry.duration_for(&DUPLICATES, WHY_THIRTY_FIVE_DAYS));
         let settings = settings(table.take("config"));
         let gate = gate::read(table, secrets, has_tls);
+        let tenant = tenant_of(table);
         let verify = verify.unwrap_or(Some(Verify::default()))?;
         if list.written == 0 && !needs_none && !is_keyed && verify == Verify::Evidence {
             table.wrong(format!(
@@ -276,8 +285,22 @@ fn source_of(
         let secrets = list.secrets.into_iter().map(|(_, secret)| secret).collect();
         let source = Source::new(plugin?, secrets, tolerance.flatten(), verify, settings?, shares);
         let duplicates = duplicates.unwrap_or(Terms::DEFAULT);
-        Some(source.with_keys_from(keys_from).with_duplicates(duplicates).with_gate(gate))
+        let source = source.with_keys_from(keys_from).with_duplicates(duplicates);
+        Some(source.with_gate(gate).with_tenant(tenant))
     })
+}
+
+/// Whose the events of a source are.
+fn tenant_of(table: &mut Table<'_>) -> TenantOf {
+    let [fixed, label] = ["tenant", "tenant_label"].map(|key| table.take(key));
+    if let (Some(_), Some(label)) = (fixed, label) {
+        label.wrong("must not stand beside `tenant`: the events of a source have one or the other");
+    }
+    let label = label.and_then(|entry| entry.label());
+    match fixed.and_then(|entry| entry.tenant()) {
+        Some(tenant) => TenantOf::Fixed(tenant),
+        None => label.map_or(TenantOf::Operator, TenantOf::Label),
+    }
 }
 
 fn endpoint_of<'a>(
@@ -337,7 +360,9 @@ fn check_unsubscribed(
     let is_granted = |title: &str| {
         handlers.values().any(|grants| match grants {
             Some(grants) => {
-                grants.grant.endpoints.iter().any(|name| title == format!("[endpoints.{name}]"))
+                let grant = &grants.grant;
+                let names = |name: &Name| title == format!("[endpoints.{name}]");
+                grant.all || grant.endpoints.iter().any(names)
             }
             // What it grants is not known.
             None => true,
@@ -361,21 +386,47 @@ fn retries(entry: Entry<'_>) -> RetryPolicy {
 
 fn grants_of(table: Table<'_>, endpoints: &BTreeSet<Name>) -> Option<Grants> {
     table.read(|table| {
-        let granted = all(table.take("endpoints"), "a list of endpoints", |entry| {
-            let name = entry.name()?;
-            if !endpoints.contains(&name) {
-                let known: Vec<_> = endpoints.iter().map(Name::as_str).collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                entry.wrong(&format!(
-                    "names an unknown endpoint; the endpoints of the file are: {known}"
-                ));
-            }
-            Some(name)
-        });
-        let grant = Arc::new(Grant { endpoints: granted.into_iter().collect() });
+        let grant = Arc::new(grant_of(table, endpoints));
         let quota = quota_of(table);
         Some(Grants { grant, settings: settings(table.take("config"))?, quota })
     })
+}
+
+/// Where a handler may send to, and to whom what it emits may belong.
+fn grant_of(table: &mut Table<'_>, endpoints: &BTreeSet<Name>) -> Grant {
+    let mut grant = Grant::default();
+    let written = table.take("endpoints");
+    for entry in written.and_then(|entry| entry.list("a list of endpoints")).unwrap_or_default() {
+        match entry.text(GRANTED) {
+            Some(ALL) => grant.all = true,
+            Some(OWN_TENANTS) => grant.own_tenants = true,
+            Some(_) => {
+                let Some(name) = entry.name() else { continue };
+                if !endpoints.contains(&name) {
+                    let known: Vec<_> = endpoints.iter().map(Name::as_str).collect();
+                    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                    entry.warn(format!(
+                        "`endpoints` names an endpoint that the file does not have: the handler \
+                         reaches it once somebody makes it over the API; the endpoints of the \
+                         file are: {known}"
+                    ));
+                }
+                grant.endpoints.insert(name);
+            }
+            None => (),
+        }
+    }
+    let tenants = all(table.take("tenants"), TENANTS, |entry| match entry.text(TENANTS)? {
+        ALL => Some(None),
+        _ => entry.tenant().map(Some),
+    });
+    // One that can be anybody is more than any list.
+    grant.tenants = match tenants.into_iter().collect::<Option<BTreeSet<Tenant>>>() {
+        None => Tenanting::All,
+        Some(tenants) if tenants.is_empty() => Tenanting::Nobody,
+        Some(tenants) => Tenanting::These(tenants),
+    };
+    grant
 }
 
 fn quota_of(table: &mut Table<'_>) -> Quota {

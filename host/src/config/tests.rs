@@ -2,6 +2,7 @@
 
 mod master;
 mod ports;
+mod tenants;
 mod tokens;
 
 use std::time::Duration;
@@ -82,15 +83,17 @@ fn a_whole_file_is_read() {
 fn an_unknown_key_is_refused_with_line_and_column() {
     let expected = "hookgate.toml:10:1: unknown key `tolerence`: the keys of [sources.stripe] are \
                     plugin, secrets, tolerance, verify, keys_from, duplicates, config, allow, \
-                    client_ca, rate, burst";
+                    client_ca, rate, burst, tenant, tenant_label";
     check_refused("tolerance", "tolerence", expected);
 }
 
 #[test]
-fn a_reference_to_nothing_is_refused_where_it_stands() {
-    let expected = "hookgate.toml:19:14: `endpoints` names an unknown endpoint; the endpoints \
-                    of the file are: crm";
-    check_refused(r#"endpoints = ["crm"]"#, r#"endpoints = ["crn"]"#, expected);
+fn a_grant_of_an_endpoint_that_the_file_does_not_have_is_warned_of_where_it_stands() {
+    let config = parse(&WHOLE.replace(r#"endpoints = ["crm"]"#, r#"endpoints = ["crn"]"#)).unwrap();
+    let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+    let expected = ":19:14: `endpoints` names an endpoint that the file does not have";
+    assert!(warning.contains(expected) && warning.ends_with("are: crm"), "{warning}");
+    assert!(config.handlers["dunning"].grant.reaches(&"crn".parse().unwrap()));
 }
 
 #[test]

@@ -112,6 +112,17 @@ impl Entry<'_> {
         )
     }
 
+    /// The name of a label of events.
+    pub(super) fn label(&self) -> Option<String> {
+        const FORM: &str = "the name of a label: 1 to 64 characters";
+        let text = self.text(FORM)?;
+        let fits = (1..=64).contains(&text.len());
+        if !fits {
+            self.wrong(&format!("must be {FORM}"));
+        }
+        fits.then(|| text.to_owned())
+    }
+
     pub(super) fn pattern(&self) -> Option<Pattern> {
         self.parsed("event types such as \"payment.failed\", \"payment.*\" or \"*\"")
     }

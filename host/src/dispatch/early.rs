@@ -94,7 +94,7 @@ impl Dispatch {
         }
         let label = Proven::from(signature::worth(claims, info)).label();
         let events = ended.ok().and_then(Result::ok);
-        let events = events.and_then(|events| self.routed_early(&rules, events, label));
+        let events = events.and_then(|events| self.routed_early(&rules, source, events, label));
         let was_worth_it = events.is_some() && !is_dear;
         self.early.patience.ended(source, plugin.digest(), was_worth_it, &self.clock);
         let report = Try {
@@ -142,11 +142,12 @@ impl Dispatch {
     fn routed_early(
         &self,
         rules: &Rules,
+        source: &Name,
         mut events: Vec<Event>,
         label: Option<&'static str>,
     ) -> Option<Vec<NewEvent>> {
         label_all(&mut events, label);
-        let events = self.routed(rules, events);
+        let events = self.routed(rules, source, events);
         let works = |new: &NewEvent| new.routes.handlers.len() + new.routes.endpoints.len();
         let is_little = events.iter().map(works).sum::<usize>() <= WORKS_MAX;
         is_little.then_some(events)

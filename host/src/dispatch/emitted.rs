@@ -33,9 +33,13 @@ pub(super) struct Wishes {
     pub(super) left: Option<Allowance>,
 }
 
-/// Of a receipt of so many events, what may be emitted below each; `None` is all of it.
-pub(super) fn allowance(whole: Allowance, events: usize) -> Option<Allowance> {
-    (events > 1).then(|| whole.share(events).at_least(LEAST))
+/// Of a receipt of so many events, what may be emitted below each; `None` is all of it. It is said
+/// of every event that has a tenant: the store keeps one beside it alone.
+pub(super) fn allowance(whole: Allowance, events: usize, has_tenant: bool) -> Option<Allowance> {
+    match events {
+        0 | 1 => has_tenant.then_some(whole),
+        _ => Some(whole.share(events).at_least(LEAST)),
+    }
 }
 
 impl Wishes {
@@ -114,5 +118,7 @@ fn alert_emission(work: &RunWork, alert: &Alert) -> Emission {
         money: None,
         labels: vec![("severity".to_owned(), severity.to_owned())],
         data: data.into(),
+        // It is for the operator, whoever the event belongs to.
+        tenant: None,
     }
 }

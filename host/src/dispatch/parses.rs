@@ -20,6 +20,7 @@ use crate::plugin::Plugin;
 use crate::retry::Verdict;
 use crate::secrets::shown;
 use crate::store::{self, NewEvent, ParseWork, Receipt, Routes, Try, WorkKind};
+use crate::tenant::Tenant;
 use crate::worker::{Slot, Work, committed, judge, on_disk};
 
 /// Of the parses at a time, how many one source may have, where there are few threads.
@@ -115,7 +116,7 @@ impl Dispatch {
         self.metrics.parse(&work.receipt.source, &ended.outcome, ended.cause);
         note(&work.receipt, &ended, verdict);
         let Ended { outcome, asked: events, plugin, log, .. } = ended;
-        let events = self.routed(rules, events);
+        let events = self.routed(rules, &work.receipt.source, events);
         let duration = started.elapsed();
         let parse = Try { at, duration, plugin, outcome, verdict, log, reason: None };
         place.comes().await;
@@ -128,16 +129,28 @@ impl Dispatch {
 
     /// The events of a receipt, with where each goes. Those of one type share their routes: there
     /// may be a thousand, and ten thousand endpoints that want them.
-    pub(super) fn routed(&self, rules: &Rules, events: Vec<Event>) -> Vec<NewEvent> {
-        let allowance = emitted::allowance(self.allowance, events.len());
+    pub(super) fn routed(&self, rules: &Rules, source: &Name, events: Vec<Event>) -> Vec<NewEvent> {
+        let count = events.len();
         let mut known = BTreeMap::<String, Arc<Routes>>::new();
         let route = |event: Event| {
             let event_type = event.event_type.clone();
             let new = |event_type: &String| Arc::new(self.routes(rules, event_type, None));
             let routes = Arc::clone(known.entry(event_type).or_insert_with_key(new));
-            NewEvent { event: Arc::new(event), routes, allowance, tenant: None }
+            let tenant = self.tenant(rules, source, &event);
+            let allowance = emitted::allowance(self.allowance, count, tenant.is_some());
+            NewEvent { event: Arc::new(event), routes, allowance, tenant }
         };
         events.into_iter().map(route).collect()
+    }
+
+    /// Whose an event of a source is. What can't be a tenant is nobody's, so that at most the
+    /// operator gets what another should have got.
+    fn tenant(&self, rules: &Rules, source: &Name, event: &Event) -> Option<Tenant> {
+        let tenant = rules.sources.get(source)?.tenant.tenant(&event.labels);
+        tenant.unwrap_or_else(|_| {
+            self.metrics.invalid_tenant(source);
+            None
+        })
     }
 
     async fn parsed(&self, rules: &Rules, receipt: &Receipt) -> Ended<'_, Vec<Event>> {

@@ -15,9 +15,10 @@ use crate::effect::{Alert, LogLevel, LogLine};
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::metrics::Cause;
-use crate::plugin::{HandleContext, StateReader};
+use crate::plugin::{Doors, EndpointFinder, HandleContext, StateReader};
 use crate::retry::{Outcome, Verdict};
 use crate::store::{self, Effects, NewEvent, RunRefused, RunWork, StateFull, Try, WorkKind};
+use crate::tenant::Tenant;
 use crate::worker::{Slot, Work, committed, judge, on_disk};
 
 /// Who asks for a run again: the admin API knows no names.
@@ -66,7 +67,7 @@ impl Dispatch {
         let grants = rules.handlers.get(&work.handler).unwrap_or(&nothing);
         let ended = match rules.stopped_handlers.get(&work.handler) {
             Some(reason) => self.missing(format!("handler {} is stopped: {reason}", work.handler)),
-            None => self.handled(&work, grants, began.0).await,
+            None => self.handled(&work, &rules, grants, began.0).await,
         };
         self.commit_run(work, ended, &rules, began, slot).await
     }
@@ -143,7 +144,13 @@ impl Dispatch {
         }
     }
 
-    async fn handled(&self, work: &RunWork, grants: &Grants, now: Timestamp) -> Ended<'_, Wishes> {
+    async fn handled(
+        &self,
+        work: &RunWork,
+        rules: &Arc<Rules>,
+        grants: &Grants,
+        now: Timestamp,
+    ) -> Ended<'_, Wishes> {
         let plugin = self.registry.get(&work.handler);
         let handler = plugin.as_ref().and_then(|plugin| Some((plugin, plugin.handler()?)));
         let Some((plugin, info)) = handler else {
@@ -157,11 +164,12 @@ impl Dispatch {
             attempt: work.tries_made + 1,
             now,
             replay_by: work.is_replay.then(|| OPERATOR.to_owned()),
+            tenant: work.event.tenant.clone(),
         };
-        let state = self.state_reader(work);
+        let doors = Doors { state: self.state_reader(work), endpoints: self.finder(rules) };
         let event = &work.event.event;
         let Grants { grant, settings, .. } = grants;
-        let handled = self.host.handle(plugin, settings, event, context, grant, state).await;
+        let handled = self.host.handle(plugin, settings, event, context, grant, doors).await;
         if let Some(call) = Call::of(&handled.ended) {
             self.run_breakers.ended(&work.handler, plugin.digest(), call);
         }
@@ -180,15 +188,25 @@ impl Dispatch {
         })
     }
 
+    /// Finds the endpoints of the operator, which are those of the configuration.
+    fn finder(&self, rules: &Arc<Rules>) -> EndpointFinder {
+        let rules = Arc::clone(rules);
+        Arc::new(move |tenant: Option<&Tenant>, name: &Name| {
+            let is_known = tenant.is_none() && rules.subscriptions.contains_key(name);
+            is_known.then(|| name.clone())
+        })
+    }
+
     /// What the run asked for, with where each emitted event goes.
     fn effects(&self, rules: &Rules, work: &RunWork, wishes: Wishes, now: Timestamp) -> Effects {
         let Wishes { emissions, parcels, alerts, state, state_read, left: allowance } = wishes;
         let nothing = Grants::default();
         let grant = &rules.handlers.get(&work.handler).unwrap_or(&nothing).grant;
         let emit = |(number, emission)| {
+            let tenant = emission.tenant.clone();
             let event = emitted::event(work, number, emission, now);
             let routes = self.routes(rules, &event.event_type, Some((&work.handler, grant)));
-            NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance, tenant: None }
+            NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance, tenant }
         };
         let events = (1..).zip(emissions).map(emit).collect();
         Effects { events, parcels, alerts, state, state_read, scope: scope(work) }

@@ -117,6 +117,7 @@ fn reading(plugin: &str) -> Reading {
         settings: "{}".into(),
         secrets: Arc::default(),
         is_unverified: false,
+        tenant: TenantOf::default(),
     }
 }
 

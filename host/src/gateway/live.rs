@@ -327,6 +327,7 @@ impl Live {
                 settings: source.settings.clone(),
                 secrets: source.secrets.clone(),
                 is_unverified: source.verify == Verify::None,
+                tenant: source.tenant.clone(),
             };
             (name.clone(), reading)
         });

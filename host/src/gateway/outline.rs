@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::config::{Config, Verify};
 use crate::egress;
 use crate::ids::Name;
+use crate::plugin::{Grant, Tenanting};
+use crate::tenant::TenantOf;
 
 /// What is said where nothing that differs may be shown.
 const HIDDEN: &str = "something that the audit log does not show, such as a secret or a setting";
@@ -23,12 +25,17 @@ pub(super) fn difference(before: &Config, after: &Config) -> (Value, Value) {
 
 fn of(config: &Config) -> Value {
     let sources = config.sources.iter().map(|(name, source)| {
-        let said = json!({
+        let mut said = json!({
             "plugin": source.plugin,
             "secrets": source.secrets.len(),
             "verified": source.verify != Verify::None,
             "keys_from": source.keys_from,
         });
+        match &source.tenant {
+            TenantOf::Operator => (),
+            TenantOf::Fixed(tenant) => said["tenant"] = json!(tenant),
+            TenantOf::Label(label) => said["tenant_label"] = json!(label),
+        }
         (name, said)
     });
     let endpoints = config.endpoints.iter().map(|(name, (events, endpoint))| {
@@ -39,9 +46,7 @@ fn of(config: &Config) -> Value {
         });
         (name, said)
     });
-    let handlers = config.handlers.iter().map(|(name, grants)| {
-        (name, json!({ "endpoints": grants.grant.endpoints.iter().collect::<Vec<_>>() }))
-    });
+    let handlers = config.handlers.iter().map(|(name, grants)| (name, granted(&grants.grant)));
     let tokens = config.tokens.iter().map(|token| {
         let said = json!({
             "scopes": token.scopes, "expires_at": token.expires_at, "tenant": token.tenant,
@@ -61,6 +66,21 @@ fn of(config: &Config) -> Value {
         "master_keys": master_keys.collect::<Vec<_>>(),
         "tokens": named(tokens),
     })
+}
+
+/// What a handler may do, as the file says it.
+fn granted(grant: &Grant) -> Value {
+    let Grant { endpoints, all, own_tenants, tenants } = grant;
+    let words = [(*all, "*"), (*own_tenants, "tenants")];
+    let words = words.into_iter().filter(|(is_granted, _)| *is_granted).map(|(_, word)| word);
+    let endpoints: Vec<_> = endpoints.iter().map(Name::as_str).chain(words).collect();
+    let mut said = json!({ "endpoints": endpoints });
+    match tenants {
+        Tenanting::Nobody => (),
+        Tenanting::These(tenants) => said["tenants"] = json!(tenants),
+        Tenanting::All => said["tenants"] = json!(["*"]),
+    }
+    said
 }
 
 fn named<'n>(items: impl Iterator<Item = (&'n Name, Value)>) -> Value {

@@ -18,6 +18,7 @@ use crate::ids::Name;
 use crate::proof::Receiver;
 use crate::secrets::Secret;
 use crate::store::Terms;
+use crate::tenant::TenantOf;
 
 /// Whether requests must prove where they come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -49,6 +50,8 @@ pub struct Source {
     pub(crate) duplicates: Duration,
     /// Who may post to it at all.
     pub(crate) gate: Gate,
+    /// Whose its events are.
+    pub(crate) tenant: TenantOf,
     /// Why its plugin refuses to work for it, if it does: then nothing is taken.
     pub(crate) stopped: Option<Arc<str>>,
     /// Requests that are worked on at a time.
@@ -87,6 +90,7 @@ impl Source {
             keys_from: Vec::new(),
             duplicates: Terms::DEFAULT,
             gate: Gate::default(),
+            tenant: TenantOf::default(),
             stopped: None,
             requests: Arc::new(Semaphore::new(shares.requests)),
             held: Share::of(shares.held_bytes),
@@ -104,6 +108,12 @@ impl Source {
     #[must_use]
     pub(crate) fn with_gate(self, gate: Gate) -> Self {
         Self { gate, ..self }
+    }
+
+    /// With whose its events are.
+    #[must_use]
+    pub(crate) fn with_tenant(self, tenant: TenantOf) -> Self {
+        Self { tenant, ..self }
     }
 
     /// With how long its event ids are known.

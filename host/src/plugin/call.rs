@@ -41,7 +41,7 @@ pub(crate) use self::kept::Kept;
 pub use self::log::tell;
 pub(super) use self::occasion::Occasion;
 use self::outbox::Outbox;
-pub use self::outbox::{EFFECTS_MAX, Grant, StateReader};
+pub use self::outbox::{Doors, EFFECTS_MAX, EndpointFinder, Grant, StateReader, Tenanting};
 use self::pool::PoolError;
 pub(super) use self::pool::{Pool, Shape, all_threads};
 use self::sandbox::Sandbox;
@@ -234,14 +234,14 @@ impl Host {
         event: &Arc<Event>,
         run: HandleContext,
         grant: &Arc<Grant>,
-        state: StateReader,
+        doors: Doors,
     ) -> Called<Result<Asked, Outcome>> {
         let plugin = Arc::clone(plugin);
         let event = Arc::clone(event);
         let handler = plugin.name.clone();
         let mut context = self.context(&plugin, Role::Handler, settings);
         let emits = plugin.handler().map(|info| info.emits.clone()).unwrap_or_default();
-        context.outbox = Some(Outbox::new(Arc::clone(grant), emits, state));
+        context.outbox = Some(Outbox::new(Arc::clone(grant), emits, run.tenant.clone(), doors));
         let deadline = self.deadlines().handle;
         let call = move || {
             let occasion = Occasion::Run(&run);

@@ -62,6 +62,15 @@ fn text<'a>(command: &'a Value, key: &str, otherwise: &'a str) -> &'a str {
     command[key].as_str().unwrap_or(otherwise)
 }
 
+/// The labels of the event: `{"labels": {"merchant": "acme"}}`.
+fn labels(command: &Value) -> Vec<(String, String)> {
+    let labels = command["labels"].as_object().into_iter().flatten();
+    let label = |(name, value): (&String, &Value)| {
+        (name.clone(), value.as_str().unwrap_or_default().to_owned())
+    };
+    labels.map(label).collect()
+}
+
 /// What can be done in any function.
 fn misbehave(asked: &str, command: &Value) {
     match asked {
@@ -256,7 +265,7 @@ impl provider::Guest for Guest {
             subject: command["subject"].as_str().map(str::to_owned),
             time: None,
             money: None,
-            labels: Vec::new(),
+            labels: labels(&command),
             data: String::from_utf8(request.body).unwrap_or_default(),
         };
         match asked.as_str() {
@@ -376,7 +385,7 @@ fn emit(event: &Event, command: &Value) -> Result<(), outbox::Refusal> {
         money: event.money.clone(),
         labels: event.labels.clone(),
         data: data.to_string(),
-        tenant: None,
+        tenant: command["tenant"].as_str().map(str::to_owned),
     })
 }
 

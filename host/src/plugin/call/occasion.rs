@@ -102,6 +102,7 @@ mod tests {
             attempt,
             now: Timestamp(attempt.into()),
             replay_by: None,
+            tenant: None,
         };
         let first = context("run_1", 1);
         let second = context("run_1", 2);

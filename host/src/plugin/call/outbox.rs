@@ -17,6 +17,7 @@ use crate::plugin::contract::bindings::hookgate::plugin::state;
 use crate::plugin::contract::convert::YIELD_BYTES_MAX;
 use crate::plugin::contract::violation::{self, TEXT_BYTES_MAX, Violation, violation};
 use crate::route::Pattern;
+use crate::tenant::Tenant;
 
 /// Most effects of one run; every key of the state that it sets or deletes counts as one.
 pub const EFFECTS_MAX: usize = 64;
@@ -28,13 +29,66 @@ const VALUE_BYTES_MAX: usize = 256 << 10;
 /// What the operator allows a plugin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grant {
-    /// The endpoints that it may send to.
+    /// The endpoints of the operator that it may send to, by their names.
     pub endpoints: BTreeSet<Name>,
+    /// Whether it may send to all endpoints of the operator.
+    pub all: bool,
+    /// Whether it may send to all endpoints of the tenant that an event belongs to.
+    pub own_tenants: bool,
+    /// To whom what it emits may belong, beside the tenant of the event of its run.
+    pub tenants: Tenanting,
 }
+
+/// Which tenants a plugin may name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Tenanting {
+    /// None.
+    #[default]
+    Nobody,
+    /// These.
+    These(BTreeSet<Tenant>),
+    /// Any.
+    All,
+}
+
+impl Grant {
+    /// Whether it may send to the endpoint of the operator that has this name.
+    pub fn reaches(&self, name: &Name) -> bool {
+        self.all || self.endpoints.contains(name)
+    }
+
+    /// Whether what it emits may belong to this tenant, whoever the event of its run belongs to.
+    fn may_name(&self, tenant: &Tenant) -> bool {
+        match &self.tenants {
+            Tenanting::Nobody => false,
+            Tenanting::These(tenants) => tenants.contains(tenant),
+            Tenanting::All => true,
+        }
+    }
+}
+
+/// Finds an endpoint by its name, among those of this tenant alone, or those of the operator, and
+/// gives what deliveries know it by.
+pub type EndpointFinder = Arc<dyn Fn(Option<&Tenant>, &Name) -> Option<Name> + Send + Sync>;
 
 /// Reads a key of the state of the run's subject. An error is the store's, and makes the run a
 /// failure of the host and not of the plugin.
 pub type StateReader = Arc<dyn Fn(&str) -> Result<Option<Bytes>, String> + Send + Sync>;
+
+/// What a run reaches of the gateway while it goes on.
+#[derive(Clone)]
+pub struct Doors {
+    /// What its subject's state is.
+    pub state: StateReader,
+    /// Which endpoints there are.
+    pub endpoints: EndpointFinder,
+}
+
+impl fmt::Debug for Doors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Doors(..)")
+    }
+}
 
 /// The store could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +100,10 @@ pub(super) struct Outbox {
     grant: Arc<Grant>,
     /// The types that the plugin declares that it emits.
     emits: Vec<Pattern>,
-    stored: StateReader,
-    /// What that gave.
+    /// Whose the event of the run is.
+    tenant: Option<Tenant>,
+    doors: Doors,
+    /// What the state was.
     reads: Reads,
     effects: Vec<Effect>,
     /// The last word on each key.
@@ -63,9 +119,14 @@ impl fmt::Debug for Outbox {
 
 impl Outbox {
     /// A run that has not asked for anything.
-    pub(super) fn new(grant: Arc<Grant>, emits: Vec<Pattern>, stored: StateReader) -> Self {
+    pub(super) fn new(
+        grant: Arc<Grant>,
+        emits: Vec<Pattern>,
+        tenant: Option<Tenant>,
+        doors: Doors,
+    ) -> Self {
         let (reads, effects, state) = (Reads::default(), Vec::new(), BTreeMap::new());
-        Self { grant, emits, stored, reads, effects, state, bytes: 0 }
+        Self { grant, emits, tenant, doors, reads, effects, state, bytes: 0 }
     }
 
     /// All that it asked for: its effects in their order, then the state by key.
@@ -77,12 +138,9 @@ impl Outbox {
     }
 
     pub(super) fn emit(&mut self, event: outbox::Emission) -> Result<(), Refusal> {
-        if event.tenant.is_some() {
-            let reason = "the operator has granted the plugin no tenant".to_owned();
-            return Err(Refusal::NotGranted(reason));
-        }
+        let tenant = self.tenant_of(event.tenant.as_deref())?;
         let emission =
-            emission(event).map_err(|violation| Refusal::Invalid(violation.to_string()))?;
+            emission(event, tenant).map_err(|violation| Refusal::Invalid(violation.to_string()))?;
         if !self.emits.iter().any(|pattern| pattern.matches(&emission.event_type)) {
             let event_type = &emission.event_type;
             let reason =
@@ -93,13 +151,38 @@ impl Outbox {
         self.ask(Effect::Emit(emission), bytes)
     }
 
+    /// Whose an emission is that names this tenant, or none: then whose the event of the run is.
+    fn tenant_of(&self, named: Option<&str>) -> Result<Option<Tenant>, Refusal> {
+        let Some(named) = named else { return Ok(self.tenant.clone()) };
+        let shown = || violation::shortened(named, 64);
+        let Ok(tenant) = named.parse::<Tenant>() else {
+            let reason = format!("`emission.tenant` is `{}`, which is not a tenant", shown());
+            return Err(Refusal::Invalid(reason));
+        };
+        if self.tenant.as_ref() == Some(&tenant) || self.grant.may_name(&tenant) {
+            return Ok(Some(tenant));
+        }
+        let reason = format!("the operator has not granted the tenant `{}`", shown());
+        Err(Refusal::NotGranted(reason))
+    }
+
+    /// What deliveries know the endpoint of this name by: that of the event's tenant, else that of
+    /// the operator, as far as they are granted.
+    fn endpoint(&self, named: &str) -> Option<Name> {
+        let name: Name = named.parse().ok()?;
+        let find = &self.doors.endpoints;
+        let tenant = self.tenant.as_ref().filter(|_| self.grant.own_tenants);
+        let own = tenant.and_then(|tenant| find(Some(tenant), &name));
+        own.or_else(|| self.grant.reaches(&name).then(|| find(None, &name)).flatten())
+    }
+
     pub(super) fn send(
         &mut self,
         endpoint: &str,
         content_type: String,
         body: Vec<u8>,
     ) -> Result<(), Refusal> {
-        let Some(endpoint) = self.grant.endpoints.get(endpoint).cloned() else {
+        let Some(endpoint) = self.endpoint(endpoint) else {
             let shown = violation::shortened(endpoint, 63);
             let reason = format!("the operator has not granted the endpoint `{shown}`");
             return Err(Refusal::NotGranted(reason));
@@ -133,7 +216,7 @@ impl Outbox {
         if !is_key(key) {
             return Ok(None);
         }
-        let stored = (self.stored)(key).map_err(StateUnread)?;
+        let stored = (self.doors.state)(key).map_err(StateUnread)?;
         self.reads.add(key, stored.as_deref());
         Ok(stored.map(|value| value.to_vec()))
     }
@@ -192,7 +275,7 @@ fn is_key(key: &str) -> bool {
     (1..=KEY_BYTES_MAX).contains(&key.len())
 }
 
-fn emission(event: outbox::Emission) -> Result<Emission, Violation> {
+fn emission(event: outbox::Emission, tenant: Option<Tenant>) -> Result<Emission, Violation> {
     let money = event.money;
     Ok(Emission {
         event_type: violation::event_type("emission.type", event.type_)?,
@@ -202,6 +285,7 @@ fn emission(event: outbox::Emission) -> Result<Emission, Violation> {
             .transpose()?,
         labels: violation::labels("emission.labels", event.labels)?,
         data: violation::json("emission.data", event.data)?,
+        tenant,
     })
 }
 
@@ -210,13 +294,107 @@ mod tests {
     use super::*;
 
     fn outbox() -> Outbox {
-        let grant = Grant { endpoints: BTreeSet::from(["crm".parse().unwrap()]) };
+        let endpoints = BTreeSet::from(["crm".parse().unwrap()]);
+        granted(Grant { endpoints, ..Grant::default() }, None)
+    }
+
+    /// Of a run on an event of this tenant. There are the operator's `crm` and `bank`, and a `crm`
+    /// of `acme`.
+    fn granted(grant: Grant, tenant: Option<&str>) -> Outbox {
+        let endpoints = |tenant: Option<&Tenant>, name: &Name| {
+            let key = match (tenant.map(Tenant::as_str), name.as_str()) {
+                (None, "crm" | "bank") => name.as_str(),
+                (Some("acme"), "crm") => "ep-000000000000000001",
+                _ => return None,
+            };
+            key.parse::<Name>().ok()
+        };
         let stored: StateReader = Arc::new(|key| match key {
             "seen" => Ok(Some(Bytes::from_static(b"stored"))),
             "broken" => Err("disk".to_owned()),
             _ => Ok(None),
         });
-        Outbox::new(Arc::new(grant), vec!["a.b".parse().unwrap()], stored)
+        let doors = Doors { state: stored, endpoints: Arc::new(endpoints) };
+        let tenant = tenant.map(|tenant| tenant.parse().unwrap());
+        Outbox::new(Arc::new(grant), vec!["a.b".parse().unwrap()], tenant, doors)
+    }
+
+    /// Where a run may send to by this name, if it may.
+    fn reached(grant: &Grant, tenant: Option<&str>, name: &str) -> Option<String> {
+        let mut outbox = granted(grant.clone(), tenant);
+        send(&mut outbox, name, 1).ok()?;
+        let effects = outbox.into_asked().effects;
+        let [Effect::Send(parcel)] = &effects[..] else { panic!("{effects:?}") };
+        Some(parcel.endpoint.to_string())
+    }
+
+    const CRM_OF_ACME: &str = "ep-000000000000000001";
+
+    #[test]
+    fn a_name_is_the_tenants_endpoint_only_with_the_grant_for_tenants() {
+        let endpoints = BTreeSet::from(["crm".parse().unwrap()]);
+        let by_name = Grant { endpoints, ..Grant::default() };
+        let all = Grant { all: true, ..Grant::default() };
+        let own = Grant { own_tenants: true, ..Grant::default() };
+        let both = Grant { all: true, ..own.clone() };
+        let (acme, globex) = (Some("acme"), Some("globex"));
+        for (grant, tenant, name, expected) in [
+            (&by_name, acme, "crm", Some("crm")),
+            (&by_name, acme, "bank", None),
+            (&all, acme, "crm", Some("crm")),
+            (&all, None, "bank", Some("bank")),
+            (&all, None, "nothing", None),
+            (&own, acme, "crm", Some(CRM_OF_ACME)),
+            (&own, acme, "bank", None),
+            (&own, globex, "crm", None),
+            (&own, None, "crm", None),
+            (&both, acme, "crm", Some(CRM_OF_ACME)),
+            (&both, globex, "crm", Some("crm")),
+            (&both, acme, "bank", Some("bank")),
+            // What deliveries know an endpoint by is nobody's name for it.
+            (&both, globex, CRM_OF_ACME, None),
+        ] {
+            assert_eq!(reached(grant, tenant, name).as_deref(), expected, "{tenant:?} {name}");
+        }
+    }
+
+    #[test]
+    fn an_emission_is_of_the_events_tenant_and_of_another_only_with_a_grant() {
+        let some = |tenant: &str| Tenanting::These(BTreeSet::from([tenant.parse().unwrap()]));
+        let emitted = |tenants: Tenanting, own: Option<&str>, named: Option<&str>| {
+            let mut outbox = granted(Grant { tenants, ..Grant::default() }, own);
+            let tenant = named.map(str::to_owned);
+            outbox.emit(outbox::Emission { tenant, ..emission_of("a.b", "{}") })?;
+            let effects = outbox.into_asked().effects;
+            let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
+            Ok::<_, Refusal>(emission.tenant.as_ref().map(Tenant::to_string))
+        };
+        let (acme, globex) = (Some("acme"), Some("globex"));
+        let of = |tenant: &str| Some(tenant.to_owned());
+        assert_eq!(emitted(Tenanting::Nobody, None, None).unwrap(), None);
+        assert_eq!(emitted(Tenanting::Nobody, acme, None).unwrap(), of("acme"));
+        assert_eq!(emitted(Tenanting::Nobody, acme, acme).unwrap(), of("acme"));
+        assert_eq!(emitted(some("globex"), acme, globex).unwrap(), of("globex"));
+        assert_eq!(emitted(Tenanting::All, None, globex).unwrap(), of("globex"));
+        for (tenants, own) in
+            [(Tenanting::Nobody, acme), (Tenanting::Nobody, None), (some("initech"), acme)]
+        {
+            let refused = emitted(tenants, own, globex);
+            assert!(matches!(refused, Err(Refusal::NotGranted(_))), "{refused:?}");
+        }
+        let wrong = emitted(Tenanting::All, acme, Some("a b"));
+        assert!(matches!(wrong, Err(Refusal::Invalid(_))), "{wrong:?}");
+    }
+
+    fn emission_of(type_: &str, data: &str) -> outbox::Emission {
+        outbox::Emission {
+            type_: type_.to_owned(),
+            subject: None,
+            money: None,
+            labels: Vec::new(),
+            data: data.to_owned(),
+            tenant: None,
+        }
     }
 
     fn send(outbox: &mut Outbox, endpoint: &str, bytes: usize) -> Result<(), Refusal> {
@@ -295,14 +473,7 @@ mod tests {
     #[test]
     fn what_the_contract_does_not_allow_is_refused() {
         let mut outbox = outbox();
-        let emission = |type_: &str, data: &str| outbox::Emission {
-            type_: type_.to_owned(),
-            subject: None,
-            money: None,
-            labels: Vec::new(),
-            data: data.to_owned(),
-            tenant: None,
-        };
+        let emission = emission_of;
         assert!(matches!(outbox.emit(emission("a b", "{}")), Err(Refusal::Invalid(_))));
         assert!(matches!(outbox.emit(emission("a.c", "{}")), Err(Refusal::Invalid(_))));
         let tenant = Some("acme".to_owned());

@@ -21,6 +21,7 @@ use crate::ids::Name;
 use crate::provider::{ClockRule, ProofInfo, ProofKind, ProviderInfo, Refusal, Worth};
 use crate::retry::Outcome;
 use crate::route::Pattern;
+use crate::tenant::Tenant;
 
 pub(in crate::plugin) use self::claims::claims;
 
@@ -90,8 +91,7 @@ pub(in crate::plugin) fn lend_context(context: &HandleContext) -> handler::Conte
         attempt: context.attempt,
         now: context.now.0,
         replay: context.replay_by.as_deref().map(|by| handler::Replay { by }),
-        // Nothing has one yet.
-        tenant: None,
+        tenant: context.tenant.as_ref().map(Tenant::as_str),
     }
 }
 

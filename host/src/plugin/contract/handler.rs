@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::event::Timestamp;
 use crate::route::Pattern;
 use crate::setting::Setting;
+use crate::tenant::Tenant;
 
 /// What a handler plugin says of itself, once, at load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,4 +53,6 @@ pub struct HandleContext {
     pub now: Timestamp,
     /// Who requested this run again; none if nobody did.
     pub replay_by: Option<String>,
+    /// Whose the event is; none if it is the operator's.
+    pub tenant: Option<Tenant>,
 }

@@ -11,6 +11,7 @@ use crate::effect::{Asked, Effect};
 use crate::event::{Event, Request, Timestamp};
 use crate::provider::{Claims, Proof};
 use crate::retry::Outcome;
+use crate::tenant::Tenant;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -77,11 +78,18 @@ impl Guest {
             attempt: 1,
             now: NOW,
             replay_by: None,
+            tenant: None,
         };
-        let grant = Arc::new(Grant { endpoints: [name("crm")].into() });
+        let grant = Arc::new(Grant { endpoints: [name("crm")].into(), ..Grant::default() });
         let event = event(&command);
-        self.host.handle(&self.plugin, &settings(), &event, told, &grant, state).await
+        self.host.handle(&self.plugin, &settings(), &event, told, &grant, doors(state)).await
     }
+}
+
+/// Where the operator has every endpoint.
+fn doors(state: StateReader) -> Doors {
+    let endpoints = |tenant: Option<&Tenant>, name: &Name| tenant.is_none().then(|| name.clone());
+    Doors { state, endpoints: Arc::new(endpoints) }
 }
 
 pub(super) fn settings() -> Arc<str> {
@@ -295,11 +303,12 @@ async fn a_run_that_is_made_again_has_the_same_time_and_randomness() {
             attempt,
             now: NOW,
             replay_by: None,
+            tenant: None,
         };
         let event = event(&json!({}));
-        let grant = Arc::new(Grant { endpoints: [].into() });
+        let grant = Arc::default();
         let state: StateReader = Arc::new(|_: &str| Ok(None));
-        let handled = host.handle(&plugin, &settings(), &event, told, &grant, state).await;
+        let handled = host.handle(&plugin, &settings(), &event, told, &grant, doors(state)).await;
         let lines = lines(handled);
         assert_eq!((lines.len(), lines[0].len()), (1, 8), "{lines:?}");
         lines
