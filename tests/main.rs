@@ -17,6 +17,7 @@ mod tls;
 mod loading;
 mod malformed;
 mod rotation;
+mod standard_webhooks;
 mod secrets;
 mod admin;
 mod tenants;

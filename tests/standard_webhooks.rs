@@ -1,0 +1,118 @@
+//! Whether others can verify our deliveries: the reference libraries of Standard Webhooks, for
+//! Python and for JavaScript, from PyPI and npm.
+//!
+//! The libraries that there are know `v1` alone. What they know is asked each time, by a signature
+//! that is made elsewhere; what they do not know, another implementation of Ed25519 verifies by the
+//! words of the specification (`cryptography`, `node:crypto`), and the test says so. Where a
+//! library can't be installed, it says that. Never verifies anything by itself.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hookgate::clock::Clock;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use crate::harness::{ENDPOINT_SECRET, Harness, Received, Receiver, Setup, payment, target};
+
+const NEXT_ENDPOINT_SECRET: &str = "whsec_bmV4dCBzZWNyZXQgb2YgdGhlIGVuZHBvaW50IQ==";
+
+/// What `tests/standard-webhooks/run` ends with where it can't install a library.
+const MISSING: i32 = 3;
+
+/// The pair of this seed: what the gateway signs with, and what whoever verifies has.
+fn pair(seed: u8) -> (String, String) {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+    let text = |prefix: &str, bytes: &[u8]| format!("{prefix}{}", BASE64.encode(bytes));
+    (text("whsk_", &[seed; 32]), text("whpk_", pair.public_key().as_ref()))
+}
+
+/// Has the endpoint sign with these secrets from now on.
+async fn sign_with(gateway: &Harness, before: &[&str], after: &[&str]) {
+    let list = |secrets: &[&str]| {
+        let secrets = secrets.iter().map(|secret| format!("{{ value = \"{secret}\" }}"));
+        format!("secrets = [{}]", secrets.collect::<Vec<_>>().join(", "))
+    };
+    let (from, to) = (list(before), list(after));
+    gateway
+        .reconfigure(|config| {
+            assert!(config.contains(&from), "there is no `{from}`");
+            config.replace(&from, &to)
+        })
+        .await;
+}
+
+/// The delivery of a payment.
+async fn delivered(gateway: &Harness, receiver: &Receiver, number: usize) -> Received {
+    let event = payment(&format!("evt_{number}"), "pi_1", "succeeded");
+    gateway.stripe(&event).await.accepted();
+    receiver.arrived(number).await[number - 1].clone()
+}
+
+/// A delivery, the keys that must verify it, and those that must not.
+fn case(name: &str, delivery: &Received, verifies: &[&str], refuses: &[&str]) -> Value {
+    let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+    let headers = names.map(|name| (name.to_owned(), delivery.header(name).into()));
+    json!({
+        "name": name,
+        "headers": Value::Object(headers.into_iter().collect()),
+        "body": str::from_utf8(&delivery.body).unwrap(),
+        "verifies": verifies,
+        "refuses": refuses,
+    })
+}
+
+/// Has the library of this language verify the cases, and says by what it did, or why it can't.
+async fn check_by(language: &str, cases: &Value) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("standard-webhooks/run");
+    let mut command = Command::new("sh");
+    command.arg(script).arg(language).arg(target().join("standard-webhooks"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.kill_on_drop(true).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    // Who can't install the library reads nothing.
+    drop(input.write_all(cases.to_string().as_bytes()).await);
+    drop(input);
+    let output = child.wait_with_output().await.unwrap();
+    let [said, complaint] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    let line = match output.status.code() {
+        Some(0) => format!("{language}: {said}"),
+        Some(MISSING) => format!("NOT VERIFIED by the library for {language}: {complaint}"),
+        code => panic!("{language} ended with {code:?}: {said}{complaint}"),
+    };
+    // Past what catches the output of a test that passes: nobody would see it.
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
+/// The clock is the system's: the libraries look at it.
+#[tokio::test]
+async fn the_reference_libraries_verify_deliveries_before_during_and_after_a_rotation() {
+    let (old, old_pair, old_public) = (ENDPOINT_SECRET, pair(7).0, pair(7).1);
+    let (new, new_pair, new_public) = (NEXT_ENDPOINT_SECRET, pair(8).0, pair(8).1);
+    let receiver = Receiver::start().await;
+    let setup = Setup::stripe().endpoint("crm", &receiver, &["payment.*"]).clock(Clock::System);
+    let gateway = setup.start().await;
+    let [before, both, after]: [&[&str]; 3] =
+        [&[old, &old_pair], &[new, &new_pair, old, &old_pair], &[new, &new_pair]];
+
+    sign_with(&gateway, &[old], before).await;
+    let first = delivered(&gateway, &receiver, 1).await;
+    sign_with(&gateway, before, both).await;
+    let second = delivered(&gateway, &receiver, 2).await;
+    sign_with(&gateway, both, after).await;
+    let third = delivered(&gateway, &receiver, 3).await;
+
+    let (old, new) = ([old, old_public.as_str()], [new, new_public.as_str()]);
+    let cases = json!([
+        case("before", &first, &old, &new),
+        case("during", &second, &[old, new].concat(), &[pair(9).1.as_str()]),
+        case("after", &third, &new, &old),
+    ]);
+    check_by("python", &cases).await;
+    check_by("node", &cases).await;
+}
