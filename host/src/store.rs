@@ -95,6 +95,7 @@ pub use self::stats::{KindStats, Stats};
 pub use self::tries::Committing;
 pub use self::write::audit::AuditPage;
 pub use self::write::commit::{RunRefused, StateFull};
+pub use self::write::ending::{EndOwed, Ended};
 
 use self::aside::{aside, in_background};
 use self::damage::Damages;

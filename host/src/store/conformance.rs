@@ -16,7 +16,8 @@
 //! | I12 nothing decides over the process | `damage` |
 //!
 //! `replays` and `by_filter` have what is asked for by ids and by a filter, the latter also for I7,
-//! I10 and I11. `far` has what need not be in memory, for I3, I8 and I11.
+//! I10 and I11. `far` has what need not be in memory, for I3, I8 and I11, and `ending` what ends
+//! without a try, for I3 and I8.
 //!
 //! Beside them `order` has the promise that what is of one subject runs one after the other,
 //! `parsed` that the events of a source come in the order in which they were accepted, and
@@ -31,6 +32,7 @@ pub(in crate::store) mod damage;
 pub(in crate::store) mod drive;
 pub(in crate::store) mod durability;
 pub(in crate::store) mod effects;
+pub(in crate::store) mod ending;
 pub(in crate::store) mod fairness;
 pub(in crate::store) mod far;
 pub(in crate::store) mod forgetting;
@@ -185,6 +187,10 @@ macro_rules! suite {
                 a_run_that_is_not_done_changes_nothing_but_its_history,
                 state_is_overwritten_and_deleted,
                 a_replayed_run_is_one_on_every_try_and_emits_under_ids_of_its_own,
+            }
+            "current_thread" ending {
+                what_is_owed_to_an_endpoint_ends_dead_and_can_be_replayed,
+                what_is_far_ends_too_over_a_kill_but_for_the_newest,
             }
             "current_thread" fairness {
                 who_has_much_to_do_delays_nobody_else,

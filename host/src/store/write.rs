@@ -11,6 +11,7 @@ pub(super) mod batch;
 pub(super) mod commit;
 mod derive;
 pub(super) mod draft;
+pub(super) mod ending;
 pub(super) mod file_place;
 mod group;
 pub(super) mod indexing;

@@ -5,6 +5,7 @@
 //! read it in the rows of the file, and bring it. Knows positions and names, never what stands
 //! there.
 
+mod ending;
 mod entry;
 mod order;
 mod queue;
@@ -293,6 +294,9 @@ impl Backlog {
 
     /// Takes a work back as if it had never been taken.
     pub(in crate::store) fn give_back(&mut self, taken: &InFlight) {
+        if let Phase::OutOfTurn { blocked: Some(key) } = taken.phase {
+            return self.block_again(taken, key);
+        }
         let queue = &mut self.queues[taken.kind];
         queue.give_back(taken.group, taken.entry, taken.phase);
     }

@@ -70,6 +70,11 @@ impl Standing {
         Self { progress, tries_made, last: Some(record), ..self }
     }
 
+    /// After it was ended without a try, which `record` tells of.
+    pub(in crate::store) fn ended(self, record: u64) -> Self {
+        Self { progress: Progress::Dead, last: Some(record), ..self }
+    }
+
     /// After being opened again for the first time, which `record` tells of.
     pub(in crate::store) fn reopened(record: u64) -> Self {
         Self { progress: Progress::Ready, tries_made: 0, last: Some(record), reopened: 1 }
@@ -184,6 +189,9 @@ mod tests {
         let again = Standing::reopened(11).tried(Verdict::Done, 12);
         assert_eq!((again.reopened, second.reopened), (1, 0));
         assert_eq!(Standing::read(1, &again.write(1)).unwrap(), again);
+        let ended = first.ended(13);
+        assert_eq!((ended.progress, ended.tries_made, ended.last), (Progress::Dead, 1, Some(13)));
+        assert_eq!(Standing::read(1, &ended.write(1)).unwrap(), ended);
         let once_more = again.reopened_by(13);
         assert_eq!(once_more, Standing { reopened: 2, last: Some(13), ..Standing::reopened(11) });
         assert_eq!(Standing::read(1, &once_more.write(1)).unwrap(), once_more);

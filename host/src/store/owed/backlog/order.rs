@@ -74,4 +74,10 @@ impl SubjectOrder {
         }
         next
     }
+    /// Takes up to `most` of those that wait behind the one in front, which stays there.
+    pub(super) fn draw(&mut self, key: OrderKey, most: usize) -> Vec<Entry> {
+        let Some(behind) = self.waiting.get_mut(&key) else { return Vec::new() };
+        let drawn = behind.drain(..most.min(behind.len()));
+        drawn.map(|(entry, _)| Entry { order: None, ..entry }).collect()
+    }
 }

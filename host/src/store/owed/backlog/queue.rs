@@ -6,6 +6,7 @@
 //! what of it is in memory in [`lanes`], and what a work in flight takes in [`flight`].
 
 mod allowance;
+mod drawn;
 mod flight;
 mod lanes;
 mod rate;
@@ -86,6 +87,8 @@ struct Group {
     is_off: bool,
     /// Whether it goes with its last work.
     is_forgotten: bool,
+    /// Whether works of it are to end without a try.
+    is_ending: bool,
 }
 
 /// Where a group waits.
@@ -121,6 +124,7 @@ impl Queue {
             place: Place::Aside,
             is_off: false,
             is_forgotten: false,
+            is_ending: false,
         };
         let number = match self.free.pop() {
             Some(number) => {

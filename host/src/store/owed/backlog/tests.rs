@@ -1,6 +1,7 @@
 //! Order, fairness and limits of the backlog, apart from any file.
 
 mod ended;
+mod ending;
 mod rates;
 mod replayed;
 mod windows;

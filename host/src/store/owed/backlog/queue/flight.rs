@@ -6,7 +6,7 @@
 //! leaves to all others; a work that finds none keeps its slots until it is committed. So a crash
 //! repeats no more than what is in slots and in places. Never knows an outcome.
 
-use super::super::InFlight;
+use super::super::{InFlight, OrderKey};
 use super::{Entry, Place, Queue};
 use crate::event::Timestamp;
 
@@ -20,6 +20,8 @@ pub(in crate::store::owed::backlog) enum Phase {
     AtWork { slots: usize, at: Timestamp },
     /// Its try has ended, and its outcome is not committed.
     Ended { places: usize },
+    /// It ends without a try. It may have waited behind another in this order.
+    OutOfTurn { blocked: Option<OrderKey> },
 }
 
 /// The outcomes that are not committed and take no slots.
@@ -106,6 +108,9 @@ impl Queue {
             Phase::Ended { places } => {
                 group.uncommitted -= places;
                 self.uncommitted.places -= places;
+                self.take_turn(number);
+            }
+            Phase::OutOfTurn { .. } => {
                 self.take_turn(number);
             }
         }

@@ -316,7 +316,8 @@ impl Queue {
         if !is_beyond && !is_read && before == Weighed::default() {
             return false;
         }
-        let (is_on_disk, is_off) = (group.window.far() > 0, group.is_off());
+        let is_on_disk = group.window.far() > 0;
+        let is_off = group.is_off() && !group.is_ending;
         let aside = group.window.later();
         put(&mut self.lanes.beyond, number, (before.is_beyond, is_beyond));
         let wants_more = is_beyond

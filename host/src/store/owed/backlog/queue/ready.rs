@@ -48,6 +48,10 @@ impl Ready {
         self.live.pop().or_else(|| self.replayed.pop())
     }
 
+    pub(super) fn first(&self) -> Option<&Entry> {
+        self.live.works.front().or_else(|| self.replayed.works.front())
+    }
+
     fn line(&mut self, entry: Entry) -> &mut Line {
         let is_replayed = entry.tries.reopened() && entry.order.is_none();
         if is_replayed { &mut self.replayed } else { &mut self.live }

@@ -1,0 +1,63 @@
+//! Works that end without a try: their endpoint is gone, or too many wait for it.
+//!
+//! Pure. Whoever ends them takes them first, so that nobody else works on them meanwhile; they take
+//! no slots. Those in flight are left, and those on disk come when their lane has been read for
+//! this. Never says why they end.
+
+use super::order::OrderKey;
+use super::queue::Phase;
+use super::window::When;
+use super::{Backlog, Entry, InFlight};
+use crate::event::Timestamp;
+use crate::ids::Name;
+use crate::store::kind::WorkKind;
+
+impl Backlog {
+    /// Takes up to `most` works of a group that wait, for whoever ends them: about the oldest, and
+    /// none of the last `keep`. Whether more are to end then.
+    pub(in crate::store) fn end_group(
+        &mut self,
+        (kind, group): (WorkKind, &Name),
+        keep: usize,
+        most: usize,
+    ) -> (Vec<InFlight>, bool) {
+        let Some(number) = self.queues[kind].number(group) else { return (Vec::new(), false) };
+        let left = self.queues[kind].waiting(number).saturating_sub(keep);
+        // It may be switched off: then nothing else has it read.
+        self.queues[kind].set_ending(number, left > 0);
+        let most = most.min(left);
+        let drawn = |entry: Entry, blocked: Option<OrderKey>| {
+            let phase = Phase::OutOfTurn { blocked };
+            InFlight { kind, entry, group: number, phase }
+        };
+        let mut taken = Vec::new();
+        while taken.len() < most {
+            let Some(entry) = self.draw(kind, number) else { break };
+            taken.push(drawn(entry, None));
+            if let Some(key) = entry.order {
+                let behind = self.order.draw(key, most - taken.len());
+                self.queues[kind].draw_blocked(number, behind.len());
+                taken.extend(behind.into_iter().map(|entry| drawn(entry, Some(key))));
+            }
+        }
+        let is_more = left > taken.len();
+        self.queues[kind].set_ending(number, is_more);
+        (taken, is_more)
+    }
+
+    fn draw(&mut self, kind: WorkKind, number: u32) -> Option<Entry> {
+        let drawn = self.queues[kind].draw(number);
+        drawn.or_else(|| {
+            self.fill_short(kind);
+            self.queues[kind].draw(number)
+        })
+    }
+
+    /// One that waited behind another does so again.
+    pub(super) fn block_again(&mut self, taken: &InFlight, key: OrderKey) {
+        let InFlight { kind, entry, group, phase } = *taken;
+        let entry = Entry { order: Some(key), ..entry };
+        self.enter(kind, group, entry, When::at_once(Timestamp(0)));
+        self.queues[kind].release(group, phase);
+    }
+}

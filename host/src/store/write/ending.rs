@@ -1,0 +1,145 @@
+//! The end of what is owed to one endpoint, without a try: it is gone, or too much waits for it.
+//!
+//! In slices, each of them durable before it is answered: whoever asks goes on until there is no
+//! more, also after a start. What ends is a dead letter that says why, and can be replayed. What
+//! somebody works on is left. Never ends anything by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::draft::Draft;
+use super::op::{Answer, Operation, Reply};
+use crate::failure::{AttemptDetail, Reason};
+use crate::ids::Name;
+use crate::retry::{Outcome, Verdict};
+use crate::store::Store;
+use crate::store::error::{Error, Failure};
+use crate::store::kind::WorkKind;
+use crate::store::log::record::AttemptRecord;
+use crate::store::log::segment::RecordKind;
+use crate::store::owed::Life;
+use crate::store::owed::backlog::InFlight;
+use crate::store::owed::lease::Lease;
+use crate::store::report::Attempt;
+
+/// Deliveries that one slice ends at most.
+const SLICE: usize = 256;
+
+/// What is owed and is to end.
+#[derive(Debug, Clone)]
+pub struct EndOwed {
+    /// Whom it is owed to.
+    pub endpoint: Name,
+    /// About the newest that stay.
+    pub keep: u64,
+    /// Why it ends.
+    pub reason: Reason,
+    /// The same in words.
+    pub detail: String,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Deliveries that ended.
+    pub ended: usize,
+    /// Whether more are to end, beside those that somebody works on.
+    pub more: bool,
+}
+
+impl Store {
+    /// Ends some of the deliveries that are owed to an endpoint, about the oldest first, and none
+    /// that somebody works on. What is on disk is read for that.
+    pub async fn end_owed(&self, what: EndOwed) -> Result<Ended, Error> {
+        let EndOwed { endpoint: group, keep, reason, detail } = what;
+        let mut moved = self.handle.shared.owed.moved();
+        let (leases, more) = loop {
+            self.trouble().map_or(Ok(()), Err)?;
+            let (leases, more) = self.draw(&group, keep);
+            self.refill(WorkKind::Delivery);
+            if !leases.is_empty() || !more || moved.changed().await.is_err() {
+                break (leases, more);
+            }
+        };
+        let mut answers = Vec::with_capacity(leases.len());
+        for lease in leases {
+            let (reply, answer) = Reply::new();
+            let (group, detail) = (group.clone(), detail.clone());
+            self.send(EndOne { lease, group, reason, detail, reply }).await?;
+            answers.push(answer);
+        }
+        let mut ended = 0;
+        for answer in answers {
+            ended += usize::from(self.handle.shared.answered(answer).await?);
+        }
+        Ok(Ended { ended, more })
+    }
+
+    /// Takes what this slice ends; whether there is more.
+    fn draw(&self, group: &Name, keep: u64) -> (Vec<Lease>, bool) {
+        let shared = &self.handle.shared;
+        let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+        let (works, more) = shared.backlog().end_group((WorkKind::Delivery, group), keep, SLICE);
+        let lease = |work| Lease::new(work, Arc::clone(&shared.owed));
+        (works.into_iter().map(lease).collect(), more)
+    }
+}
+
+/// The end of one delivery. The answer is whether it has ended.
+#[derive(Debug)]
+struct EndOne {
+    lease: Lease,
+    group: Name,
+    reason: Reason,
+    detail: String,
+    reply: Reply<bool>,
+}
+
+impl Operation for EndOne {
+    fn bytes(&self) -> usize {
+        self.detail.len()
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        let is_ended = draft.admit(&self.lease).is_ok();
+        if is_ended {
+            let Self { lease, group, reason, detail, .. } = self;
+            draft.end(lease, group, *reason, detail.clone())?;
+        }
+        self.reply.keep(Ok(is_ended));
+        Ok(())
+    }
+
+    fn end_lease(&mut self, life: Life) -> Option<InFlight> {
+        self.lease.end(life)
+    }
+
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
+    }
+}
+
+impl Draft<'_> {
+    /// A delivery ends dead, of which nothing was sent now.
+    fn end(
+        &mut self,
+        lease: &Lease,
+        group: &Name,
+        reason: Reason,
+        detail: String,
+    ) -> Result<(), Failure> {
+        let before = self.standing_of(lease)?;
+        let attempt = Attempt {
+            at: self.now,
+            duration: Duration::ZERO,
+            status: None,
+            answer: String::new(),
+            outcome: Outcome::Permanent { reason: detail },
+            verdict: Verdict::Dead,
+            detail: AttemptDetail { reason: Some(reason), ..AttemptDetail::default() },
+        };
+        let record = AttemptRecord::of(&attempt, lease.position(), before.last);
+        let record = self.record(RecordKind::Attempt, &record);
+        self.tried(lease, (group, None), (before, before.ended(record)), &attempt.outcome)
+    }
+}
