@@ -18,10 +18,13 @@ const FROM_ENVIRONMENT: &str = "planted_of_the_environment_77";
 const PASSWORD: &str = "planted_p4ssw0rd_in_a_url";
 /// A key of Standard Webhooks, whose text is base64.
 const SIGNING: &str = "whsec_cGxhbnRlZCBzaWduaW5nIGtleSA1NTEyODg0NA==";
+/// A master key, whose text is base64.
+const MASTER: &str = "cGxhbnRlZCBtYXN0ZXIga2V5IG9mIDMyIGJ5dGVzISE=";
 /// Stands where no secret may, in a configuration that is refused.
 const MISPLACED: &str = "planted_misplaced_c0ffee";
 
-const ALL: [&str; 7] = [STRIPE, TOKEN, NEXT_TOKEN, FROM_ENVIRONMENT, PASSWORD, SIGNING, MISPLACED];
+const ALL: [&str; 8] =
+    [STRIPE, TOKEN, NEXT_TOKEN, FROM_ENVIRONMENT, PASSWORD, SIGNING, MASTER, MISPLACED];
 
 /// A secret that could be the name of a plugin.
 const NAMELIKE: &str = "planted-0f3a91c2d5e8";
@@ -65,9 +68,10 @@ impl Outputs {
 /// A gateway with a secret of every kind, whose log shows all there is.
 async fn planted(receiver: &Receiver) -> Process {
     let url = receiver.url().replace("http://", &format!("http://planted:{PASSWORD}@"));
-    let prepared = Setup::guest()
-        .without("secrets = [{ value = \"token_of_the_guest\" }]")
-        .table("secrets = [{ file = \"token\" }]")
+    let prepared = Setup::new()
+        .table("master_key = { file = \"master\" }")
+        .plugin("guest")
+        .source("guest", "guest", "secrets = [{ file = \"token\" }]")
         .plugin("stripe")
         .source("stripe", "stripe", &format!("secrets = [{{ value = \"{STRIPE}\" }}]"))
         .source("other", "guest", "secrets = [{ env = \"HOOKGATE_PLANTED\" }]")
@@ -77,7 +81,9 @@ async fn planted(receiver: &Receiver) -> Process {
         ))
         .table("[handlers.guest]\nendpoints = [\"crm\"]")
         .prepare();
-    std::fs::write(prepared.folder().join("token"), TOKEN).expect("it can be written");
+    for (file, secret) in [("token", TOKEN), ("master", MASTER)] {
+        std::fs::write(prepared.folder().join(file), secret).expect("it can be written");
+    }
     Process::start_with(prepared, |command| {
         command.env("HOOKGATE_PLANTED", FROM_ENVIRONMENT).env(
             "RUST_LOG",
@@ -175,7 +181,8 @@ async fn look(gateway: &Process, config: &Path, outputs: &mut Outputs) {
 #[tokio::test]
 async fn no_planted_secret_leaves_by_any_way() {
     let receiver = Receiver::start().await;
-    receiver.answer_saying(400, format!("who sends {TOKEN}, {SIGNING} or {PASSWORD}?"));
+    let question = format!("who sends {TOKEN}, {SIGNING}, {MASTER} or {PASSWORD}?");
+    receiver.answer_saying(400, question);
     let mut gateway = planted(&receiver).await;
     let config = gateway.stopped().folder().join("hookgate.toml");
     let mut outputs = Outputs::default();
@@ -204,6 +211,7 @@ async fn no_planted_secret_leaves_by_any_way() {
         ("[sources.other]".to_owned(), format!("[sources.other]\n{MISPLACED} = 1")),
         ("env = \"HOOKGATE_PLANTED\"".to_owned(), format!("env = \"{MISPLACED}\"")),
         ("file = \"token\"".to_owned(), format!("file = \"{MISPLACED}\"")),
+        ("file = \"master\"".to_owned(), format!("value = \"{MISPLACED}\"")),
         ("[handlers.guest]".to_owned(), format!("[handlers.guest] {MISPLACED}")),
     ] {
         assert!(renamed.contains(&from), "the configuration has no `{from}`");

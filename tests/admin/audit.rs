@@ -1,5 +1,7 @@
 //! The audit log: each write has an entry that says who did what, and no secret stands in one.
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 use crate::harness::{ENDPOINT_SECRET, answer};
 
@@ -94,6 +96,45 @@ async fn a_change_of_the_files_says_what_is_another_now_and_no_secret() {
     assert!(!applied.to_string().contains("planted"), "{applied}");
     assert!(!applied.to_string().contains(ENDPOINT_SECRET), "{applied}");
     assert!(applied["after"].get("sources").is_none(), "{applied}");
+}
+
+/// Guards I4.
+#[tokio::test]
+async fn a_reload_applies_another_master_key_and_the_log_shows_its_id_alone() {
+    let gateway = Setup::stripe().start().await;
+    let id = |byte: u8| {
+        let hashed = [b"hookgate master key 1\0".as_slice(), &[byte; 32]].concat();
+        let hash: [u8; 32] = Sha256::digest(hashed).into();
+        json!([hex::encode(&hash[..8])])
+    };
+    let put = |byte: u8| {
+        let folder = gateway.folder();
+        std::fs::write(folder.join("partial"), hex::encode([byte; 32])).unwrap();
+        std::fs::rename(folder.join("partial"), folder.join("master")).unwrap();
+    };
+
+    put(0xa1);
+    gateway.reconfigure(|text| format!("master_key = {{ file = \"master\" }}\n{text}")).await;
+    put(0xb2);
+    // Who watches the files may have seen it first.
+    assert_ne!(gateway.reload().await["config"]["outcome"], "kept");
+    let entries = loop {
+        // They are written down beside everything else.
+        let entries = entries(&gateway, "").await;
+        if entries.iter().any(|entry| entry["after"]["master_keys"] == id(0xb2)) {
+            break entries;
+        }
+    };
+
+    let keys = |entry: &Value| (!entry["after"]["master_keys"].is_null()).then(|| entry.clone());
+    let changes: Vec<Value> = entries.iter().filter_map(keys).collect();
+    let [first, second] = &changes[..] else { panic!("two changes: {changes:?}") };
+    let of = |entry: &Value| ["before", "after"].map(|at| entry[at]["master_keys"].clone());
+    assert_eq!(of(first), [json!([]), id(0xa1)]);
+    assert_eq!(of(second), [id(0xa1), id(0xb2)]);
+    for byte in [0xa1, 0xb2] {
+        assert!(!json!(entries).to_string().contains(&hex::encode([byte; 32])));
+    }
 }
 
 #[tokio::test]
