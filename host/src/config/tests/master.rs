@@ -39,7 +39,7 @@ fn what_is_no_master_key_is_refused_with_its_place() {
     check("[{ file = \"one\" }, { file = \"one\" }]", "`master_key` names the same key twice");
     check("{ env = \"HOOKGATE_SURELY_UNSET\" }", "is not set");
     check("[]", "`master_key` must be { env = \"NAME\" } or { file = \"path\" }");
-    let nine = vec!["{ env = \"PATH\" }"; 9].join(", ");
+    let nine = ["{ env = \"PATH\" }"; 9].join(", ");
     let told = of(&format!("[{nine}]")).unwrap_err().to_string();
     assert!(told.contains("a list of 1 to 8"), "{told}");
 }
