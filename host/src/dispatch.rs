@@ -21,6 +21,7 @@ use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
 use crate::effect::{Allowance, LogLine};
+use crate::failure::Reason;
 use crate::ids::Name;
 use crate::metrics::{Cause, Metrics};
 use crate::plugin::{self, CallError, Called, Grant, Plugin, Registry};
@@ -114,6 +115,8 @@ struct Ended<'a, A> {
     outcome: Outcome,
     /// If it is no success.
     cause: Option<Cause>,
+    /// The same to programs.
+    reason: Option<Reason>,
     policy: &'a RetryPolicy,
     asked: A,
     plugin: Option<PluginStamp>,
@@ -186,6 +189,7 @@ impl Dispatch {
         Ended {
             outcome: Outcome::transient(reason),
             cause: Some(Cause::Missing),
+            reason: Some(Reason::PluginMissing),
             policy: &self.failures,
             asked: A::default(),
             plugin: None,
@@ -196,11 +200,12 @@ impl Dispatch {
     /// The plugin was called. `ask` makes of its answer what it asks for, or says why it may not.
     fn judged<T, A: Default>(
         &self,
+        kind: WorkKind,
         called: Called<Result<T, Outcome>>,
         plugin: PluginStamp,
         ask: impl FnOnce(T) -> Result<A, (Outcome, Cause)>,
     ) -> Ended<'_, A> {
-        let Called { ended, log } = called;
+        let Called { ended, log, denied } = called;
         let (asked, policy) = match ended {
             Ok(Ok(answer)) => (ask(answer), &self.failures),
             Ok(Err(failure)) => (Err((failure, Cause::Failure)), &self.failures),
@@ -213,7 +218,8 @@ impl Dispatch {
             Ok(asked) => (Outcome::Success, None, asked),
             Err((outcome, cause)) => (outcome, Some(cause), A::default()),
         };
-        Ended { outcome, cause, policy, asked, plugin: Some(plugin), log }
+        let reason = cause.map(|cause| reason(kind, cause, denied));
+        Ended { outcome, cause, reason, policy, asked, plugin: Some(plugin), log }
     }
 
     /// The host itself panicked.
@@ -221,6 +227,7 @@ impl Dispatch {
         Ended {
             outcome: Outcome::transient(reason),
             cause: Some(Cause::Panic),
+            reason: Some(Reason::PluginFailed),
             policy: &self.crashes,
             asked: A::default(),
             plugin: None,
@@ -260,6 +267,19 @@ impl Dispatch {
 /// never takes more than half of what is left, so that those that hang never take all of it.
 fn fair_limit(most: usize, room: usize) -> usize {
     most.min(room / 2).max(1)
+}
+
+/// Why a call for this kind of work failed, to programs; `denied` if it was refused what the
+/// operator has not granted.
+fn reason(kind: WorkKind, cause: Cause, denied: bool) -> Reason {
+    match (kind, cause) {
+        (_, Cause::Missing) => Reason::PluginMissing,
+        // All that a parse has is the request: whatever it says of it, that is no event.
+        (WorkKind::Parse, Cause::Failure | Cause::Contract) => Reason::Unparsable,
+        // It gave up over what it was refused, or broke over it.
+        (WorkKind::Run, Cause::Failure | Cause::Trap) if denied => Reason::NotGranted,
+        _ => Reason::PluginFailed,
+    }
 }
 
 fn cause(error: &CallError) -> Cause {

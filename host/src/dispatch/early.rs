@@ -87,7 +87,7 @@ impl Dispatch {
         }
         let (at, started) = (self.clock.now(), Instant::now());
         let parsed = self.host.parse_early(plugin, &reading.settings, source, request, kept)?;
-        let (Called { ended, log }, is_dear) = parsed;
+        let (Called { ended, log, .. }, is_dear) = parsed;
         // Ours, and no word about the plugin.
         if let Err(CallError::Busy | CallError::Host(_)) = ended {
             return None;

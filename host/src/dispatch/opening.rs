@@ -78,7 +78,7 @@ impl Dispatch {
         };
         let opened = self.host.claims_and(plugin, settings, source, &request, open).await;
         let ended = |ended: Result<Result<Vec<Event>, Outcome>, CallError>| {
-            Box::new(Called { ended, log: Vec::new() })
+            Box::new(Called { ended, log: Vec::new(), denied: false })
         };
         // Without claims it was accepted by an earlier version of the plugin, or without a proof.
         let opened = opened.map_err(|error| ended(Err(error)))?;

@@ -115,10 +115,10 @@ impl Dispatch {
         let verdict = judge(&self.clock, ended.policy, work.tries_made, &ended.outcome);
         self.metrics.parse(&work.receipt.source, &ended.outcome, ended.cause);
         note(&work.receipt, &ended, verdict);
-        let Ended { outcome, asked: events, plugin, log, .. } = ended;
+        let Ended { outcome, reason, asked: events, plugin, log, .. } = ended;
         let events = self.routed(rules, &work.receipt.source, events);
         let duration = started.elapsed();
-        let parse = Try { at, duration, plugin, outcome, verdict, log, reason: None };
+        let parse = Try { at, duration, plugin, outcome, verdict, log, reason };
         place.comes().await;
         let id = work.id;
         let committing = self.store.queue_parse(work, parse, events).await?;
@@ -172,7 +172,7 @@ impl Dispatch {
         if let Some(call) = Call::of(&parsed.ended) {
             self.parse_breakers.ended(&receipt.source, plugin.digest(), call);
         }
-        self.judged(parsed, stamp, Ok)
+        self.judged(WorkKind::Parse, parsed, stamp, Ok)
     }
 
     /// The plugin that parses the receipts of this source now.

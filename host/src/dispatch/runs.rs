@@ -13,6 +13,7 @@ use super::emitted::{self, Wishes};
 use super::{Dispatch, Ended, Grants, Rules, fair_limit, plugin_says};
 use crate::effect::{Alert, LogLevel, LogLine};
 use crate::event::Timestamp;
+use crate::failure::Reason;
 use crate::ids::{Id, Name};
 use crate::metrics::Cause;
 use crate::plugin::{Doors, EndpointFinder, HandleContext, StateReader};
@@ -82,7 +83,7 @@ impl Dispatch {
     ) -> Result<(), store::Error> {
         let verdict = judge(&self.clock, ended.policy, work.tries_made, &ended.outcome);
         say(&work, &ended.log);
-        let Ended { outcome, cause, asked, plugin, log, .. } = ended;
+        let Ended { outcome, cause, reason, asked, plugin, log, .. } = ended;
         let effects = self.effects(rules, &work, asked, at);
         let told = Told { id: work.id, event: work.event.id, handler: work.handler.clone() };
         let duration = started.elapsed();
@@ -94,7 +95,7 @@ impl Dispatch {
             self.tell_run(&told, (&outcome, cause), verdict, duration);
             self.tell_alerts(&told, &effects.alerts);
         }
-        let run = Try { at, duration, plugin, outcome, verdict, log, reason: None };
+        let run = Try { at, duration, plugin, outcome, verdict, log, reason };
         let committing = self.store.queue_run(work, run, effects).await?;
         match on_disk(committing, &mut slot).await? {
             Err(RunRefused::StateFull(full)) => self.commit_full(&told, *full).await?,
@@ -116,7 +117,7 @@ impl Dispatch {
         let outcome = Outcome::transient(reason);
         let verdict = judge(&self.clock, &self.failures, work.tries_made, &outcome);
         self.tell_run(told, (&outcome, Some(Cause::Limit)), verdict, report.duration);
-        let run = Try { outcome, verdict, ..report };
+        let run = Try { outcome, verdict, reason: Some(Reason::PluginFailed), ..report };
         committed(told.id, &self.store.commit_run(work, run, Effects::default()).await?);
         Ok(())
     }
@@ -173,7 +174,7 @@ impl Dispatch {
         if let Some(call) = Call::of(&handled.ended) {
             self.run_breakers.ended(&work.handler, plugin.digest(), call);
         }
-        self.judged(handled, stamp, |asked| {
+        self.judged(WorkKind::Run, handled, stamp, |asked| {
             let wishes = Wishes::of(work, asked, self.allowance);
             wishes.map_err(|reason| (Outcome::permanent(reason), Cause::Limit))
         })

@@ -139,7 +139,7 @@ impl Admission {
         // What takes long every time must not take long so often.
         let mut left = if self.unsaid.contains(&question) { 1 } else { ASKS };
         let error = loop {
-            let Called { ended, log } = host.check(plugin, role, &settings).await;
+            let Called { ended, log, .. } = host.check(plugin, role, &settings).await;
             tell_unquoted(log, plugin, &settings);
             left -= 1;
             match ended {

@@ -70,6 +70,8 @@ pub struct Called<T> {
     pub ended: Result<T, CallError>,
     /// What it wrote.
     pub log: Vec<LogLine>,
+    /// Whether it was refused something that the operator has not granted it.
+    pub denied: bool,
 }
 
 /// How a parse ended.
@@ -81,7 +83,7 @@ type Claimed<'c> = (Claims, Option<Kept<'c>>);
 impl<T> Called<T> {
     /// No guest ran, or what it did is lost.
     fn never(error: impl Into<CallError>) -> Self {
-        Self { ended: Err(error.into()), log: Vec::new() }
+        Self { ended: Err(error.into()), log: Vec::new(), denied: false }
     }
 }
 
@@ -254,11 +256,12 @@ impl Host {
                     })
                 });
             let log = context.log.into_lines();
+            let denied = context.outbox.as_ref().is_some_and(Outbox::has_denied);
             let ended = handled.map(|handled| match handled {
                 Ok(()) => Ok(context.outbox.map(Outbox::into_asked).unwrap_or_default()),
                 Err(failure) => Err(convert::failure(&failure)),
             });
-            Called { ended, log }
+            Called { ended, log, denied }
         };
         self.0.pools.run.call(Some(&handler), deadline, call).await.unwrap_or_else(Called::never)
     }
@@ -272,7 +275,7 @@ impl Host {
         settings: &Arc<str>,
     ) -> Called<Result<(), String>> {
         if let Err(reason) = setting::check(plugin.settings(role), settings) {
-            return Called { ended: Ok(Err(reason)), log: Vec::new() };
+            return Called { ended: Ok(Err(reason)), log: Vec::new(), denied: false };
         }
         let plugin = Arc::clone(plugin);
         let parts = Arc::clone(&self.0);
@@ -293,7 +296,7 @@ impl Host {
             let shown = |reason: String| shortened(&reason, TEXT_BYTES_MAX);
             let ended = checked.map(|result| result.map_err(shown));
             // Who asked may be gone by now.
-            drop(answer.send(Called { ended, log: context.log.into_lines() }));
+            drop(answer.send(Called { ended, log: context.log.into_lines(), denied: false }));
         };
         let thread = thread::Builder::new().stack_size(engine::THREAD_STACK_BYTES);
         if let Err(error) = thread.name("plugin-check".to_owned()).spawn(call) {
@@ -418,7 +421,7 @@ fn parse(
         }
         Err(failure) => Ok(Err(convert::failure(&failure))),
     });
-    Called { ended, log: log.into_lines() }
+    Called { ended, log: log.into_lines(), denied: false }
 }
 
 /// Instantiates a plugin, makes a call, and takes the store apart again. The deadline is for all of

@@ -109,6 +109,8 @@ pub(super) struct Outbox {
     /// The last word on each key.
     state: BTreeMap<String, Option<Bytes>>,
     bytes: usize,
+    /// Whether something was refused that the operator has not granted.
+    denied: bool,
 }
 
 impl fmt::Debug for Outbox {
@@ -126,7 +128,12 @@ impl Outbox {
         doors: Doors,
     ) -> Self {
         let (reads, effects, state) = (Reads::default(), Vec::new(), BTreeMap::new());
-        Self { grant, emits, tenant, doors, reads, effects, state, bytes: 0 }
+        Self { grant, emits, tenant, doors, reads, effects, state, bytes: 0, denied: false }
+    }
+
+    /// Whether the run asked for something that the operator has not granted.
+    pub(super) fn has_denied(&self) -> bool {
+        self.denied
     }
 
     /// All that it asked for: its effects in their order, then the state by key.
@@ -152,7 +159,7 @@ impl Outbox {
     }
 
     /// Whose an emission is that names this tenant, or none: then whose the event of the run is.
-    fn tenant_of(&self, named: Option<&str>) -> Result<Option<Tenant>, Refusal> {
+    fn tenant_of(&mut self, named: Option<&str>) -> Result<Option<Tenant>, Refusal> {
         let Some(named) = named else { return Ok(self.tenant.clone()) };
         let shown = || violation::shortened(named, 64);
         let Ok(tenant) = named.parse::<Tenant>() else {
@@ -163,7 +170,7 @@ impl Outbox {
             return Ok(Some(tenant));
         }
         let reason = format!("the operator has not granted the tenant `{}`", shown());
-        Err(Refusal::NotGranted(reason))
+        Err(self.deny(reason))
     }
 
     /// What deliveries know the endpoint of this name by: that of the event's tenant, else that of
@@ -184,8 +191,7 @@ impl Outbox {
     ) -> Result<(), Refusal> {
         let Some(endpoint) = self.endpoint(endpoint) else {
             let shown = violation::shortened(endpoint, 63);
-            let reason = format!("the operator has not granted the endpoint `{shown}`");
-            return Err(Refusal::NotGranted(reason));
+            return Err(self.deny(format!("the operator has not granted the endpoint `{shown}`")));
         };
         let content_type = violation::content_type("content-type", content_type)
             .map_err(|violation| Refusal::Invalid(violation.to_string()))?;
@@ -238,6 +244,11 @@ impl Outbox {
             self.write(key, None).map_err(|reason| violation("state.delete", reason))?;
         }
         Ok(())
+    }
+
+    fn deny(&mut self, reason: String) -> Refusal {
+        self.denied = true;
+        Refusal::NotGranted(reason)
     }
 
     fn ask(&mut self, effect: Effect, bytes: usize) -> Result<(), Refusal> {

@@ -62,8 +62,8 @@ impl Guest {
         command: serde_json::Value,
         state: StateReader,
     ) -> Called<Result<Vec<Effect>, Outcome>> {
-        let Called { ended, log } = self.asked_with(command, state).await;
-        Called { ended: ended.map(|answer| answer.map(|asked| asked.effects)), log }
+        let Called { ended, log, denied } = self.asked_with(command, state).await;
+        Called { ended: ended.map(|answer| answer.map(|asked| asked.effects)), log, denied }
     }
 
     async fn asked_with(
@@ -404,7 +404,10 @@ async fn what_a_run_asks_for_comes_back_in_order() {
 
 #[tokio::test]
 async fn what_is_not_granted_is_refused_to_the_guest() {
-    let sent = Guest::new().handle(json!({ "do": "send", "endpoint": "bank" })).await;
+    let guest = Guest::new();
+    let sent = guest.handle(json!({ "do": "send", "endpoint": "bank" })).await;
+    assert!(sent.denied);
+    assert!(!guest.handle(json!({ "do": "send", "endpoint": "crm" })).await.denied);
     let failure = sent.ended.unwrap().unwrap_err();
     let reason = failure.reason().unwrap();
     assert!(reason.contains("has not granted the endpoint `bank`"), "{reason}");
