@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod audit;
+mod dead;
 mod document;
 mod idempotency;
 mod refused;
@@ -355,31 +356,6 @@ async fn a_method_that_a_path_does_not_take_is_refused_with_those_that_it_takes(
         check_refused(&answer, 405, method);
         assert_eq!(answer.headers["allow"], allowed);
     }
-}
-
-/// Guards I8.
-#[tokio::test]
-async fn every_kind_of_dead_letter_says_why() {
-    let receiver = Receiver::answering(410).await;
-    let gateway = Setup::guest().endpoint("crm", &receiver, &["order.*"]).start().await;
-
-    let unparsed = json!({ "id": "1", "do": "fail", "at": "parse", "reason": "no sense in it" });
-    let receipt = gateway.guest(&unparsed).await.accepted();
-    gateway.settle().await;
-    gateway.guest(&json!({ "id": "2", "do": "fail", "reason": "no stock" })).await.accepted();
-    gateway.settle().await;
-    gateway.guest(&json!({ "id": "3", "type": "order.paid" })).await.accepted();
-    gateway.settle().await;
-    let dead = Value::from(gateway.dead().await);
-
-    assert_eq!(texts(&dead, "kind"), ["delivery", "run", "parse"]);
-    assert_eq!(texts(&dead, "name"), ["crm", "guest", "guest"]);
-    let expected = ["the endpoint answered 410 Gone", "no stock", "no sense in it"];
-    assert_eq!(reasons(&dead), expected);
-    assert_eq!((&dead[2]["id"], &dead[2]["event"]), (&json!(receipt), &Value::Null));
-    let run = run_of(&gateway.event("2").await, "guest");
-    assert_eq!(dead[1]["id"], run["id"]);
-    assert_eq!(dead[0]["id"], delivery_to(&gateway.event("3").await, "crm")["id"]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod configuration;
+mod dead;
 mod output;
 mod recorded;
 mod send;

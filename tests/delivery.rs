@@ -181,12 +181,63 @@ async fn a_refused_delivery_is_tried_on_the_schedule_then_dead_and_replayed_with
     gateway.replay(&text(&dead["id"])).await;
 
     assert_eq!(stands(&dead), ("dead", 10));
-    assert_eq!((letters.len(), &letters[0]["reason"]), (1, &json!("the endpoint answered 500")));
+    assert_eq!((letters.len(), &letters[0]["detail"]), (1, &json!("the endpoint answered 500")));
+    assert_eq!(letters[0]["reason"], "endpoint_refused");
+    assert_eq!(letters[0]["schedule_ended"], true);
     assert_eq!(in_the_end, 10);
     let replayed = delivery(&gateway).await;
     assert_eq!(stands(&replayed), ("done", 1));
     assert_eq!((receiver.received().len(), receiver.ids().len()), (11, 1));
     assert_eq!(gateway.dead().await, Vec::<Value>::new());
+}
+
+/// Guards I8.
+#[tokio::test]
+async fn a_dead_letter_says_its_cause_phase_address_and_times() {
+    let receiver = Receiver::start().await;
+    receiver.answer_saying(500, "x".repeat(5_000));
+    let patience = "retries = [\"1m\"]";
+    let secure = format!(
+        "[endpoints.secure]\nurl = \"{}\"\nevents = [\"payment.failed\"]\n\
+         secrets = [{{ value = \"{ENDPOINT_SECRET}\" }}]\n{patience}",
+        receiver.url().replacen("http:", "https:", 1)
+    );
+    let setup = Setup::stripe().endpoint_with("crm", &receiver, &["payment.failed"], patience);
+    let gateway = setup.table(&secure).start().await;
+
+    fail_a_payment(&gateway).await;
+    gateway.advance(SHORT_OF_A_MINUTE + REST_OF_THE_MINUTE).await;
+
+    let event = gateway.event("evt_1").await;
+    let peer = receiver.url().trim_start_matches("http://").trim_end_matches("/hooks");
+    for (endpoint, reason, phase, phases) in [
+        ("crm", "endpoint_refused", "body", ["connect", "send", "headers", "body"].as_slice()),
+        ("secure", "endpoint_tls", "tls", &["resolve", "connect", "tls"]),
+    ] {
+        let delivery = delivery_to(&event, endpoint);
+        let attempts = delivery["attempts"].as_array().unwrap();
+        assert_eq!(attempts.len(), 2, "{delivery:#}");
+        for attempt in attempts {
+            let ended = (&attempt["reason"], &attempt["phase"], &attempt["peer"]);
+            assert_eq!(ended, (&json!(reason), &json!(phase), &json!(peer)), "{attempt:#}");
+        }
+        let times = &attempts[0]["times_us"];
+        assert!(phases.iter().all(|phase| times[phase].is_u64()), "{times}");
+        let found = gateway.ask(&format!("/v1/dead?reason={reason}")).await.json();
+        assert_eq!(texts(&found["items"], "id"), [text(&delivery["id"])]);
+        let letter = &found["items"][0];
+        assert_eq!(
+            (&letter["detail"], &letter["schedule_ended"], &letter["tries_made"]),
+            (&attempts[1]["detail"], &json!(true), &json!(2))
+        );
+    }
+    let answered = &delivery_to(&event, "crm")["attempts"][1];
+    assert_eq!((&answered["status"], &answered["causes"]), (&json!(500), &json!([])));
+    assert_eq!(text(&answered["answer"]), "x".repeat(4_096));
+    assert_eq!(answered["content_type"], "text/plain; charset=utf-8");
+    let causes = delivery_to(&event, "secure")["attempts"][1]["causes"].clone();
+    let outermost = format!("failed to negotiate TLS with `{peer}`");
+    assert_eq!((&causes[0], causes.as_array().unwrap().len()), (&json!(outermost), 2));
 }
 
 #[tokio::test]

@@ -167,7 +167,8 @@ async fn once_a_run_is_dead_the_next_of_its_subject_goes_on() {
     assert_eq!(reasons(&run["tries"]), ["no such plan"]);
     let dead = gateway.dead().await;
     assert_eq!(dead.len(), 1);
-    assert_eq!((&dead[0]["id"], &dead[0]["reason"]), (&run["id"], &json!("no such plan")));
+    assert_eq!((&dead[0]["id"], &dead[0]["detail"]), (&run["id"], &json!("no such plan")));
+    assert_eq!(dead[0]["reason"], "plugin_failed");
 }
 
 /// Guards I5 and I6.
@@ -324,7 +325,7 @@ async fn what_comes_of_one_receipt_is_bounded_in_number() {
     let dead = gateway.ask("/v1/dead?limit=500").await.json()["items"].clone();
     let dead = dead.as_array().unwrap();
     assert_eq!(dead.len(), 64);
-    let reason = text(&dead[0]["reason"]);
+    let reason = text(&dead[0]["detail"]);
     assert!(reason.contains("allowance is 14 events of "), "{reason}");
     assert!(reason.contains("limits.emitted_events = 1000"), "{reason}");
 }
@@ -346,7 +347,7 @@ async fn what_comes_of_one_receipt_is_bounded_in_bytes_and_in_all_its_events() {
     let states = async |id| run_of(&gateway.event(id).await, "guest")["state"].clone();
     assert_eq!((states("light").await, states("heavy").await), (json!("done"), json!("dead")));
     assert_eq!(gateway.events("type=a.b").await.len(), 1);
-    let reason = text(&gateway.dead().await[0]["reason"]);
+    let reason = text(&gateway.dead().await[0]["detail"]);
     assert!(reason.starts_with("the run emits 1 events of 1014 bytes together, but"), "{reason}");
 }
 
@@ -417,7 +418,7 @@ async fn what_can_not_be_parsed_is_kept_whole_until_a_newer_plugin_can() {
 
     assert_eq!((&receipt["state"], &receipt["body"]), (&json!("dead"), &json!(body)));
     assert_eq!(dead.len(), 1);
-    assert_eq!((&dead[0]["id"], &dead[0]["reason"]), (&json!(id), &json!("too new")));
+    assert_eq!((&dead[0]["id"], &dead[0]["detail"]), (&json!(id), &json!("too new")));
     assert_eq!(receiver.types(), ["payment.failed"]);
     assert_eq!(gateway.receipt(&id).await["state"], "done");
     assert_eq!(gateway.dead().await, Vec::<Value>::new());
@@ -484,5 +485,6 @@ async fn a_run_waits_for_a_handler_that_is_gone_and_for_its_return() {
     gateway.advance(THIRD_TRY).await;
 
     assert_eq!(reasons(&tries), ["told to", "handler guest is not loaded"]);
+    assert_eq!(texts(&tries, "reason"), ["plugin_failed", "plugin_missing"]);
     assert_eq!(numbers(&receiver), [1]);
 }

@@ -436,7 +436,7 @@ async fn a_receipt_keeps_the_request_as_it_came() {
     assert_eq!(ones, [&json!(["x-one", "1"]), &json!(["x-one", "2"])]);
     // It is no event of Stripe: a dead letter, whole, with its reason.
     assert_eq!(receipt["state"], "dead", "{receipt:#}");
-    assert_ne!(gateway.dead().await[0]["reason"], "");
+    assert_ne!(gateway.dead().await[0]["detail"], "");
 }
 
 /// Guards I4.

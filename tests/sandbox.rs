@@ -218,7 +218,7 @@ async fn a_crash_is_tried_again_on_its_schedule_then_dead_and_can_be_replayed() 
     assert_eq!(texts(&dead["tries"], "verdict"), ["retry", "retry", "retry", "dead"]);
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0]["id"], first["id"]);
-    assert!(text(&letters[0]["reason"]).contains("the plugin trapped"), "{letters:?}");
+    assert!(text(&letters[0]["detail"]).contains("the plugin trapped"), "{letters:?}");
     assert_eq!(stands(&replayed), ("pending", 1));
     assert_eq!(replayed["tries"].as_array().map(Vec::len), Some(5));
 }

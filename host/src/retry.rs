@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Timestamp;
 
 /// How a try ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "outcome", rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It did its work.
     Success,
@@ -20,7 +19,6 @@ pub enum Outcome {
         /// Why, for the operator.
         reason: String,
         /// The delay that the other side asked for.
-        #[serde(rename = "retry_after_ms", with = "milliseconds")]
         retry_after: Option<Duration>,
     },
     /// The same again would end the same.
@@ -206,20 +204,6 @@ mod tests {
         check(1, &asked(minutes(1)), Verdict::RetryAt(NOW.after(minutes(1))));
         check(1, &asked(Duration::from_millis(1)), Verdict::RetryAt(NOW.after(secs(5))));
         check(1, &asked(Duration::MAX), Verdict::RetryAt(NOW.after(hours(24))));
-    }
-
-    #[test]
-    fn in_json_a_delay_is_in_milliseconds() {
-        let json = |outcome: Outcome| serde_json::to_string(&outcome).unwrap();
-        assert_eq!(
-            json(asked(Duration::from_micros(1_500_999))),
-            r#"{"outcome":"transient","reason":"","retry_after_ms":1500}"#
-        );
-        assert_eq!(
-            json(Outcome::transient("busy")),
-            r#"{"outcome":"transient","reason":"busy","retry_after_ms":null}"#
-        );
-        assert_eq!(json(Outcome::Success), r#"{"outcome":"success"}"#);
     }
 
     #[test]

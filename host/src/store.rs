@@ -11,10 +11,11 @@
 //! it in volumes and tables, `ids` tells duplicates, `index` knows where what is listed stands,
 //! `owed` knows what is left to do, `read` answers, `write` commits, and `keep` removes and packs.
 //! `facts` and `report` are what goes in and comes out, `state` is what handlers remember, `time`
-//! is how old things are, and `marks` says when too much is open. `accept` takes requests in,
-//! `take` hands works out, `tries` takes in what became of them, `refill` brings more into memory,
-//! and the `gate` keeps who reads what is owed between two commits. `check` looks at all of it
-//! while no gateway runs, and `repair` makes the tables anew from the volumes.
+//! is how old things are, `marks` says when too much is open, and `reasons` says why a try failed.
+//! `accept` takes requests in, `take` hands works out, `tries` takes in what became of them,
+//! `refill` brings more into memory, and the `gate` keeps who reads what is owed between two
+//! commits. `check` looks at all of it while no gateway runs, and `repair` makes the tables anew
+//! from the volumes.
 
 mod accept;
 mod access;
@@ -35,6 +36,7 @@ mod marks;
 mod offline;
 mod owed;
 mod read;
+mod reasons;
 mod refill;
 mod repair;
 mod report;
@@ -86,7 +88,8 @@ pub use self::read::replays::{Replay, Replayed};
 pub use self::read::snapshot::{Following, Gap, Growth, Listing, News, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventBody, EventSummary, EventView, Of,
-    Progressed, ReceiptSummary, ReceiptView, RunView, State, TryView, VerdictView,
+    OutcomeView, Progressed, ReceiptSummary, ReceiptView, RunView, State, TimesView, TryView,
+    VerdictView,
 };
 pub use self::repair::{LostState, Repaired, Undecided, repair, repair_anyway};
 pub use self::report::{Attempt, Effects, Parsed, PluginStamp, Refused, Try};

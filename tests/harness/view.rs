@@ -80,9 +80,9 @@ pub(crate) fn texts(list: &Value, key: &str) -> Vec<String> {
     list.as_array().into_iter().flatten().map(|item| text(&item[key])).collect()
 }
 
-/// Why each try or attempt in a list failed.
+/// Why each try, attempt or dead letter in a list failed, in words.
 pub(crate) fn reasons(tries: &Value) -> Vec<String> {
-    texts(tries, "reason")
+    texts(tries, "detail")
 }
 
 pub(crate) fn text(value: &Value) -> String {

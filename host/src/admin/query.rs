@@ -14,6 +14,7 @@ use super::operation::Parameter;
 use super::problem::{Kind, Problem};
 use super::schema::{self, Schemas};
 use crate::event::Timestamp;
+use crate::failure::Reason;
 use crate::ids::Name;
 use crate::route::Pattern;
 use crate::store::{Cursor, DeadFilter, EventFilter, Page, ReceiptFilter, State, WorkKind};
@@ -49,11 +50,8 @@ pub(super) const NAME: Parameter = Parameter::query(
     "Only dead letters of this source, handler or endpoint.",
     Schemas::of::<Name>,
 );
-pub(super) const REASON: Parameter = Parameter::query(
-    "reason",
-    "Only dead letters with exactly this reason, as the list shows it.",
-    Schemas::of::<String>,
-);
+pub(super) const REASON: Parameter =
+    Parameter::query("reason", "Only dead letters with this reason.", Schemas::of::<Reason>);
 pub(super) const CURSOR: Parameter = Parameter::query(
     "cursor",
     "The `next` of the previous page of the list with the same filters.",
@@ -171,10 +169,11 @@ impl Pairs {
     }
 
     fn dead(&self) -> Result<DeadFilter, Problem> {
+        let reasons = Reason::ALL.map(Reason::as_str).join(", ");
         Ok(DeadFilter {
             kind: self.value("kind", "parse, run or delivery")?,
             name: self.name("name")?,
-            reason: self.text("reason").map(str::to_owned),
+            reason: self.value("reason", &format!("one of {reasons}"))?,
         })
     }
 

@@ -10,6 +10,7 @@ pub(in crate::admin) mod object;
 mod gateway;
 mod replays;
 mod stored;
+mod tried;
 
 use std::collections::BTreeMap;
 

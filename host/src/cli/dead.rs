@@ -1,15 +1,21 @@
 //! `hookgate dead`: list the dead letters of a running gateway, over its admin API.
 //!
-//! `hookgate event show` shows one of them, and `hookgate event replay` has it tried again.
+//! `hookgate event show` shows one of them, and `hookgate event replay` has it tried again. Never
+//! says more of a letter than the list does.
+
+use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 
 use super::at::At;
 use super::event::{given, table, text};
+use super::output::note;
+use crate::failure::Reason;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List dead letters, those of the newest receipts, runs and deliveries first
+    /// List dead letters, those of the newest receipts, runs and deliveries first, and count the
+    /// listed ones by their reasons
     List {
         #[command(flatten)]
         filter: Filter,
@@ -30,16 +36,16 @@ pub(super) struct Filter {
     /// Only dead letters of this source, handler or endpoint
     #[arg(long)]
     name: Option<String>,
-    /// Only dead letters with exactly this reason
+    /// Only dead letters with this reason, such as endpoint_timeout
     #[arg(long)]
-    reason: Option<String>,
+    reason: Option<Reason>,
 }
 
 impl Filter {
     fn pairs(&self) -> Vec<(&'static str, String)> {
         let Self { kind, name, reason } = self;
-        let pairs = [("kind", kind.clone()), ("name", name.clone()), ("reason", reason.clone())];
-        given(pairs)
+        let reason = reason.map(|reason| reason.to_string());
+        given([("kind", kind.clone()), ("name", name.clone()), ("reason", reason)])
     }
 }
 
@@ -47,13 +53,20 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     let Command::List { filter, limit, at } = command;
     let mut url = at.url("/v1/dead")?;
     url.query_pairs_mut().extend_pairs(filter.pairs());
-    let head = row(["HOOKGATE ID", "DIED (UTC)", "KIND", "NAME", "REASON"]);
+    let head = row(["HOOKGATE ID", "DIED (UTC)", "KIND", "NAME", "REASON", "DETAIL"]);
+    let mut counts = BTreeMap::new();
     table(&at, url, limit, &head, |letter| {
-        row(["id", "died_at", "kind", "name", "reason"].map(|key| text(letter, key)))
+        *counts.entry(text(letter, "reason")).or_insert(0_u32) += 1;
+        row(["id", "died_at", "kind", "name", "reason", "detail"].map(|key| text(letter, key)))
     })
-    .await
+    .await?;
+    if !counts.is_empty() {
+        let counts = counts.iter().map(|(reason, count)| format!("{count} {reason}"));
+        note(format_args!("by reason: {}", counts.collect::<Vec<_>>().join(", ")));
+    }
+    Ok(())
 }
 
-fn row<T: std::fmt::Display>([id, died, kind, name, reason]: [T; 5]) -> String {
-    format!("{id:<22}  {died:<24}  {kind:<8}  {name:<20}  {reason}")
+fn row<T: std::fmt::Display>([id, died, kind, name, reason, detail]: [T; 6]) -> String {
+    format!("{id:<22}  {died:<24}  {kind:<8}  {name:<20}  {reason:<20}  {detail}")
 }

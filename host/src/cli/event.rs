@@ -164,7 +164,7 @@ pub(super) async fn table(
     mut url: Url,
     limit: u32,
     head: &str,
-    line: impl Fn(&Value) -> String,
+    mut line: impl FnMut(&Value) -> String,
 ) -> anyhow::Result<()> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let filter: Vec<(String, String)> = url.query_pairs().into_owned().collect();

@@ -102,7 +102,7 @@ impl Bench {
     /// Of the last dead letter, if there is one.
     async fn reason_of_death(&self) -> Option<String> {
         let dead = self.dispatch.store.dead(Page { cursor: None, limit: 9 }).await.unwrap();
-        dead.items.first().map(|letter| letter.reason.clone())
+        dead.items.first().map(|letter| letter.detail.clone())
     }
 }
 

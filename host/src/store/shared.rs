@@ -88,6 +88,8 @@ pub(super) struct Shared {
     pub(super) grown: Bell,
     /// Before this position of the log no start looks for event ids, whatever happens now.
     pub(super) id_mark: AtomicU64,
+    /// Whether all dead letters are found by a reason of the closed list, as a sweep has seen.
+    pub(super) have_letters_reasons: AtomicBool,
 }
 
 impl Shared {
@@ -131,6 +133,7 @@ impl Shared {
             end: AtomicU64::new(0),
             grown: Bell::default(),
             id_mark: AtomicU64::new(0),
+            have_letters_reasons: AtomicBool::new(false),
         }
     }
 

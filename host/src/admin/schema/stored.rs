@@ -1,7 +1,7 @@
-//! The schemas of what the store shows: receipts, events, works and their histories, lists.
+//! The schemas of what the store shows: receipts, events, works, lists.
 //!
 //! Of texts with a form of their own, the form; of all else, its members. Never says what the
-//! gateway shows of itself.
+//! gateway shows of itself, nor what a try is.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,15 @@ use serde_json::{Value, json};
 
 use super::object::Members;
 use super::{Described, Schemas, one_of, text};
-use crate::effect::{Alert, LogLevel, LogLine, Severity};
 use crate::event::{Money, Timestamp};
+use crate::failure::Reason;
 use crate::headers::Headers;
 use crate::ids::{Id, Name};
-use crate::retry::Outcome;
 use crate::route::Pattern;
 use crate::store::{
     AttemptView, Cursor, DamagedItem, DeadLetter, DeliveryView, EventBody, EventCount,
-    EventSummary, EventView, Hour, Listing, Of, PluginStamp, Progressed, ReceiptSummary,
-    ReceiptView, RunView, State, TryCount, TryView, VerdictView, WorkKind,
+    EventSummary, EventView, Hour, Listing, Of, Progressed, ReceiptSummary, ReceiptView, RunView,
+    State, TryCount, TryView, WorkKind,
 };
 use crate::tenant::Tenant;
 
@@ -77,18 +76,6 @@ impl Described for WorkKind {
     }
 }
 
-impl Described for LogLevel {
-    fn schema(_: &mut Schemas) -> Value {
-        one_of(&["debug", "info", "warn", "error"])
-    }
-}
-
-impl Described for Severity {
-    fn schema(_: &mut Schemas) -> Value {
-        one_of(&["info", "warning", "critical"])
-    }
-}
-
 impl Described for Headers {
     fn schema(_: &mut Schemas) -> Value {
         json!({
@@ -104,34 +91,6 @@ impl Described for Headers {
 impl Described for Box<RawValue> {
     fn schema(_: &mut Schemas) -> Value {
         json!({})
-    }
-}
-
-/// Beside the members of what it ends.
-impl Described for Outcome {
-    fn schema(schemas: &mut Schemas) -> Value {
-        let mut members = Members::default();
-        members.add_all(&json!({
-            "properties": { "outcome": one_of(&["success", "transient", "permanent"]) },
-            "required": ["outcome"],
-        }));
-        members.add::<String>(schemas, "reason", "Why it did not succeed.", "maybe");
-        let said = "The delay that the other side asked for, in milliseconds.";
-        members.add::<Option<u64>>(schemas, "retry_after_ms", said, "maybe");
-        members.into_schema("How a try ended.")
-    }
-}
-
-/// Beside the members of what it follows.
-impl Described for VerdictView {
-    fn schema(schemas: &mut Schemas) -> Value {
-        let mut members = Members::default();
-        members.add_all(&json!({
-            "properties": { "verdict": one_of(&["done", "retry", "dead"]) },
-            "required": ["verdict"],
-        }));
-        members.add::<Timestamp>(schemas, "retry_at", "Not tried before this time.", "maybe");
-        members.into_schema("What followed a try.")
     }
 }
 
@@ -239,7 +198,11 @@ object! {
         /// The source, handler or endpoint.
         name: Name,
         /// Why the last try failed.
-        reason: String,
+        reason: Reason,
+        /// The same in words.
+        detail: String,
+        /// Whether no try was left; if not, another one would not have changed anything.
+        schedule_ended: bool,
         /// When the last try ended.
         died_at: Timestamp,
         /// Tries since it was opened or reopened.
@@ -353,71 +316,6 @@ object! {
         [flat] progress: Progressed,
         /// Oldest first.
         attempts: Vec<AttemptView>,
-    }
-}
-
-object! {
-    /// A try of a parse or a run.
-    TryView {
-        /// When it began.
-        at: Timestamp,
-        duration_us: u64,
-        /// The plugin that ran.
-        plugin: Option<PluginStamp>,
-        [flat] outcome: Outcome,
-        [flat] verdict: VerdictView,
-        /// What the plugin logged.
-        log: Vec<LogLine>,
-        /// What the operator should see.
-        alerts: Vec<Alert>,
-        /// The events that it added.
-        events: Vec<Id>,
-        /// The deliveries of the parcels that it sent.
-        parcels: Vec<Id>,
-        /// The keys of the state that it set or deleted.
-        [maybe] state_keys: Vec<String>,
-    }
-}
-
-object! {
-    /// An attempt of a delivery.
-    AttemptView {
-        /// When it began.
-        at: Timestamp,
-        duration_us: u64,
-        /// The status of the answer, if one came.
-        status: Option<u16>,
-        /// An excerpt of the answer.
-        answer: String,
-        [flat] outcome: Outcome,
-        [flat] verdict: VerdictView,
-    }
-}
-
-object! {
-    /// The plugin that a try ran.
-    PluginStamp {
-        name: Name,
-        /// The version that it says it is.
-        version: String,
-        /// SHA-256 of its file, in hexadecimal.
-        digest: String,
-    }
-}
-
-object! {
-    /// A line that a plugin logged.
-    LogLine {
-        level: LogLevel,
-        message: String,
-    }
-}
-
-object! {
-    /// Something that a person should look at.
-    Alert {
-        severity: Severity,
-        message: String,
     }
 }
 

@@ -170,7 +170,7 @@ impl<'a> Story<'a> {
         let page = self.ask("/v1/dead").await?;
         let dead = page["items"].as_array().cloned().unwrap_or_default();
         for letter in &dead {
-            say!("   {}  {}", text(letter, "id"), text(letter, "reason"))?;
+            say!("   {}  {}", text(letter, "id"), text(letter, "detail"))?;
         }
         self.check("the request that is not JSON, and no other", dead.len() == 1)
     }

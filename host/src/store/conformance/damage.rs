@@ -2,6 +2,7 @@
 
 use super::once::keeping;
 use super::*;
+use crate::failure::Reason;
 
 /// A store that keeps nothing in memory, so that every lease reads.
 fn reading<S: Subject>() -> Case<S> {
@@ -43,8 +44,8 @@ pub(in crate::store) async fn what_can_not_be_read_is_a_dead_letter_that_says_so
 
     for _ in 0..2 {
         let dead = case.store.dead(Page { cursor: None, limit: 9 }).await.unwrap().items;
-        let letters = dead.iter().map(|letter| (letter.id, letter.kind, letter.reason.as_str()));
-        assert_eq!(letters.collect::<Vec<_>>(), [(first, WorkKind::Parse, "unreadable")]);
+        let letters = dead.iter().map(|letter| (letter.id, letter.kind, letter.reason));
+        assert_eq!(letters.collect::<Vec<_>>(), [(first, WorkKind::Parse, Reason::Unreadable)]);
         assert_eq!(case.store.stats().works[&WorkKind::Parse].pending(), 2);
         case.reopen().await;
     }

@@ -1,12 +1,14 @@
 //! The rows by which dead letters are found: by kind, by name and by reason.
 //!
 //! Each letter has one row that says what it is found by, and one for each of those. Texts are
-//! hashes: whoever finds a letter reads it and decides. Never knows whose they are.
+//! hashes: whoever finds a letter reads it and decides. The reason is one of the closed list; an
+//! older Hookgate put words there. Never knows whose they are.
 
 use redb::{ReadableTable, Table};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
+use crate::failure::Reason;
 use crate::store::error::Failure;
 
 /// In the facts: 1 if every dead letter has such rows.
@@ -40,8 +42,13 @@ pub(in crate::store) fn hash(text: &str) -> u64 {
 }
 
 impl DeathRow {
-    pub(in crate::store) fn of(kind: u8, name: &str, reason: &str) -> Self {
-        Self { kind, name: hash(name), reason: hash(reason) }
+    pub(in crate::store) fn of(kind: u8, name: &str, reason: Reason) -> Self {
+        Self { kind, name: hash(name), reason: hash(reason.as_str()) }
+    }
+
+    /// Whether its reason is one of the closed list.
+    fn has_reason(self) -> bool {
+        Reason::ALL.into_iter().any(|reason| hash(reason.as_str()) == self.reason)
     }
 
     fn write(self) -> Vec<u8> {
@@ -90,6 +97,11 @@ pub(super) fn letter(work: u64) -> Vec<u8> {
     key
 }
 
+/// Whether the letter with this row is found by its reason too.
+pub(super) fn has_reason(row: &[u8]) -> bool {
+    DeathRow::read(row).is_some_and(DeathRow::has_reason)
+}
+
 /// Puts the rows of the letter of a work in the place of what it had, or removes them.
 pub(super) fn put(
     deaths: &mut Table<'_, &'static [u8], &'static [u8]>,
@@ -129,16 +141,27 @@ mod tests {
         let mut deaths = transaction.open_table(DEATHS).unwrap();
         let count =
             |deaths: &Table<'_, &'static [u8], &'static [u8]>| deaths.iter().unwrap().count();
-        put(&mut deaths, 7, Some(DeathRow::of(2, "crm", "HTTP 500"))).unwrap();
-        put(&mut deaths, 9, Some(DeathRow::of(2, "erp", "HTTP 500"))).unwrap();
+        let refused = |name| Some(DeathRow::of(2, name, Reason::EndpointRefused));
+        put(&mut deaths, 7, refused("crm")).unwrap();
+        put(&mut deaths, 9, refused("erp")).unwrap();
         assert_eq!(count(&deaths), 8);
-        put(&mut deaths, 7, Some(DeathRow::of(2, "crm", "HTTP 410"))).unwrap();
+        put(&mut deaths, 7, Some(DeathRow::of(2, "crm", Reason::EndpointGone))).unwrap();
         assert_eq!(count(&deaths), 8, "the row of the other reason is gone");
         put(&mut deaths, 7, None).unwrap();
         put(&mut deaths, 7, None).unwrap();
         assert_eq!(count(&deaths), 4);
-        let key = By::Reason(hash("HTTP 500")).key(9);
+        let key = By::Reason(hash("endpoint_refused")).key(9);
         assert!(deaths.get(key.as_slice()).unwrap().is_some());
         assert_eq!(work_of(&key), Some(9));
+    }
+
+    #[test]
+    fn a_row_with_words_for_a_reason_is_one_of_an_older_hookgate() {
+        for reason in Reason::ALL {
+            assert!(has_reason(&DeathRow::of(2, "crm", reason).write()), "{reason}");
+        }
+        let words = hash("the endpoint answered 500");
+        assert!(!has_reason(&DeathRow { kind: 2, name: hash("crm"), reason: words }.write()));
+        assert!(!has_reason(&[]));
     }
 }

@@ -208,10 +208,12 @@ impl View {
         Ok(last.and_then(|(key, _)| death_rows::work_of(key.value())))
     }
 
-    /// Whether it is said what the dead letter of a work is found by.
+    /// Whether it is said what the dead letter of a work is found by, and the reason is one of the
+    /// closed list.
     pub(in crate::store) fn has_death(&self, work: u64) -> Result<bool, Failure> {
         let Some(deaths) = self.deaths()? else { return Ok(false) };
-        Ok(deaths.get(death_rows::letter(work).as_slice())?.is_some())
+        let row = deaths.get(death_rows::letter(work).as_slice())?;
+        Ok(row.is_some_and(|row| death_rows::has_reason(row.value())))
     }
 
     fn deaths(&self) -> Result<Option<ByteTable>, Failure> {

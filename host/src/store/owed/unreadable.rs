@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::effect::{LogLevel, LogLine};
 use crate::event::Timestamp;
-use crate::failure::AttemptDetail;
+use crate::failure::{AttemptDetail, Reason};
 use crate::ids::Name;
 use crate::retry::{Outcome, Verdict};
 use crate::store::log::record::Record;
@@ -24,7 +24,7 @@ fn outcome() -> Outcome {
 /// The last try of a parse or a run of this group.
 pub(in crate::store) fn tried(group: &Name, at: Timestamp) -> Try {
     let line = LogLine { level: LogLevel::Error, message: group.to_string() };
-    let (plugin, duration, reason) = (None, Duration::ZERO, None);
+    let (plugin, duration, reason) = (None, Duration::ZERO, Some(Reason::Unreadable));
     let (verdict, log) = (Verdict::Dead, vec![line]);
     Try { at, duration, plugin, outcome: outcome(), verdict, log, reason }
 }
@@ -32,7 +32,8 @@ pub(in crate::store) fn tried(group: &Name, at: Timestamp) -> Try {
 /// The last attempt of a delivery to this endpoint.
 pub(in crate::store) fn attempted(endpoint: &Name, at: Timestamp) -> Attempt {
     let (status, answer, verdict) = (None, endpoint.to_string(), Verdict::Dead);
-    let (duration, detail) = (Duration::ZERO, AttemptDetail::default());
+    let reason = Some(Reason::Unreadable);
+    let (duration, detail) = (Duration::ZERO, AttemptDetail { reason, ..AttemptDetail::default() });
     Attempt { at, duration, status, answer, outcome: outcome(), verdict, detail }
 }
 

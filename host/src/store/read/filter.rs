@@ -6,6 +6,7 @@
 use super::cursor::List;
 use super::view::{DeadLetter, State};
 use crate::event::Timestamp;
+use crate::failure::Reason;
 use crate::ids::Name;
 use crate::route::Pattern;
 use crate::store::facts::{Receipt, StoredEvent};
@@ -114,8 +115,8 @@ pub struct DeadFilter {
     pub kind: Option<WorkKind>,
     /// Of this source, handler or endpoint.
     pub name: Option<Name>,
-    /// With exactly this reason.
-    pub reason: Option<String>,
+    /// Which died of this.
+    pub reason: Option<Reason>,
 }
 
 impl DeadFilter {
@@ -123,14 +124,15 @@ impl DeadFilter {
     pub(super) fn list(&self) -> List {
         let Self { kind, name, reason } = self;
         let kind = kind.map(|kind| format!("{kind:?}"));
-        List::of("dead", &[kind, name.as_ref().map(Name::to_string), reason.clone()])
+        let reason = reason.map(|reason| reason.to_string());
+        List::of("dead", &[kind, name.as_ref().map(Name::to_string), reason])
     }
 
     /// Whether a letter fits.
     pub(super) fn matches(&self, letter: &DeadLetter) -> bool {
         self.kind.is_none_or(|kind| kind == letter.kind)
             && self.name.as_ref().is_none_or(|name| *name == letter.name)
-            && self.reason.as_ref().is_none_or(|reason| *reason == letter.reason)
+            && self.reason.is_none_or(|reason| reason == letter.reason)
     }
 }
 

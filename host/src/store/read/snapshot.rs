@@ -318,7 +318,7 @@ impl Snapshot<'_> {
     }
 
     fn receipt(&self, receipt: &Receipt) -> Result<ReceiptView, Failure> {
-        let History { progress, tries, .. } = self.history(receipt.id.position)?;
+        let History { progress, tries, .. } = self.history(WorkKind::Parse, receipt.id.position)?;
         let request = &receipt.request;
         let text = std::str::from_utf8(&request.body).ok();
         Ok(ReceiptView {
@@ -345,7 +345,7 @@ impl Snapshot<'_> {
             match work.kind {
                 WorkKind::Delivery => deliveries.push(self.delivery(id, work.group, None)?),
                 WorkKind::Parse | WorkKind::Run => {
-                    let History { progress, tries, .. } = self.history(id.position)?;
+                    let History { progress, tries, .. } = self.history(work.kind, id.position)?;
                     runs.push(RunView { id, handler: work.group, progress, tries });
                 }
             }
@@ -384,7 +384,7 @@ impl Snapshot<'_> {
         let works = event.works(&self.shared.order_keys);
         let work = works.into_iter().find(|work| work.id(self.tag()) == id);
         let Some(work) = work else { return Ok(None) };
-        let History { progress, tries, .. } = self.history(id.position)?;
+        let History { progress, tries, .. } = self.history(WorkKind::Run, id.position)?;
         let run = RunView { id, handler: work.group, progress, tries };
         Ok(Some(Of::new(run, event.id, Some(event))))
     }
@@ -413,13 +413,13 @@ impl Snapshot<'_> {
     }
 
     fn delivery(&self, id: Id, endpoint: Name, run: Option<Id>) -> Result<DeliveryView, Failure> {
-        let History { progress, attempts, .. } = self.history(id.position)?;
+        let History { progress, attempts, .. } = self.history(WorkKind::Delivery, id.position)?;
         Ok(DeliveryView { id, endpoint, run, progress, attempts })
     }
 
     /// Follows a work's history back from its latest record, and gives it oldest first: as far as
     /// it is there and can be read.
-    fn history(&self, position: u64) -> Result<History, Failure> {
+    fn history(&self, kind: WorkKind, position: u64) -> Result<History, Failure> {
         let damages = &self.shared.damages;
         let mut damaged_at = None;
         let standing = damages.pass(self.standing(position))?.unwrap_or_else(|| {
@@ -441,7 +441,7 @@ impl Snapshot<'_> {
             next = match record {
                 Record::Try(record) => {
                     let previous = record.previous;
-                    tries.push(TryView::new(record, self.tag()));
+                    tries.push(TryView::new(record, kind, self.tag()));
                     previous
                 }
                 Record::Attempt(record) => {

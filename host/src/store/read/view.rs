@@ -3,22 +3,21 @@
 //! Values with the field names of the JSON API. A receipt is shown as it came, with headers that
 //! may carry a source's token: whoever hands it on hides those.
 
-use std::borrow::Cow;
+mod tried;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::effect::{Alert, LogLine};
+pub use self::tried::{AttemptView, OutcomeView, TimesView, TryView, VerdictView};
 use crate::event::{Event, Money, Timestamp};
+use crate::failure::Reason;
 use crate::headers::Headers;
-use crate::ids::{Id, IdKind, Name};
-use crate::retry::{Outcome, Verdict};
+use crate::ids::{Id, Name};
 use crate::store::facts::StoredEvent;
 use crate::store::kind::WorkKind;
-use crate::store::log::record::{AttemptRecord, TryRecord};
 use crate::store::owed::standing::{Progress, Standing};
-use crate::store::report::PluginStamp;
 use crate::tenant::Tenant;
 
 /// How far something has come.
@@ -300,68 +299,6 @@ pub struct DeliveryView {
     pub attempts: Vec<AttemptView>,
 }
 
-/// A try of a parse or a run.
-#[derive(Debug, Clone, Serialize)]
-pub struct TryView {
-    /// When it began.
-    pub at: Timestamp,
-    /// How long it took.
-    pub duration_us: u64,
-    /// The plugin that ran.
-    pub plugin: Option<PluginStamp>,
-    /// How it ended.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-    /// What followed.
-    #[serde(flatten)]
-    pub verdict: VerdictView,
-    /// What the plugin logged.
-    pub log: Vec<LogLine>,
-    /// What the operator should see.
-    pub alerts: Vec<Alert>,
-    /// The events that it added.
-    pub events: Vec<Id>,
-    /// The deliveries of the parcels that it sent.
-    pub parcels: Vec<Id>,
-    /// The keys of the state that it set or deleted. The values may be secret.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub state_keys: Vec<String>,
-}
-
-/// An attempt of a delivery.
-#[derive(Debug, Clone, Serialize)]
-pub struct AttemptView {
-    /// When it began.
-    pub at: Timestamp,
-    /// How long it took.
-    pub duration_us: u64,
-    /// The status of the answer, if one came.
-    pub status: Option<u16>,
-    /// An excerpt of the answer.
-    pub answer: String,
-    /// How it ended.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-    /// What followed.
-    #[serde(flatten)]
-    pub verdict: VerdictView,
-}
-
-/// A [`Verdict`] as the API shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "verdict", rename_all = "lowercase")]
-pub enum VerdictView {
-    /// Nothing was left to do.
-    Done,
-    /// Another try.
-    Retry {
-        /// Not before this time.
-        retry_at: Timestamp,
-    },
-    /// A dead letter.
-    Dead,
-}
-
 /// A dead letter.
 #[derive(Debug, Clone, Serialize)]
 pub struct DeadLetter {
@@ -372,7 +309,11 @@ pub struct DeadLetter {
     /// The source, handler or endpoint.
     pub name: Name,
     /// Why the last try failed.
-    pub reason: String,
+    pub reason: Reason,
+    /// The same in words, for the operator.
+    pub detail: String,
+    /// Whether there was no try left; if not, another one would not have changed anything.
+    pub schedule_ended: bool,
     /// When the last try ended.
     pub died_at: Timestamp,
     /// Tries since it was opened or reopened.
@@ -381,51 +322,4 @@ pub struct DeadLetter {
     pub receipt: Option<Id>,
     /// The event that it is about.
     pub event: Option<Id>,
-}
-
-impl From<Verdict> for VerdictView {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Done => Self::Done,
-            Verdict::RetryAt(retry_at) => Self::Retry { retry_at },
-            Verdict::Dead => Self::Dead,
-        }
-    }
-}
-
-fn micros(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-impl TryView {
-    pub(in crate::store) fn new(record: TryRecord<'_>, tag: u32) -> Self {
-        let ids = |kind, positions: Vec<u64>| -> Vec<Id> {
-            positions.into_iter().map(|position| Id { kind, position, tag }).collect()
-        };
-        Self {
-            at: record.at,
-            duration_us: micros(record.duration),
-            plugin: record.plugin.map(Cow::into_owned),
-            outcome: record.outcome.into_owned(),
-            verdict: record.verdict.into(),
-            log: record.log.into_owned(),
-            alerts: record.alerts.into_owned(),
-            events: ids(IdKind::Event, record.events),
-            parcels: ids(IdKind::Delivery, record.parcels),
-            state_keys: record.state.map(|state| state.into_keys()).unwrap_or_default(),
-        }
-    }
-}
-
-impl From<AttemptRecord<'_>> for AttemptView {
-    fn from(record: AttemptRecord<'_>) -> Self {
-        Self {
-            at: record.at,
-            duration_us: micros(record.duration),
-            status: record.status,
-            answer: record.answer.into_owned(),
-            outcome: record.outcome.into_owned(),
-            verdict: record.verdict.into(),
-        }
-    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::ages::Ages;
 use super::{BATCH, Undecided};
-use crate::failure::AttemptDetail;
+use crate::failure::{AttemptDetail, Reason};
 use crate::retry::{Outcome, Verdict};
 use crate::store::damage::Damages;
 use crate::store::error::Failure;
@@ -137,10 +137,12 @@ impl UndecidedWorks {
     fn bury(&self, rebuild: &mut Rebuild, works: &[(u64, WorkKind)]) -> Result<(), Failure> {
         let (at, duration, verdict) = (self.ages.newest(), Duration::ZERO, Verdict::Dead);
         let outcome = Outcome::Permanent { reason: REPAIRED.to_owned() };
-        let (status, answer, detail) = (None, String::new(), AttemptDetail::default());
+        let reason = Some(Reason::Unreadable);
+        let detail = AttemptDetail { reason, ..AttemptDetail::default() };
+        let (status, answer) = (None, String::new());
         let attempt = Attempt { at, duration, status, answer, outcome, verdict, detail };
         let outcome = attempt.outcome.clone();
-        let (plugin, log, reason) = (None, Vec::new(), None);
+        let (plugin, log) = (None, Vec::new());
         let tried = Try { at, duration, plugin, outcome, verdict, log, reason };
         for part in works.chunks(BATCH) {
             let mut segment = SegmentWriter::new(rebuild.end());

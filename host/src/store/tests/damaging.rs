@@ -4,6 +4,7 @@ use super::disk::Disk;
 use super::disk::pages::Pages;
 use super::frames::{self, frame_of};
 use super::*;
+use crate::failure::Reason;
 use crate::store::keep::sweep::survey::Pass;
 use crate::store::log::segment::Segment;
 use crate::store::rows::Rows;
@@ -171,8 +172,8 @@ async fn what_can_not_be_read_is_dead_as_unreadable_and_no_start_tries_it_again(
             let dead = store.dead(ALL).await.unwrap();
             assert!(dead.damaged.is_empty(), "{kind:?}: {:?}", dead.damaged);
             let [letter] = &dead.items[..] else { panic!("{kind:?}: {:?}", dead.items) };
-            let named = (letter.kind, letter.name.as_str(), letter.reason.as_str());
-            assert_eq!(named, (WorkKind::Delivery, "crm", "unreadable"), "{kind:?}");
+            let named = (letter.kind, letter.name.as_str(), letter.reason);
+            assert_eq!(named, (WorkKind::Delivery, "crm", Reason::Unreadable), "{kind:?}");
             assert_eq!(store.stats().works[&WorkKind::Delivery].dead, 1, "{kind:?}");
         };
         check(&bench.store).await;

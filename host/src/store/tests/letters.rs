@@ -2,12 +2,18 @@
 
 use super::disk::Disk;
 use super::*;
-use crate::retry::Outcome;
-use crate::store::file::death_rows::{DEATHS_KNOWN, DeathRow};
+use crate::failure::{AttemptDetail, Reason};
+use crate::store::file::death_rows::{DEATHS_KNOWN, DeathRow, hash};
 
 const ALL: Page = Page { cursor: None, limit: PAGE_ITEMS_MAX };
-const REASONS: [&str; 2] = ["HTTP 500", "HTTP 410"];
+const REASONS: [Reason; 2] = [Reason::EndpointRefused, Reason::EndpointTls];
 const ENDPOINTS: [&str; 2] = ["crm", "erp"];
+
+/// An attempt that a delivery died of, for this reason.
+fn failed(reason: Reason) -> Attempt {
+    let detail = AttemptDetail { reason: Some(reason), ..AttemptDetail::default() };
+    Attempt { detail, ..attempt(Verdict::Dead) }
+}
 
 /// A receipt that is dead, a run that is, and so many deliveries to two endpoints.
 async fn die(bench: &Bench, deliveries: usize) {
@@ -20,8 +26,7 @@ async fn die(bench: &Bench, deliveries: usize) {
         let endpoint = ENDPOINTS[number % 2];
         bench.bring(vec![event(&format!("evt_{number}"), "").to(&[], &[endpoint])]).await;
         let work = bench.deliveries().await.pop().unwrap();
-        let outcome = Outcome::permanent(REASONS[number / 2 % 2]);
-        let attempt = Attempt { outcome, ..attempt(Verdict::Dead) };
+        let attempt = failed(REASONS[number / 2 % 2]);
         bench.store.record_attempt(work, attempt).await.unwrap().unwrap();
     }
 }
@@ -32,9 +37,8 @@ fn filters() -> Vec<DeadFilter> {
         WorkKind::ALL.map(|kind| DeadFilter { kind: Some(kind), ..any() }).into();
     let names = ["stripe", "ledger", "crm", "erp", "another"];
     filters.extend(names.map(|it| DeadFilter { name: Some(name(it)), ..any() }));
-    let reasons = [REASONS[0], REASONS[1], "it makes no sense", "HTTP"];
-    filters.extend(reasons.map(|it| DeadFilter { reason: Some(it.into()), ..any() }));
-    let (kind, reason) = (Some(WorkKind::Delivery), Some(REASONS[1].to_owned()));
+    filters.extend(Reason::ALL.map(|it| DeadFilter { reason: Some(it), ..any() }));
+    let (kind, reason) = (Some(WorkKind::Delivery), Some(REASONS[1]));
     filters.push(DeadFilter { kind, name: Some(name("erp")), reason });
     filters.push(DeadFilter { kind: Some(WorkKind::Run), name: Some(name("crm")), ..any() });
     filters
@@ -48,7 +52,7 @@ impl Bench {
             let fits = |letter: &&DeadLetter| {
                 filter.kind.is_none_or(|kind| kind == letter.kind)
                     && filter.name.as_ref().is_none_or(|name| *name == letter.name)
-                    && filter.reason.as_ref().is_none_or(|reason| *reason == letter.reason)
+                    && filter.reason.is_none_or(|reason| reason == letter.reason)
             };
             let expected: Vec<Id> = all.iter().filter(fits).map(|letter| letter.id).collect();
             let (mut seen, mut cursor) = (Vec::new(), None);
@@ -83,6 +87,22 @@ impl Bench {
         shared.file.commit(change).unwrap();
     }
 
+    /// Gives all letters rows with words for a reason, as an older Hookgate does.
+    fn file_by_words(&self) {
+        let shared = &self.store.handle.shared;
+        let snapshot = shared.snapshot().unwrap();
+        let dead: Vec<(u64, u8)> = snapshot.dead_from(0).unwrap().map(Result::unwrap).collect();
+        let mut change = shared.file.write().unwrap();
+        {
+            let mut rows = change.tables();
+            for (work, kind) in dead {
+                let (name, reason) = (hash("crm"), hash("it makes no sense"));
+                rows.put_death(work, DeathRow { kind, name, reason }).unwrap();
+            }
+        }
+        shared.file.commit(change).unwrap();
+    }
+
     /// The first page, for which there is no time.
     fn in_no_time(&self, filter: &DeadFilter) -> Listing<DeadLetter> {
         let snapshot = self.store.handle.shared.snapshot().unwrap();
@@ -106,9 +126,7 @@ async fn a_letter_is_found_by_what_it_died_of_until_it_is_opened_again() {
     assert_eq!(bench.check_letters().await, 8);
     // One dies again, of something else.
     let work = bench.deliveries().await.pop().unwrap();
-    let outcome = Outcome::permanent(REASONS[1]);
-    let attempt = Attempt { outcome, ..attempt(Verdict::Dead) };
-    bench.store.record_attempt(work, attempt).await.unwrap().unwrap();
+    bench.store.record_attempt(work, failed(REASONS[1])).await.unwrap().unwrap();
     assert_eq!(bench.check_letters().await, 9);
     assert!(bench.are_filed());
 
@@ -134,6 +152,27 @@ async fn letters_of_an_older_hookgate_are_found_too_and_get_their_rows_with_a_sw
 }
 
 #[tokio::test]
+async fn letters_that_an_older_hookgate_filed_by_words_are_found_by_their_reasons_all_the_same() {
+    let bench = Bench::on(Disk::default(), Clock::manual(NOW));
+    for number in 0..6 {
+        bench.bring(vec![event(&format!("evt_{number}"), "").to(&[], &["crm"])]).await;
+        let work = bench.deliveries().await.pop().unwrap();
+        bench.store.record_attempt(work, failed(REASONS[number % 2])).await.unwrap().unwrap();
+    }
+    bench.file_by_words();
+    assert!(bench.are_filed(), "the older one says so");
+    assert_eq!(bench.check_letters().await, 6);
+
+    bench.store.sweep(&Retention::default()).await.unwrap();
+
+    assert_eq!(bench.check_letters().await, 6);
+    // Not because all are read still.
+    let filter = DeadFilter { reason: Some(REASONS[0]), ..DeadFilter::default() };
+    bench.file_by_words();
+    assert!(bench.store.dead_matching(&filter, ALL).await.unwrap().items.is_empty());
+}
+
+#[tokio::test]
 async fn a_list_of_letters_comes_back_in_time_also_if_it_finds_none() {
     let bench = Bench::on(Disk::default(), Clock::manual(NOW));
     die(&bench, 40).await;
@@ -155,7 +194,8 @@ async fn a_list_of_letters_comes_back_in_time_also_if_it_finds_none() {
         }
     }
     shared.file.commit(change).unwrap();
-    let (name, reason) = (Some(name(ENDPOINTS[0])), Some(REASONS[1].to_owned()));
+    shared.have_letters_reasons.store(true, Ordering::Relaxed);
+    let (name, reason) = (Some(name(ENDPOINTS[0])), Some(REASONS[1]));
     let listed = bench.in_no_time(&DeadFilter { name, reason, kind: None });
     assert!(listed.items.is_empty() && listed.next.is_some(), "no letter has both");
 }

@@ -290,7 +290,8 @@ async fn a_receipt_tells_its_tries_and_its_events() {
     assert_eq!(json["body"], r#"["evt_1"]"#);
     assert_eq!(json["state"], "done");
     assert_eq!(json["tries"][0]["outcome"], "transient");
-    assert_eq!(json["tries"][0]["reason"], "busy");
+    assert_eq!(json["tries"][0]["reason"], "unparsable");
+    assert_eq!(json["tries"][0]["detail"], "busy");
     assert_eq!(json["tries"][0]["verdict"], "retry");
     assert_eq!(json["tries"][0]["retry_at"], NOW.to_string());
     assert_eq!(json["tries"][1]["verdict"], "done");
@@ -346,7 +347,7 @@ async fn dead_letters_are_listed_newest_first_with_their_reason() {
     assert_eq!(kinds, [WorkKind::Delivery, WorkKind::Run, WorkKind::Parse]);
     let names: Vec<&str> = letters.iter().map(|letter| letter.name.as_str()).collect();
     assert_eq!(names, ["crm", "ledger", "stripe"]);
-    assert!(letters.iter().all(|letter| letter.reason == "it makes no sense"));
+    assert!(letters.iter().all(|letter| letter.detail == "it makes no sense"));
     assert_eq!((letters[2].id, letters[2].receipt), (receipt_id, Some(receipt_id)));
     assert_eq!(letters[0].event, Some(ids[0]));
     assert_eq!(letters[0].died_at, NOW.after(Duration::from_millis(9)));

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::failure::Reason;
 use crate::store::file::UNREAD_WIDTH;
 use crate::store::file::folder::Folder;
 use crate::store::file::volumes::{Point, VolumeWriter, Volumes};
@@ -317,8 +318,10 @@ async fn of_what_nothing_tells_any_more_the_operator_says_what_becomes_and_nobod
         let letters = bench.store.dead(ALL).await.unwrap();
         assert!(letters.damaged.is_empty(), "{context}");
         let of_done = letters.items.iter().filter(|letter| letter.event == Some(done));
-        let reasons: Vec<&str> = of_done.map(|letter| letter.reason.as_str()).collect();
-        let expected = if undecided == Undecided::Dead { vec!["repaired"; 2] } else { vec![] };
+        let reasons: Vec<(Reason, &str)> =
+            of_done.map(|letter| (letter.reason, letter.detail.as_str())).collect();
+        let repaired = (Reason::Unreadable, "repaired");
+        let expected = if undecided == Undecided::Dead { vec![repaired; 2] } else { vec![] };
         assert_eq!(reasons, expected, "{context}");
         // The redo that set it is gone; the run says it too.
         let count = bench.store.state(&name("ledger"), "pi_1", "count").unwrap();

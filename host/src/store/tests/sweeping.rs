@@ -135,7 +135,7 @@ async fn a_dead_letter_keeps_what_a_replay_needs_until_it_goes_itself() {
     let retention = Retention { bodies: days(2), events: days(2), ..Retention::default() };
 
     let (bench, _) = bench.sweep_after(80, &retention).await;
-    assert_eq!(bench.store.dead(ALL).await.unwrap().items[0].reason, "it makes no sense");
+    assert_eq!(bench.store.dead(ALL).await.unwrap().items[0].detail, "it makes no sense");
     assert!(bench.store.read_receipt(receipt_id).await.unwrap().is_some());
     assert_eq!(bench.store.replay(vec![event_id]).await.unwrap().reopened, 2);
     bench.end_run(bench.runs().await.pop().unwrap(), Verdict::Done).await;

@@ -258,7 +258,7 @@ impl Draft<'_> {
         }
         let position = self.record(RecordKind::Try, &record);
         let (source, stands) = (&work.receipt.source, (before, before.tried(verdict, position)));
-        self.tried(&work.lease, (source, Some(source)), stands, &report.outcome)?;
+        self.tried(&work.lease, (source, Some(source)), stands, report.into())?;
         Ok(added)
     }
 
@@ -321,7 +321,7 @@ impl Draft<'_> {
         let position = self.record(RecordKind::Try, &record);
         let group = (&work.handler, work.event.root());
         let stands = (before, before.tried(verdict, position));
-        self.tried(&work.lease, group, stands, &report.outcome)?;
+        self.tried(&work.lease, group, stands, report.into())?;
         Ok(Ok(()))
     }
 
@@ -336,7 +336,7 @@ impl Draft<'_> {
             Payload::Parcel(parcel) => parcel.root_source.as_ref(),
         };
         let stands = (before, before.tried(verdict, position));
-        self.tried(&work.lease, (&work.endpoint, root), stands, &attempt.outcome)
+        self.tried(&work.lease, (&work.endpoint, root), stands, attempt.into())
     }
 
     /// Whether an event is this receipt's to bring, and is brought for the first time.

@@ -19,7 +19,6 @@ use super::batch::{Batch, Replacement, Update};
 use super::look::Look;
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
-use crate::retry::Outcome;
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Failure};
 use crate::store::file::death_rows::DeathRow;
@@ -36,6 +35,7 @@ use crate::store::owed::lease::Lease;
 use crate::store::owed::replays::OpenReplay;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::Stored;
+use crate::store::reasons::Account;
 use crate::store::report::Refused;
 use crate::store::state::{AllUsed, Quotas, Used};
 
@@ -241,21 +241,21 @@ impl<'d> Draft<'d> {
         Ok(standing.unwrap_or_else(lost))
     }
 
-    /// A work of this group in flight was tried, which goes back to this source, with this outcome.
+    /// A work of this group in flight was tried, which goes back to this source, and this is said
+    /// of it.
     pub(in crate::store) fn tried(
         &mut self,
         lease: &Lease,
         (group, root): (&Name, Option<&Name>),
         (before, after): (Standing, Standing),
-        outcome: &Outcome,
+        account: Account<'_>,
     ) -> Result<(), Failure> {
         let kind = lease.kind();
         let whose = (group, root, lease.is_parcel());
         let waiting = after.is_open().then(|| self.waiting(kind, whose, after));
         self.stand((kind, lease.position()), before, after, waiting)?;
         if before.progress != Progress::Dead && after.progress == Progress::Dead {
-            let reason = outcome.reason().unwrap_or_default();
-            let row = DeathRow::of(kind as u8, group.as_str(), reason);
+            let row = DeathRow::of(kind as u8, group.as_str(), account.reason(kind));
             self.batch.updates.push(Update::Died { work: lease.position(), row });
         }
         if kind == WorkKind::Parse {

@@ -140,6 +140,6 @@ impl Draft<'_> {
         };
         let record = AttemptRecord::of(&attempt, lease.position(), before.last);
         let record = self.record(RecordKind::Attempt, &record);
-        self.tried(lease, (group, None), (before, before.ended(record)), &attempt.outcome)
+        self.tried(lease, (group, None), (before, before.ended(record)), (&attempt).into())
     }
 }

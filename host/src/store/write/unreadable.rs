@@ -6,6 +6,7 @@
 
 use super::draft::Draft;
 use super::op::{Answer, Operation};
+use crate::failure::Reason;
 use crate::ids::Name;
 use crate::retry::Verdict;
 use crate::store::error::Failure;
@@ -16,6 +17,7 @@ use crate::store::owed::Life;
 use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::Lease;
 use crate::store::owed::unreadable;
+use crate::store::reasons::Account;
 
 /// The end of a work whose record can't be read. Nobody waits for an answer.
 #[derive(Debug)]
@@ -73,6 +75,7 @@ impl Draft<'_> {
             }
         };
         let stands = (before, before.tried(Verdict::Dead, record));
-        self.tried(lease, (group, None), stands, &outcome)
+        let account = Account { said: Some(Reason::Unreadable), status: None, outcome: &outcome };
+        self.tried(lease, (group, None), stands, account)
     }
 }

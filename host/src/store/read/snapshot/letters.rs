@@ -1,13 +1,15 @@
 //! The dead letters, newest first, by what they are found by.
 //!
 //! What a filter names is held against the letter itself. Letters that died under an older Hookgate
-//! have no rows to be found by until a sweep has given them some: until then all letters are read.
-//! Never removes one.
+//! have no rows to be found by until a sweep has given them some, or rows that say another reason:
+//! until then all letters are read, or all that are found without a reason. Never removes one.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::times::SEGMENTS_MIN;
 use super::{Listing, PAGE_ITEMS_MAX, Page, Snapshot};
+use crate::retry::Outcome;
 use crate::store::error::{Damaged, Failure};
 use crate::store::file::death_rows::{By, DEATHS_KNOWN, DeathRow, hash};
 use crate::store::kind::WorkKind;
@@ -17,6 +19,7 @@ use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::cursor::Cursor;
 use crate::store::read::filter::DeadFilter;
 use crate::store::read::view::DeadLetter;
+use crate::store::reasons::Account;
 
 /// Ways that have no letter in common are not held against each other for longer.
 const STEPS_MAX: usize = 256;
@@ -41,7 +44,8 @@ impl Snapshot<'_> {
         let started = Instant::now();
         let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
         let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
-        let ways = if self.are_letters_filed()? { ways(filter) } else { Vec::new() };
+        let has_reasons = self.shared.have_letters_reasons.load(Ordering::Relaxed);
+        let ways = if self.are_letters_filed()? { ways(filter, has_reasons) } else { Vec::new() };
         let (mut before, mut read) = (page.before(), 0);
         while let Some(position) = self.letter_before(&ways, before)? {
             let is_late = read >= SEGMENTS_MIN && started.elapsed() >= time;
@@ -112,8 +116,8 @@ impl Snapshot<'_> {
         }
     }
 
-    /// Looks through some letters for those that have no rows to be found by. One that can't be
-    /// read gets none.
+    /// Looks through some letters for those that have no rows to be found by, or not by their
+    /// reason. One that can't be read gets none.
     pub(in crate::store) fn unfiled(&self, from: u64, most: usize) -> Result<Unfiled, Failure> {
         let mut unfiled = Unfiled::default();
         for (number, row) in self.dead.within(from..)?.enumerate() {
@@ -128,7 +132,7 @@ impl Snapshot<'_> {
             }
             let letter = self.shared.damages.pass(self.dead_letter(kind, position))?;
             let Some(letter) = letter else { continue };
-            let row = DeathRow::of(number_of_kind, letter.name.as_str(), &letter.reason);
+            let row = DeathRow::of(number_of_kind, letter.name.as_str(), letter.reason);
             unfiled.letters.push((position, self.standing(position)?.last, row));
         }
         Ok(unfiled)
@@ -157,16 +161,21 @@ impl Snapshot<'_> {
                 (work.group, receipt, event)
             }
         };
-        let (outcome, died_at) = match last {
-            Record::Try(tried) => (tried.outcome, tried.at.after(tried.duration)),
-            Record::Attempt(attempt) => (attempt.outcome, attempt.at.after(attempt.duration)),
+        let (account, died_at) = match &last {
+            Record::Try(tried) => (Account::from(tried), tried.at.after(tried.duration)),
+            Record::Attempt(attempt) => {
+                (Account::from(attempt), attempt.at.after(attempt.duration))
+            }
             _ => return Err(damaged().into()),
         };
         Ok(DeadLetter {
             id,
             kind,
             name,
-            reason: outcome.reason().unwrap_or_default().to_owned(),
+            reason: account.reason(kind),
+            detail: account.outcome.reason().unwrap_or_default().to_owned(),
+            // Another try might have changed it, and there was none left.
+            schedule_ended: matches!(account.outcome, Outcome::Transient { .. }),
             died_at,
             tries_made: standing.tries_made,
             receipt,
@@ -175,12 +184,14 @@ impl Snapshot<'_> {
     }
 }
 
-/// The ways in which the letters that match are found.
-fn ways(filter: &DeadFilter) -> Vec<By> {
+/// The ways in which the letters that match are found: also by their reason, where all have one
+/// of the closed list.
+fn ways(filter: &DeadFilter, has_reasons: bool) -> Vec<By> {
     let DeadFilter { kind, name, reason } = filter;
+    let reason = reason.filter(|_| has_reasons);
     let ways = [
         name.as_ref().map(|name| By::Name(hash(name.as_str()))),
-        reason.as_ref().map(|reason| By::Reason(hash(reason))),
+        reason.map(|reason| By::Reason(hash(reason.as_str()))),
         kind.map(|kind| By::Kind(kind as u8)),
     ];
     ways.into_iter().flatten().collect()
