@@ -212,7 +212,7 @@ async fn a_dead_letter_says_its_cause_phase_address_and_times() {
     let peer = receiver.url().trim_start_matches("http://").trim_end_matches("/hooks");
     for (endpoint, reason, phase, phases) in [
         ("crm", "endpoint_refused", "body", ["connect", "send", "headers", "body"].as_slice()),
-        ("secure", "endpoint_tls", "tls", &["resolve", "connect", "tls"]),
+        ("secure", "endpoint_tls", "tls", ["resolve", "connect", "tls"].as_slice()),
     ] {
         let delivery = delivery_to(&event, endpoint);
         let attempts = delivery["attempts"].as_array().unwrap();
