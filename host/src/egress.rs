@@ -18,7 +18,9 @@ use ipnet::IpNet;
 use rustls::ClientConfig;
 use url::Url;
 
-use self::connection::{Connection, SendError};
+use self::carrier::Carrier;
+use self::connection::SendError;
+use self::dial::{HTTP_1, HTTP_2};
 pub(crate) use self::error::EgressError;
 use self::exchange::Exchange;
 use self::guard::{Guard, Refusal};
@@ -40,11 +42,14 @@ use crate::event::Timestamp;
 use crate::failure::Phase;
 
 mod address;
+mod carrier;
 mod connection;
+mod dial;
 mod driver;
 mod error;
 mod exchange;
 mod guard;
+mod http2;
 mod identity;
 mod meter;
 mod operator;
@@ -95,6 +100,8 @@ struct Way {
     guard: Guard,
     connect_timeout: Duration,
     tls: Arc<ClientConfig>,
+    /// The same for what does not go over HTTP/2.
+    http1_tls: Arc<ClientConfig>,
     idle: Arc<Pool>,
 }
 
@@ -202,7 +209,9 @@ impl Egress {
         let headers = header_map(headers)?;
         let ready = target.ready()?;
         let request = ready.request(Method::POST, headers, body);
-        let exchange = self.exchange(ready.origin(), terms, request, &mut patience, trace).await?;
+        let (origin, identity) = (Arc::clone(ready.origin()), terms.identity.clone());
+        let line = Line { origin, identity, http2: true };
+        let exchange = self.exchange(line, terms, request, &mut patience, trace).await?;
         let status = exchange.response.status().as_u16();
         let retry_after = retry_after(exchange.response.headers(), self.clock.now());
         let content_type = content_type(exchange.response.headers());
@@ -231,12 +240,15 @@ impl Egress {
         let target = Target::new(url.clone());
         let ready = target.ready()?;
         let request = ready.request(method, headers, json.unwrap_or_default());
-        let (identity, connect_timeout) = (&Identity::system(), self.way.load().connect_timeout);
-        let terms = Terms { identity, connect_timeout, body_excerpt: 0 };
-        let (origin, mut trace) = (ready.origin(), Trace::default());
-        let exchange = self.exchange(origin, terms, request, &mut patience, &mut trace).await?;
+        let (identity, connect_timeout) = (Identity::system(), self.way.load().connect_timeout);
+        let terms = Terms { identity: &identity, connect_timeout, body_excerpt: 0 };
+        let mut trace = Trace::default();
+        // Look-ups are few, and whoever answers them need not be ready for more.
+        let (origin, identity) = (Arc::clone(ready.origin()), identity.clone());
+        let line = Line { origin, identity, http2: false };
+        let exchange = self.exchange(line, terms, request, &mut patience, &mut trace).await?;
         let status = exchange.response.status().as_u16();
-        let peer = exchange.connection.peer().clone();
+        let peer = exchange.carrier.peer().clone();
         match patience.wait(exchange.whole(bytes_max)).await {
             Some(body) => Ok(Fetched { status, body: body? }),
             None => Err(EgressError::Timeout { peer, phase: Some(Phase::Body), after: timeout }),
@@ -246,14 +258,13 @@ impl Egress {
     /// Sends a request and waits for the head of its answer.
     async fn exchange<L: FnOnce()>(
         &self,
-        origin: &Arc<Origin>,
+        line: Line,
         terms: Terms<'_>,
         request: Request<Full<Bytes>>,
         patience: &mut Patience<L>,
         trace: &mut Trace,
     ) -> Result<Exchange, EgressError> {
         let way = self.way.load_full();
-        let line = Line { origin: Arc::clone(origin), identity: terms.identity.clone() };
         // What it has come to is known also of one that is given up.
         let asked = {
             let asking = pin!(self.ask(&way, &line, terms, request, trace));
@@ -261,10 +272,10 @@ impl Egress {
         };
         match asked {
             Some(answered) => {
-                let (response, connection) = answered?;
-                Ok(Exchange { response, connection, line, idle: Arc::clone(&way.idle) })
+                let (response, carrier) = answered?;
+                Ok(Exchange { response, carrier, line, idle: Arc::clone(&way.idle) })
             }
-            None => Err(late(origin, trace, patience.timeout())),
+            None => Err(late(&line.origin, trace, patience.timeout())),
         }
     }
 
@@ -276,25 +287,31 @@ impl Egress {
         terms: Terms<'_>,
         mut request: Request<Full<Bytes>>,
         trace: &mut Trace,
-    ) -> Result<(Response<Incoming>, Connection), EgressError> {
+    ) -> Result<(Response<Incoming>, Carrier), EgressError> {
+        let mut was_refused = false;
         loop {
             // One that was closed before anything was sent on it is no part of what is told.
             *trace = Trace::default();
-            let (mut connection, is_new) = match way.idle.take(line) {
-                Some(connection) => (connection, false),
+            let (mut carrier, is_new) = match way.idle.take(line) {
+                Some(carrier) => (carrier, false),
                 // By itself, as it is rare and has much to keep: what agrees on TLS, for one.
                 None => (Box::pin(self.connect(way, line, terms, trace)).await?, true),
             };
             trace.reused = !is_new;
-            trace.peer = connection.peer().address;
-            match connection.send(request, trace).await {
-                Ok(response) => return Ok((response, connection)),
+            trace.peer = carrier.peer().address;
+            match carrier.send(request, trace).await {
+                Ok(response) => return Ok((response, carrier)),
                 Err(SendError::Broken(error)) => return Err(error),
                 // It was closed while nothing was sent on it.
                 Err(SendError::Unsent(unsent)) if !is_new => request = unsent,
                 Err(SendError::Unsent(_)) => {
-                    let (peer, reason) = (connection.peer().clone(), "connection closed".into());
+                    let (peer, reason) = (carrier.peer().clone(), "connection closed".into());
                     return Err(EgressError::Broken { peer, reason });
+                }
+                Err(SendError::Refused(_, error)) if was_refused => return Err(error),
+                Err(SendError::Refused(refused, _)) => {
+                    was_refused = true;
+                    request = refused;
                 }
             }
         }
@@ -306,8 +323,8 @@ impl Egress {
         line: &Line,
         terms: Terms<'_>,
         trace: &mut Trace,
-    ) -> Result<Connection, EgressError> {
-        let Line { origin, identity } = line;
+    ) -> Result<Carrier, EgressError> {
+        let Line { origin, identity, http2 } = line;
         trace.enter(Phase::Resolve);
         let host = origin.host.to_string();
         let addresses = match origin.address() {
@@ -317,10 +334,10 @@ impl Egress {
                 Err(reason) => return Err(EgressError::Unresolvable { host, reason }),
             },
         };
-        let tls = identity.tls(&way.tls);
-        let opened = Connection::open(origin, &addresses, &tls, trace);
+        let tls = identity.tls(if *http2 { &way.tls } else { &way.http1_tls });
+        let opened = dial::open(origin, &addresses, &tls, trace);
         match tokio::time::timeout(terms.connect_timeout, opened).await {
-            Ok(opened) => opened,
+            Ok(opened) => Ok(way.idle.share(line, opened?)),
             Err(_) => Err(late(origin, trace, terms.connect_timeout)),
         }
     }
@@ -334,12 +351,15 @@ fn late(origin: &Arc<Origin>, trace: &Trace, after: Duration) -> EgressError {
 
 impl Way {
     fn new(config: Config) -> Result<Self, SetupError> {
-        let mut tls = trusting(config.ca)?;
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let mut http1_tls = trusting(config.ca)?;
+        http1_tls.alpn_protocols = vec![HTTP_1.to_vec()];
+        let mut tls = http1_tls.clone();
+        tls.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
         Ok(Self {
             guard: Guard::new(config.allow),
             connect_timeout: config.connect_timeout,
             tls: Arc::new(tls),
+            http1_tls: Arc::new(http1_tls),
             idle: Arc::default(),
         })
     }

@@ -1,13 +1,9 @@
-//! One connection to an origin: reached, agreed on, and used for one request at a time.
+//! One connection to an origin over HTTP/1.1, used for one request at a time.
 //!
-//! Connects to addresses that were checked and to nothing else. Counts what comes before an answer.
-//! Never resolves a name and never judges an answer.
+//! Counts what comes before an answer. Never opens a socket and never judges an answer.
 
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -15,23 +11,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
-use tokio_rustls::TlsConnector;
-use url::Host;
 
 use super::driver::Driver;
-use super::error::{EgressError, http_reason, io_reason, tls_reason};
+use super::error::{EgressError, http_reason};
 use super::meter::{Allowance, Metered};
-use super::origin::{Origin, Peer};
+use super::origin::Peer;
 use super::trace::Trace;
 use crate::failure::Phase;
-
-/// Where a host has several addresses, the next is tried as well after this time.
-const NEXT_ADDRESS: Duration = Duration::from_millis(300);
 
 /// Most bytes of a connection that are held while they are read, and the largest head.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
@@ -51,49 +38,15 @@ pub(super) struct Connection {
 pub(super) enum SendError {
     /// The connection was closed before any of it was sent: it may be sent on another.
     Unsent(Request<Full<Bytes>>),
+    /// The other side says that it did not look at it, for this reason: the same once more.
+    Refused(Request<Full<Bytes>>, EgressError),
     /// Something of it may have arrived.
     Broken(EgressError),
 }
 
 impl Connection {
-    /// Connects to the first of the addresses that answers, and agrees on TLS where it must.
-    pub(super) async fn open(
-        origin: &Arc<Origin>,
-        addresses: &[IpAddr],
-        tls: &Arc<ClientConfig>,
-        trace: &mut Trace,
-    ) -> Result<Self, EgressError> {
-        let peer = |address| Peer { origin: Arc::clone(origin), address };
-        trace.enter(Phase::Connect);
-        // Until one of them is reached.
-        trace.peer = addresses.first().map(|address| SocketAddr::new(*address, origin.port));
-        let reached = reach(addresses, origin.port).await;
-        let (stream, address) = reached.map_err(|(address, error)| {
-            trace.peer = address.or(trace.peer);
-            let reason = io_reason(&error);
-            EgressError::Connect { peer: peer(address), reason }
-        })?;
-        trace.peer = Some(address);
-        let peer = peer(Some(address));
-        if !origin.is_secure {
-            return Self::over(stream, peer).await;
-        }
-        trace.enter(Phase::Tls);
-        let name = match &origin.host {
-            Host::Domain(name) => ServerName::try_from(name.clone()).ok(),
-            Host::Ipv4(_) | Host::Ipv6(_) => origin.address().map(ServerName::from),
-        };
-        let Some(name) = name else {
-            let reason = "a certificate can't name this host".to_owned();
-            return Err(EgressError::Tls { peer, reason });
-        };
-        match TlsConnector::from(Arc::clone(tls)).connect(name, stream).await {
-            Ok(stream) => Self::over(Box::new(stream), peer).await,
-            Err(error) => Err(EgressError::Tls { peer, reason: tls_reason(&error) }),
-        }
-    }
-
-    async fn over<S>(stream: S, peer: Peer) -> Result<Self, EgressError>
+    /// Over a stream that is open to them.
+    pub(super) async fn over<S>(stream: S, peer: Peer) -> Result<Self, EgressError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -180,36 +133,5 @@ impl Connection {
     pub(super) async fn sent(&mut self) {
         let Self { sender, driver, .. } = self;
         driver.until(move || sender.is_ready()).await;
-    }
-}
-
-/// The first of the addresses that can be connected to. Each next is tried when the one before has
-/// failed or takes long.
-async fn reach(
-    addresses: &[IpAddr],
-    port: u16,
-) -> Result<(TcpStream, SocketAddr), (Option<SocketAddr>, std::io::Error)> {
-    let mut left = addresses.iter().map(|address| SocketAddr::new(*address, port));
-    let mut dials = JoinSet::new();
-    let mut failed = (None, std::io::Error::from(std::io::ErrorKind::AddrNotAvailable));
-    loop {
-        let next = left.next();
-        let is_last = next.is_none();
-        if let Some(address) = next {
-            dials.spawn(async move { (address, TcpStream::connect(address).await) });
-        }
-        tokio::select! {
-            dialed = dials.join_next() => match dialed {
-                Some(Ok((address, Ok(stream)))) => {
-                    // Only a hint: without it an answer may come a little later.
-                    drop(stream.set_nodelay(true));
-                    return Ok((stream, address));
-                }
-                Some(Ok((address, Err(error)))) => failed = (Some(address), error),
-                Some(Err(_)) => (),
-                None => return Err(failed),
-            },
-            () = tokio::time::sleep(NEXT_ADDRESS), if !is_last => (),
-        }
     }
 }

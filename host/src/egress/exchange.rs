@@ -12,7 +12,7 @@ use http::Response;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::connection::Connection;
+use super::carrier::Carrier;
 use super::error::{EgressError, http_reason};
 use super::patience::Patience;
 use super::pool::{Line, Pool};
@@ -25,7 +25,7 @@ const BODY_WAIT_MAX: Duration = Duration::from_secs(1);
 /// An answer whose body is still to be read.
 pub(super) struct Exchange {
     pub(super) response: Response<Incoming>,
-    pub(super) connection: Connection,
+    pub(super) carrier: Carrier,
     /// Whom the connection may serve afterwards, and where it waits for them.
     pub(super) line: Line,
     pub(super) idle: Arc<Pool>,
@@ -43,7 +43,7 @@ impl Exchange {
         let mut bytes_read = 0;
         let mut is_whole = false;
         loop {
-            let frame = self.connection.frame(self.response.body_mut());
+            let frame = self.carrier.frame(self.response.body_mut());
             let Some(frame) = patience.wait_until(end, frame).await else { break };
             let Some(frame) = frame else {
                 is_whole = true;
@@ -60,8 +60,8 @@ impl Exchange {
         }
         // Who answers before all of the request has come may read the rest nevertheless: what was
         // answered with success is delivered by then.
-        if is_whole && patience.wait(self.connection.sent()).await.is_some() {
-            self.idle.put(self.line, self.connection);
+        if is_whole && patience.wait(self.carrier.sent()).await.is_some() {
+            self.idle.put(self.line, self.carrier);
         }
         let lossy = |error: FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
         let mut text = String::from_utf8(head).unwrap_or_else(lossy);
@@ -72,9 +72,9 @@ impl Exchange {
 
     /// All of the body, which has so many bytes at most.
     pub(super) async fn whole(mut self, bytes_max: usize) -> Result<Bytes, EgressError> {
-        let peer = self.connection.peer().clone();
+        let peer = self.carrier.peer().clone();
         let mut whole = Vec::new();
-        while let Some(frame) = self.connection.frame(self.response.body_mut()).await {
+        while let Some(frame) = self.carrier.frame(self.response.body_mut()).await {
             let frame = frame.map_err(|error| {
                 let reason = http_reason(&error);
                 EgressError::Broken { peer: peer.clone(), reason }
@@ -85,7 +85,7 @@ impl Exchange {
             }
             whole.extend_from_slice(chunk);
         }
-        self.idle.put(self.line, self.connection);
+        self.idle.put(self.line, self.carrier);
         Ok(whole.into())
     }
 }

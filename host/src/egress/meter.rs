@@ -39,9 +39,14 @@ struct Counted {
 impl Allowance {
     /// From now on an answer is waited for, to a request of which nothing has left.
     pub(super) fn until_answer(&self) {
-        self.0.to_come.store(HEAD_BYTES_MAX, Ordering::Relaxed);
+        self.only(HEAD_BYTES_MAX);
         self.0.is_leaving.store(false, Ordering::Relaxed);
         self.0.has_left.store(false, Ordering::Relaxed);
+    }
+
+    /// So many bytes may come from now on.
+    pub(super) fn only(&self, bytes: usize) {
+        self.0.to_come.store(bytes, Ordering::Relaxed);
     }
 
     /// The answer is there; whoever reads its body bounds it.

@@ -10,6 +10,7 @@ use super::*;
 
 mod bounds;
 mod hostile;
+mod http2;
 mod identities;
 mod phases;
 
