@@ -29,8 +29,8 @@ const NEXT_ADDRESS: Duration = Duration::from_millis(300);
 pub(super) const HTTP_2: &[u8] = b"h2";
 pub(super) const HTTP_1: &[u8] = b"http/1.1";
 
-/// Connects to the first of the addresses that answers, and agrees on TLS where it must, and with it
-/// on the version of HTTP.
+/// Connects to the first of the addresses that answers, agrees on TLS where it must, and thereby on
+/// the version of HTTP.
 pub(super) async fn open(
     origin: &Arc<Origin>,
     addresses: &[IpAddr],
