@@ -61,6 +61,12 @@ pub(crate) enum Kind {
     TokenInConfiguration,
     /// The store keeps as many tokens as it may.
     TooManyTokens,
+    /// There is an endpoint of this name and tenant.
+    EndpointExists,
+    /// The gateway keeps as many endpoints as it may.
+    TooManyEndpoints,
+    /// Somebody has changed it meanwhile.
+    Changed,
     /// The first request with this idempotency key is not answered yet.
     InProgress,
     /// Nobody knows whether the request with this idempotency key was done.
@@ -107,7 +113,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, for the document and for tests.
-    pub(super) const ALL: [Self; 41] = [
+    pub(super) const ALL: [Self; 44] = [
         Self::MalformedQuery,
         Self::UnknownParameter,
         Self::InvalidParameter,
@@ -128,6 +134,9 @@ impl Kind {
         Self::TokenExists,
         Self::TokenInConfiguration,
         Self::TooManyTokens,
+        Self::EndpointExists,
+        Self::TooManyEndpoints,
+        Self::Changed,
         Self::InProgress,
         Self::OutcomeUnknown,
         Self::AnswerNotKept,
@@ -176,6 +185,9 @@ impl Kind {
                 ("token-in-configuration", 409, "Token of the configuration")
             }
             Self::TooManyTokens => ("too-many-tokens", 409, "Too many tokens"),
+            Self::EndpointExists => ("endpoint-exists", 409, "Endpoint exists"),
+            Self::TooManyEndpoints => ("too-many-endpoints", 409, "Too many endpoints"),
+            Self::Changed => ("changed", 409, "Changed meanwhile"),
             Self::InProgress => ("in-progress", 409, "First request not answered yet"),
             Self::OutcomeUnknown => ("outcome-unknown", 409, "Outcome of first request unknown"),
             Self::AnswerNotKept => ("answer-not-kept", 409, "Answer of first request not kept"),
@@ -301,9 +313,14 @@ impl From<store::Error> for Problem {
         let kind = match error {
             store::Error::Full | store::Error::Unavailable(_) => Kind::StoreUnavailable,
             store::Error::Closed => Kind::Stopping,
-            store::Error::Unknown(_) | store::Error::NoSuchToken(_) => Kind::NotFound,
+            store::Error::Unknown(_)
+            | store::Error::NoSuchToken(_)
+            | store::Error::NoSuchEndpoint(_) => Kind::NotFound,
             store::Error::TokenExists(_) => Kind::TokenExists,
             store::Error::TooManyTokens { .. } => Kind::TooManyTokens,
+            store::Error::EndpointExists(_) => Kind::EndpointExists,
+            store::Error::TooManyEndpoints { .. } => Kind::TooManyEndpoints,
+            store::Error::EndpointChanged { .. } => Kind::Changed,
             store::Error::ForeignCursor => Kind::ForeignCursor,
             store::Error::TooManyKeys { .. } => Kind::TooManyKeys,
             store::Error::TooManyReplays { .. } => Kind::TooManyReplays,

@@ -24,9 +24,18 @@ pub(in crate::store) trait Rows {
     /// All rows of a table, by their keys.
     fn rows(&self, kept: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure>;
 
+    /// The rows of a table from one key up to another, in the order of their keys.
+    fn within(&self, kept: Kept, first: &[u8], last: &[u8]) -> Result<Found, Failure> {
+        let rows = self.rows(kept)?.into_iter();
+        Ok(rows.filter(|(key, _)| (first..=last).contains(&key.as_slice())).collect())
+    }
+
     /// Puts a row, or removes it.
     fn put(&mut self, kept: Kept, key: Vec<u8>, row: Option<Bytes>);
 }
+
+/// Rows with their keys.
+pub(in crate::store) type Found = Vec<(Vec<u8>, Bytes)>;
 
 /// Rows that were put, and `None` for those that were removed.
 pub(in crate::store) type Puts = BTreeMap<(Kept, Vec<u8>), Option<Bytes>>;
@@ -44,6 +53,17 @@ pub(in crate::store) fn with_puts(
         };
     }
     rows
+}
+
+/// The rows from one key up to another as they are with what was put.
+pub(in crate::store) fn within_with_puts(
+    found: Found,
+    (kept, first, last): (Kept, &[u8], &[u8]),
+    puts: &Puts,
+) -> Found {
+    let put = puts.range((kept, first.to_vec())..=(kept, last.to_vec()));
+    let put: Puts = put.map(|(key, row)| (key.clone(), row.clone())).collect();
+    with_puts(found.into_iter().collect(), kept, &put).into_iter().collect()
 }
 
 /// The rows of a store that nobody else changes meanwhile, and what is to be put there.

@@ -44,6 +44,24 @@ pub enum Error {
         /// How many there may be.
         most: usize,
     },
+    /// There is an endpoint of this name and tenant.
+    #[error("there is an endpoint of this name already: {0}")]
+    EndpointExists(Id),
+    /// There is no endpoint of this id, or it was deleted.
+    #[error("the store has no endpoint {0}")]
+    NoSuchEndpoint(Id),
+    /// Somebody has changed the endpoint meanwhile.
+    #[error("the endpoint was changed meanwhile: its revision is {revision}")]
+    EndpointChanged {
+        /// What it is now.
+        revision: u64,
+    },
+    /// There are as many endpoints as there may be.
+    #[error("the gateway keeps at most {most} endpoints: delete those that nobody uses")]
+    TooManyEndpoints {
+        /// How many there may be.
+        most: u64,
+    },
     /// As many writes are known that are done once as may be. Nothing was stored; later may be
     /// better.
     #[error("the gateway keeps the answers to {most} requests with an idempotency key of {whose}")]

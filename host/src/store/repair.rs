@@ -65,8 +65,8 @@ pub struct Repaired {
     /// Entries of the audit log may be gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub audit_lost: bool,
-    /// Endpoints that the API made may be gone. Not shown, as nothing makes them yet.
-    #[serde(skip)]
+    /// Endpoints that the API made may be gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub endpoints_lost: bool,
     /// Where the old file is now, if there was one.
     pub kept: Option<PathBuf>,

@@ -8,6 +8,7 @@ mod counting;
 mod damaging;
 mod disk;
 mod duplicates;
+mod endpointing;
 mod flipping;
 mod following;
 mod frames;

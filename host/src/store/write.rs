@@ -12,6 +12,7 @@ pub(super) mod commit;
 mod derive;
 pub(super) mod draft;
 pub(super) mod ending;
+pub(super) mod endpoints;
 pub(super) mod file_place;
 mod group;
 pub(super) mod indexing;

@@ -106,6 +106,12 @@ pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
     if repaired.audit_lost {
         say!("the audit log has lost entries: `hookgate audit verify` says which")?;
     }
+    if repaired.endpoints_lost {
+        say!(
+            "endpoints that the API made may be gone: compare the list with what you know, since \
+             deliveries to one that is gone become dead letters"
+        )?;
+    }
     if let Some(kept) = &repaired.kept {
         say!("the old file is now {}", kept.display())?;
     }

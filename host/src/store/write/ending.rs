@@ -19,8 +19,9 @@ use crate::store::log::record::AttemptRecord;
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::Life;
 use crate::store::owed::backlog::InFlight;
-use crate::store::owed::lease::Lease;
+use crate::store::owed::lease::{DeliveryWork, Lease};
 use crate::store::report::Attempt;
+use crate::store::tries::Committing;
 
 /// Deliveries that one slice ends at most.
 const SLICE: usize = 256;
@@ -75,6 +76,22 @@ impl Store {
         Ok(Ended { ended, more })
     }
 
+    /// Ends a delivery that was taken, without a try: resolves when that is queued. What that gives
+    /// resolves when it is on disk, and says whether it has ended.
+    pub async fn queue_end(
+        &self,
+        work: DeliveryWork,
+        reason: Reason,
+        detail: &str,
+    ) -> Result<Committing<bool>, Error> {
+        let DeliveryWork { endpoint: group, lease, .. } = work;
+        let (reply, answer) = Reply::new();
+        let mut op = EndOne { lease, group, reason, detail: detail.to_owned(), reply };
+        let frees_slot = op.end_try();
+        self.send(op).await?;
+        Ok(Committing::new(answer, &self.handle.shared, frees_slot))
+    }
+
     /// Takes what this slice ends; whether there is more.
     fn draw(&self, group: &Name, keep: u64) -> (Vec<Lease>, bool) {
         let shared = &self.handle.shared;
@@ -108,6 +125,11 @@ impl Operation for EndOne {
         }
         self.reply.keep(Ok(is_ended));
         Ok(())
+    }
+
+    fn end_try(&mut self) -> bool {
+        let bytes = self.bytes();
+        self.lease.end_try(bytes)
     }
 
     fn end_lease(&mut self, life: Life) -> Option<InFlight> {

@@ -16,6 +16,7 @@ use super::derive::{Row, all_rows};
 use super::look::Look;
 use super::place::{Held, Place, Written};
 use crate::event::Timestamp;
+use crate::store::access::Found;
 use crate::store::error::{Error, Failure};
 use crate::store::file::change::{Change, ChangedRows};
 use crate::store::file::id_rows::IdView;
@@ -362,6 +363,10 @@ impl Look for FileLook<'_> {
 
     fn all_kept(&self, kept: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
         self.view()?.kept(kept)?.all()
+    }
+
+    fn kept_within(&self, kept: Kept, first: &[u8], last: &[u8]) -> Result<Found, Failure> {
+        self.view()?.kept(kept)?.within(first, last)?.collect()
     }
 
     fn record(&self, position: u64) -> Result<Option<Record>, Failure> {

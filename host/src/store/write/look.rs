@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::event::Timestamp;
+use crate::store::access::Found;
 use crate::store::error::Failure;
 use crate::store::file::kept_rows::Kept;
 use crate::store::ids::IdKey;
@@ -38,6 +39,12 @@ pub(in crate::store) trait Look {
 
     /// All rows of such a table, by their keys.
     fn all_kept(&self, kept: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure>;
+
+    /// The rows of such a table from one key up to another, in the order of their keys.
+    fn kept_within(&self, kept: Kept, first: &[u8], last: &[u8]) -> Result<Found, Failure> {
+        let rows = self.all_kept(kept)?.into_iter();
+        Ok(rows.filter(|(key, _)| (first..=last).contains(&key.as_slice())).collect())
+    }
 
     /// The record that takes this position.
     fn record(&self, position: u64) -> Result<Option<Record>, Failure>;
