@@ -70,8 +70,8 @@
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
 //!   [`ids`] [`tenant`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`]
-//!   [`setting`] [`provider`] [`route`] [`effect`] [`retry`] [`failure`] [`endpoint`] [`secrets`]
-//!   `signature` `signing` [`token`] `rate`
+//!   [`setting`] [`provider`] [`route`] [`effect`] [`retry`] [`failure`] [`endpoint`]
+//!   [`subscribers`] [`secrets`] `signature` `signing` [`token`] `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`directory`] (all endpoints) [`keys`] `listener` (hyper) `watch` (notify)
 //!   `metrics`, `disk` (free room), `refused` (the last requests that were), `subprocess`
@@ -96,6 +96,7 @@ pub mod effect;
 pub mod retry;
 pub mod failure;
 pub mod endpoint;
+pub mod subscribers;
 mod rate;
 mod signature;
 mod signing;
