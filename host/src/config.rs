@@ -6,6 +6,7 @@
 //! the file.
 
 mod document;
+mod endpoint;
 mod file;
 mod gate;
 mod limits;
@@ -22,14 +23,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use ipnet::IpNet;
 use toml::de::DeTable;
 
 use crate::address::Address;
 use crate::admin::FileToken;
-use crate::delivery::Endpoint;
+use crate::directory::FileEndpoint;
 use crate::directory::vault::MasterKey;
 use crate::dispatch::Grants;
 use crate::egress::Authorities;
@@ -37,7 +37,6 @@ use crate::ids::Name;
 use crate::ingest::Source;
 use crate::listener::Tls;
 use crate::regular_file;
-use crate::route::Pattern;
 use crate::secrets::Secret;
 use crate::store::Retention;
 
@@ -84,7 +83,7 @@ pub struct Config {
     /// Where to post to.
     pub sources: BTreeMap<Name, Source>,
     /// Who receives what.
-    pub(crate) endpoints: BTreeMap<Name, (Vec<Pattern>, Arc<Endpoint>)>,
+    pub(crate) endpoints: BTreeMap<Name, FileEndpoint>,
     /// What handlers may do.
     pub handlers: BTreeMap<Name, Grants>,
     /// Private networks that deliveries may reach.

@@ -6,61 +6,40 @@
 //! holds up its own deliveries only.
 
 mod body;
+mod following;
 mod notices;
 mod pace;
+mod ready;
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use http::header::CONTENT_TYPE;
 use tracing::{debug, info, warn};
 
 use self::body::{Content, content};
-use self::notices::{Cause, Notices};
-use self::pace::{Ended, Pace, Ticket};
+pub(crate) use self::following::why_gone;
+use self::following::{Gate, State};
+use self::notices::Cause;
+use self::pace::{Ended, Ticket};
+use self::ready::Ready;
 use crate::clock::Clock;
+use crate::directory::Directory;
 use crate::egress::{
-    Answer, Attempted, EXCERPT_BYTES_MAX, Egress, EgressError, Identity, Patience, Target, Terms,
-    Trace,
+    Answer, Attempted, EXCERPT_BYTES_MAX, Egress, EgressError, Identity, Patience, Terms, Trace,
 };
-use crate::endpoint::{self, Format};
+use crate::endpoint::Format;
 use crate::event::Timestamp;
 use crate::failure::{AttemptDetail, Reason};
-use crate::ids::{Id, Name};
-use crate::lock::lock;
+use crate::ids::Id;
 use crate::metrics::Metrics;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
-use crate::signing::{self, SigningKey};
-use crate::store::{self, Allowance, Attempt, DeliveryWork, Payload, Store, WorkKind};
+use crate::signing;
+use crate::store::{self, Attempt, DeliveryWork, Payload, Store, WorkKind};
 use crate::worker::{Slot, Work, committed, judge, on_disk};
 
 /// An endpoint that has been silent for this time may have fallen silent for good.
 const LATE: Duration = Duration::from_secs(1);
-
-/// A subscriber's URL and how it wants to be reached.
-#[derive(Clone)]
-pub(crate) struct Endpoint {
-    pub(crate) target: Target,
-    /// All that sign: several during a rotation.
-    pub(crate) keys: Vec<SigningKey>,
-    /// What the body is.
-    pub(crate) format: Format,
-    /// How long an attempt may take, at most a minute.
-    pub(crate) timeout: Duration,
-    /// Attempts at a time while it answers, at most 256.
-    pub(crate) concurrency: usize,
-    /// How patient to be.
-    pub(crate) retry: RetryPolicy,
-}
-
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint").field("target", &self.target).finish_non_exhaustive()
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Delivery {
@@ -70,25 +49,11 @@ pub(crate) struct Delivery {
     clock: Clock,
     metrics: Metrics,
     egress: Egress,
-    /// Swapped whole when the configuration changes.
-    endpoints: ArcSwap<BTreeMap<Name, Arc<Endpoint>>>,
+    /// What is known of endpoints.
+    directory: Directory,
     /// What all attempts may take together.
     slots: usize,
     state: Mutex<State>,
-}
-
-/// What is known of endpoints, in memory only.
-#[derive(Debug, Default)]
-struct State {
-    paces: BTreeMap<Name, Paced>,
-    notices: BTreeMap<Name, Notices>,
-}
-
-/// An endpoint's pace, and the allowance that the store has of it.
-#[derive(Debug)]
-struct Paced {
-    pace: Pace,
-    allowance: Option<Allowance>,
 }
 
 /// The deliveries that are due.
@@ -153,87 +118,65 @@ impl Seen {
 }
 
 impl Delivery {
-    /// No endpoints yet; attempts take up to `slots` together.
+    /// To the endpoints of a directory, once they are [followed](Self::follow); attempts take up to
+    /// `slots` together.
     pub(crate) fn new(
-        store: Store,
+        (store, directory): (Store, Directory),
         clock: Clock,
         metrics: Metrics,
         egress: Egress,
         slots: usize,
     ) -> Self {
-        Self {
-            store,
-            clock,
-            metrics,
-            egress,
-            endpoints: ArcSwap::default(),
-            slots,
-            state: Mutex::default(),
-        }
+        let state = Mutex::default();
+        Self { store, clock, metrics, egress, directory, slots, state }
     }
 
     pub(crate) fn egress(&self) -> &Egress {
         &self.egress
     }
 
-    /// Goes on with these endpoints. One that was not reached is tried without a pause.
-    pub(crate) fn configure(&self, endpoints: BTreeMap<Name, Arc<Endpoint>>) {
-        let mut state = self.state();
-        let endpoints = Arc::new(endpoints);
-        // First: what is taken because of what follows must find them.
-        self.endpoints.store(Arc::clone(&endpoints));
-        let is_gone = |name: &&Name| !endpoints.contains_key(*name);
-        let gone: Vec<Name> = state.paces.keys().filter(is_gone).cloned().collect();
-        for name in gone {
-            state.paces.remove(&name);
-            state.notices.remove(&name);
-            self.store.allow(&name, Allowance { is_trusted: false, ..Allowance::of(1) });
-            self.store.forget(&name);
-            self.metrics.endpoint_removed(&name);
-        }
-        for (name, endpoint) in endpoints.iter() {
-            let new = || Paced { pace: Pace::new(endpoint.concurrency), allowance: None };
-            let paced = state.paces.entry(name.clone()).or_insert_with(new);
-            paced.pace.configured(endpoint.concurrency);
-            self.allow(name, paced);
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
-    /// Lets the store know what an endpoint may have in flight, if that has changed.
-    fn allow(&self, name: &Name, paced: &mut Paced) {
-        let allowance = paced.pace.allowance(self.slots);
-        if paced.allowance != Some(allowance) {
-            paced.allowance = Some(allowance);
-            let rests = paced.pace.rests(self.clock.now());
-            self.metrics.endpoint_concurrency(name, if rests { 0 } else { allowance.at_a_time });
-            self.store.allow(name, allowance);
-        }
-    }
-
-    fn with_pace<T>(&self, name: &Name, change: impl FnOnce(&mut Pace) -> T) -> Option<T> {
-        let mut state = self.state();
-        let paced = state.paces.get_mut(name)?;
-        let changed = change(&mut paced.pace);
-        self.allow(name, paced);
-        Some(changed)
-    }
-
     async fn deliver(&self, work: DeliveryWork, slot: Slot) -> Result<(), store::Error> {
         let began = (self.clock.now(), Instant::now());
-        let endpoint = self.endpoints.load().get(&work.endpoint).cloned();
-        let Some(endpoint) = endpoint else {
+        let Some(listed) = self.directory.get(&work.endpoint) else {
             let reason = format!("the configuration no longer has endpoint {}", work.endpoint);
             let outcome = Outcome::transient(reason);
             let seen = Seen::unsent("removed", Reason::EndpointGone, outcome);
             let retry = RetryPolicy::deliveries();
             return self.record(work, seen, &retry, began, slot).await;
         };
+        match Gate::of(&listed) {
+            Gate::Open => (),
+            // It goes back, and waits there.
+            Gate::Held => return Ok(()),
+            Gate::Gone => return self.end(work, why_gone(&listed), slot).await,
+        }
+        let endpoint = match self.ready(&listed, began.0) {
+            Ok(endpoint) => endpoint,
+            Err(why) => {
+                // Before it goes back.
+                self.hold(&work.endpoint, &why);
+                return Ok(());
+            }
+        };
         let seen = self.attempt(&work, &endpoint, began.0).await?;
         self.record(work, seen, &endpoint.retry, began, slot).await
+    }
+
+    /// Ends a delivery without an attempt.
+    async fn end(
+        &self,
+        work: DeliveryWork,
+        why: &'static str,
+        mut slot: Slot,
+    ) -> Result<(), store::Error> {
+        let (id, event) = (work.id, event_of(&work));
+        debug!(delivery.id = %id, event.id = %event, endpoint.name = %work.endpoint,
+            "delivery is a dead letter: {why}");
+        let committing = self.store.queue_end(work, Reason::EndpointGone, why).await?;
+        if !on_disk(committing, &mut slot).await? {
+            debug!(delivery.id = %id, "the store refused the end of a delivery: it has begun anew");
+        }
+        Ok(())
     }
 
     async fn record(
@@ -259,7 +202,7 @@ impl Delivery {
     async fn attempt(
         &self,
         work: &DeliveryWork,
-        endpoint: &Endpoint,
+        endpoint: &Ready,
         now: Timestamp,
     ) -> Result<Seen, store::Error> {
         let content = match self.content(work, endpoint).await {
@@ -285,7 +228,7 @@ impl Delivery {
     async fn post(
         &self,
         work: &DeliveryWork,
-        endpoint: &Endpoint,
+        endpoint: &Ready,
         content: Content,
         now: Timestamp,
         ticket: Option<Ticket>,
@@ -293,14 +236,16 @@ impl Delivery {
         let id = work.id.to_string();
         let mut headers = signing::headers(id, now.seconds(), &content.body, &endpoint.keys);
         headers.push((CONTENT_TYPE, content.content_type));
-        let patience = Patience::of(endpoint.timeout).or_late(LATE, || {
+        headers.extend_from_slice(&endpoint.headers);
+        let (timeout, connect_timeout) = endpoint.timeouts;
+        let patience = Patience::of(timeout).or_late(LATE, || {
             if let Some(ticket) = ticket {
                 self.with_pace(&work.endpoint, |pace| pace.late(ticket));
             }
         });
         let terms = Terms {
             identity: &Identity::system(),
-            connect_timeout: endpoint::Limits::default().connect_timeout,
+            connect_timeout,
             body_excerpt: EXCERPT_BYTES_MAX,
         };
         let posted = self.egress.post(&endpoint.target, terms, headers, content.body, patience);
@@ -315,7 +260,7 @@ impl Delivery {
     async fn content(
         &self,
         work: &DeliveryWork,
-        endpoint: &Endpoint,
+        endpoint: &Ready,
     ) -> Result<Content, store::Error> {
         let stored = match &work.payload {
             Payload::Parcel(stored) => {

@@ -20,7 +20,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
+use crate::directory::Directory;
 use crate::effect::{Allowance, LogLine};
+use crate::event::Event;
 use crate::failure::Reason;
 use crate::ids::Name;
 use crate::metrics::{Cause, Metrics};
@@ -29,7 +31,8 @@ use crate::retry::{Outcome, RetryPolicy};
 use crate::route::Pattern;
 use crate::secrets::Secret;
 use crate::store::{PluginStamp, Quota, Routes, Store, WorkKind};
-use crate::tenant::TenantOf;
+use crate::subscribers::Subscriber;
+use crate::tenant::{Tenant, TenantOf};
 
 pub(crate) use breaker::Breakers;
 pub(crate) use early::Early;
@@ -75,8 +78,6 @@ pub(crate) struct Rules {
     pub(crate) sources: BTreeMap<Name, Reading>,
     /// What handlers may do.
     pub(crate) handlers: BTreeMap<Name, Grants>,
-    /// Which event types each endpoint subscribes to.
-    pub(crate) subscriptions: BTreeMap<Name, Vec<Pattern>>,
     /// The sources that their plugin refuses to work for, and why.
     pub(crate) stopped_sources: BTreeMap<Name, String>,
     /// The handlers that refuse their settings, and why.
@@ -88,6 +89,8 @@ pub(crate) struct Dispatch {
     pub(crate) host: plugin::Host,
     /// The plugins that are loaded.
     pub(crate) registry: Arc<Registry>,
+    /// Who receives what.
+    pub(crate) directory: Directory,
     /// Where work comes from and effects go.
     pub(crate) store: Store,
     /// For times and retries.
@@ -137,9 +140,15 @@ macro_rules! plugin_says {
 use plugin_says;
 
 impl Dispatch {
-    /// Where an event of this type goes. What a handler emits goes only to the endpoints that are
+    /// Where an event of this tenant goes. What a handler emits goes only to the endpoints that are
     /// granted to it, and back to itself only if it names that very type.
-    fn routes(&self, rules: &Rules, event_type: &str, emitted: Option<(&Name, &Grant)>) -> Routes {
+    fn routes(
+        &self,
+        event: &Event,
+        tenant: Option<&Tenant>,
+        emitted: Option<(&Name, &Grant)>,
+    ) -> Routes {
+        let event_type = event.event_type.as_str();
         let wanted = |patterns: &[Pattern]| patterns.iter().any(|it| it.matches(event_type));
         let handles = |plugin: &Arc<Plugin>| {
             let types = &plugin.handler()?.types;
@@ -148,15 +157,14 @@ impl Dispatch {
                 if is_own { types.iter().any(|it| it.names(event_type)) } else { wanted(types) };
             goes.then(|| plugin.name().clone())
         };
-        let allowed = |name: &Name| emitted.is_none_or(|(_, granted)| granted.reaches(name));
-        let subscribed = rules.subscriptions.iter().filter(|(_, patterns)| wanted(patterns));
+        let allowed = |subscriber: &Subscriber| match (emitted, &subscriber.tenant) {
+            (None, _) => true,
+            (Some((_, granted)), None) => granted.reaches(&subscriber.name),
+            (Some((_, granted)), Some(_)) => granted.own_tenants,
+        };
         Routes {
             handlers: self.registry.choose(handles),
-            endpoints: subscribed
-                .map(|(name, _)| name)
-                .filter(|name| allowed(name))
-                .cloned()
-                .collect(),
+            endpoints: self.directory.routes().routes_if(event, tenant, allowed),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod admission;
 mod early;
+mod endpoints;
 mod fitting;
 mod fronts;
 mod high_water;
@@ -56,6 +57,7 @@ use crate::store::{self, Quotas, Retention, Store, Terms};
 use crate::worker::work;
 
 pub(crate) use admission::Admission;
+use endpoints::Endpoints;
 pub(crate) use fitting::misfits;
 use fronts::Fronts;
 use high_water::HighWater;
@@ -191,6 +193,14 @@ impl Gateway {
             clock: parts.clock.clone(),
             jwks: parts.jwks.clone(),
         };
+        let endpoints = Endpoints {
+            directory: parts.directory.clone(),
+            delivery: parts.delivery.clone(),
+            store: parts.store.clone(),
+            clock: parts.clock.clone(),
+            retention: parts.retention.clone(),
+        };
+        self.beside(endpoints.run(self.cancel.clone()));
         self.beside(sweeping.run(self.cancel.clone()));
         self.beside(high_water.run(self.cancel.clone()));
         self.beside(noting.run(self.cancel.clone()));
@@ -402,6 +412,8 @@ impl Parts {
         let limits = &config.limits;
         let metrics = Metrics::new();
         let store = open_store(config, clock.clone()).await?;
+        let vault = Arc::new(Vault::new(config.master_keys.clone()));
+        let directory = Directory::open(store.clone(), vault, clock.clone()).await?;
         let disk = Arc::new(Disk::of(config.data.clone()));
         high_water::look(&disk).await;
         let compiled = compiled.unwrap_or_else(|| config.data.join("compiled"));
@@ -411,6 +423,7 @@ impl Parts {
         let dispatch = Arc::new(Dispatch {
             host: host.clone(),
             registry: registry.clone(),
+            directory: directory.clone(),
             store: store.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -428,7 +441,7 @@ impl Parts {
             Some(recorded) => recorded,
             None => Keys::fetched(egress.clone(), clock.clone())?,
         };
-        let (owed, out) = (store.clone(), metrics.clone());
+        let (owed, out) = ((store.clone(), directory.clone()), metrics.clone());
         let delivery = Arc::new(Delivery::new(owed, clock.clone(), out, egress, limits.deliveries));
         let sources = Arc::new(ingest::Sources::default());
         let tokens = (&config.tokens[..], config.open_metrics);
@@ -444,7 +457,7 @@ impl Parts {
             clock,
             dispatch,
             delivery,
-            directory: Directory::empty(Arc::new(Vault::new(config.master_keys.clone()))),
+            directory,
             jwks: Arc::default(),
             keys,
             sources,

@@ -4,6 +4,7 @@
 //! out of the configuration and cases out of the code, never anything that a sender chose, so that
 //! nobody can make it grow. Never decides anything.
 
+mod endpoints;
 mod marks;
 mod tenants;
 
@@ -24,6 +25,7 @@ use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::retry::Outcome;
 
+use endpoints::Shown;
 pub(crate) use marks::Mark;
 use marks::Marks;
 use tenants::Tenants;
@@ -53,6 +55,8 @@ pub(crate) struct Metrics {
     damaged_records: Gauge,
     paused: Family<[(&'static str, Label); 2], Gauge>,
     concurrency: EndpointGauges,
+    /// The endpoints of the API that have series of their own.
+    shown: Shown,
     marks: Marks,
     tenants: Tenants,
 }
@@ -205,6 +209,7 @@ impl Metrics {
                 "endpoint_concurrency",
                 "Attempts at a time to an endpoint; 0 while the gateway waits for the next probe",
             ),
+            shown: Shown::default(),
             marks: Marks::new(r),
             tenants: Tenants::new(r),
             registry: Arc::default(),
@@ -254,23 +259,6 @@ impl Metrics {
     ) {
         count_try(&self.runs, ("handler", handler), outcome, cause);
         self.run_time.observe(time.as_secs_f64());
-    }
-
-    /// A delivery was attempted, for this time.
-    pub(crate) fn attempt(&self, endpoint: &Name, outcome: &Outcome, time: Duration) {
-        count(&self.attempts, ("endpoint", endpoint), ("outcome", outcome_label(outcome)));
-        self.attempt_time.observe(time.as_secs_f64());
-    }
-
-    /// An endpoint gets so many attempts at a time from now on.
-    pub(crate) fn endpoint_concurrency(&self, endpoint: &Name, at_a_time: usize) {
-        let gauge = self.concurrency.get_or_create(&[("endpoint", Label::Name(endpoint.clone()))]);
-        gauge.set(at_a_time.try_into().unwrap_or(i64::MAX));
-    }
-
-    /// An endpoint is gone from the configuration.
-    pub(crate) fn endpoint_removed(&self, endpoint: &Name) {
-        self.concurrency.remove(&[("endpoint", Label::Name(endpoint.clone()))]);
     }
 
     /// A handler raised an alert.

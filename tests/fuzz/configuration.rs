@@ -61,6 +61,16 @@ body    = "cloudevents"
 timeout = "15s"
 concurrency = 16
 retries = ["5s", "5m", "1h 30m"]
+description = "to the CRM"
+connect_timeout = "5s"
+rate    = "600/min"
+burst   = 20
+held    = 1_000
+order   = "subject"
+skip_after = 3
+filter  = [{ pointer = "/amount", op = "greater", value = "100" }, { label = "a", op = "exists" }]
+headers = { x-team = "payments" }
+metadata = { owner = "ops" }
 
 [handlers.dunning]
 endpoints = ["crm"]

@@ -27,14 +27,15 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
         wrong += usize::from(!describe_source(name, source, &registry, &config)?);
     }
     say!("\nendpoints")?;
-    for (name, (patterns, endpoint)) in &config.endpoints {
-        let patterns: Vec<_> = patterns.iter().map(ToString::to_string).collect();
+    for (name, endpoint) in &config.endpoints {
+        let settings = &endpoint.settings;
+        let patterns: Vec<_> = settings.events.iter().map(ToString::to_string).collect();
         let events = if patterns.is_empty() {
             "only deliveries from handlers".to_owned()
         } else {
             patterns.join(", ")
         };
-        say!("  {name}: {events} to {}", egress::shown(endpoint.target.url()))?;
+        say!("  {name}: {events} to {}", egress::shown(&settings.url))?;
     }
     say!("\nhandlers")?;
     for plugin in registry.list().iter() {

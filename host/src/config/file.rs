@@ -13,23 +13,19 @@ use ipnet::IpNet;
 use toml::de::DeTable;
 
 use super::document::{Entry, Flaws, Table};
+use super::endpoint::endpoint_of;
 use super::secret::Secrets;
 use super::tls::Pairs;
 use super::tokens::{METRICS, token_of};
-use super::values::{days, hours, secs};
+use super::values::{all, days, hours, secs};
 use super::world::{Extent, Named};
 use super::{Config, Limits, PortAt, Sending, gate, master, retention};
 use crate::address::Address;
-use crate::delivery::Endpoint;
 use crate::dispatch::Grants;
-use crate::egress::{Authorities, Target, literal_refusal};
-use crate::endpoint::{self, CONCURRENCY, Format, RETRIES_MAX, RETRY, TIMEOUT};
+use crate::egress::Authorities;
 use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
 use crate::plugin::{Grant, Tenanting};
-use crate::retry::RetryPolicy;
-use crate::route::Pattern;
-use crate::signing::SigningKey;
 use crate::store::{Quota, Terms};
 use crate::tenant::{Tenant, TenantOf};
 
@@ -53,8 +49,6 @@ const TENANTS: &str = "a list of tenants, or [\"*\"] for any";
 const HOST_NAMES: &str = "a list of host names";
 
 const VERIFY: [(&str, Verify); 2] = [("evidence", Verify::Evidence), ("none", Verify::None)];
-const FORMATS: [(&str, Format); 3] =
-    [("standard", Format::Standard), ("cloudevents", Format::CloudEvents), ("raw", Format::Raw)];
 
 /// Reads a whole file. Without a flaw there is a configuration.
 pub(super) fn read<'a>(
@@ -87,15 +81,15 @@ pub(super) fn read<'a>(
         named.check_addresses(pairs.names_admin || behind_proxy == Some(true));
         let shares = limits.shares();
         let has_tls = pairs.names_public;
-        let sources = each(sources, |table| source_of(table, &mut secrets, shares, has_tls));
+        let sources = each(sources, |_, table| source_of(table, &mut secrets, shares, has_tls));
         let issuers = sources.values().flatten().filter_map(|it| it.gate.issuers().cloned());
         let (public_tls, admin_tls) = pairs.tls(&issuers.collect::<Vec<_>>(), limits.http2());
         let mut unsubscribed = Vec::new();
-        let endpoints = each(endpoints, |table| {
-            endpoint_of(table, &egress_allow, &mut secrets, &mut unsubscribed)
+        let endpoints = each(endpoints, |name, table| {
+            endpoint_of((name, table), &egress_allow, &mut secrets, &mut unsubscribed)
         });
         let names = endpoints.keys().cloned().collect();
-        let handlers = each(handlers, |table| grants_of(table, &names));
+        let handlers = each(handlers, |_, table| grants_of(table, &names));
         check_unsubscribed(unsubscribed, &handlers);
         named.check(extent);
         Some(Config {
@@ -230,24 +224,18 @@ fn proxies(table: &mut Table<'_>) -> (Vec<IpNet>, bool) {
 /// What becomes of each of the tables that have names; nothing of those with a flaw.
 fn each<'a, T>(
     entry: Option<Entry<'a>>,
-    mut read: impl FnMut(Table<'a>) -> Option<T>,
+    mut read: impl FnMut(&Name, Table<'a>) -> Option<T>,
 ) -> BTreeMap<Name, Option<T>> {
     let tables = entry.map(|entry| entry.named()).unwrap_or_default();
-    tables.into_iter().map(|(name, table)| (name, read(table))).collect()
+    let read = |(name, table): (Name, Table<'a>)| {
+        let read = read(&name, table);
+        (name, read)
+    };
+    tables.into_iter().map(read).collect()
 }
 
 fn whole<T>(tables: BTreeMap<Name, Option<T>>) -> Option<BTreeMap<Name, T>> {
     tables.into_iter().map(|(name, table)| Some((name, table?))).collect()
-}
-
-/// What each value of a list becomes, without those that have a flaw.
-fn all<'a, T>(
-    entry: Option<Entry<'a>>,
-    form: &str,
-    read: impl Fn(&Entry<'a>) -> Option<T>,
-) -> Vec<T> {
-    let entries = entry.and_then(|entry| entry.list(form)).unwrap_or_default();
-    entries.iter().filter_map(read).collect()
 }
 
 fn source_of(
@@ -303,55 +291,6 @@ fn tenant_of(table: &mut Table<'_>) -> TenantOf {
     }
 }
 
-fn endpoint_of<'a>(
-    table: Table<'a>,
-    egress_allow: &[IpNet],
-    secrets: &mut Secrets<'_>,
-    unsubscribed: &mut Vec<(String, Entry<'a>)>,
-) -> Option<(Vec<Pattern>, Arc<Endpoint>)> {
-    table.read(|table| {
-        let written = table.need("url");
-        let url = written.and_then(|entry| entry.url());
-        let refusal = url.as_ref().and_then(|url| literal_refusal(url, egress_allow));
-        if let Some((entry, refusal)) = written.zip(refusal) {
-            entry.warn(format!("the gateway will hold deliveries to `url`: {refusal}"));
-        }
-        if let Some(url) = &url {
-            secrets.learn_password(url);
-        }
-        let events = table.need("events");
-        let patterns = all(events, "a list of event types", Entry::pattern);
-        if let Some(entry) = events.filter(Entry::is_empty_list) {
-            unsubscribed.push((table.title().to_owned(), entry));
-        }
-        let written = table.need("secrets");
-        if let Some(entry) = written.filter(Entry::is_empty_list) {
-            entry.wrong("must have at least one secret, to sign deliveries with");
-        }
-        let mut keys = Vec::new();
-        for (entry, secret) in secrets.list(written).secrets {
-            match SigningKey::parse(&secret) {
-                Ok(key) => keys.push(key),
-                Err(error) => entry.wrong_text(error.to_string()),
-            }
-        }
-        let body = table.take("body").and_then(|entry| entry.choice(&FORMATS));
-        let default = endpoint::Limits::default();
-        let timeout = table.duration("timeout", TIMEOUT, default.timeout);
-        let concurrency = table.count("concurrency", CONCURRENCY, default.concurrency);
-        let retry = table.take("retries").map_or_else(RetryPolicy::deliveries, retries);
-        let endpoint = Endpoint {
-            target: Target::new(url?),
-            keys,
-            format: body.unwrap_or_default(),
-            timeout,
-            concurrency,
-            retry,
-        };
-        Some((patterns, Arc::new(endpoint)))
-    })
-}
-
 /// An endpoint without event types is only of use to handlers that may send to it.
 fn check_unsubscribed(
     unsubscribed: Vec<(String, Entry<'_>)>,
@@ -374,14 +313,6 @@ fn check_unsubscribed(
              either, so the gateway would deliver nothing to it",
         );
     }
-}
-
-fn retries(entry: Entry<'_>) -> RetryPolicy {
-    let delays = all(Some(entry), "a list of durations", |entry| entry.duration(&RETRY));
-    if delays.len() > RETRIES_MAX {
-        entry.wrong(&format!("must have at most {RETRIES_MAX} durations"));
-    }
-    RetryPolicy { delays }
 }
 
 fn grants_of(table: Table<'_>, endpoints: &BTreeSet<Name>) -> Option<Grants> {

@@ -74,7 +74,7 @@ fn a_whole_file_is_read() {
     let stripe = &config.sources["stripe"];
     assert_eq!(stripe.tolerance, Some(Duration::from_secs(300)));
     assert_eq!(&*stripe.settings, r#"{"mode":"live","since":"2026-01-01"}"#);
-    assert!(config.endpoints["crm"].0[0].matches("payment.failed"));
+    assert!(config.endpoints["crm"].settings.events[0].matches("payment.failed"));
     assert_eq!(&*config.handlers["dunning"].settings, r#"{"alert_after":3}"#);
     assert_eq!(config.warnings, Vec::<String>::new());
 }

@@ -35,6 +35,16 @@ pub(super) const fn days(days: u64) -> Duration {
     hours(24 * days)
 }
 
+/// What each value of a list becomes, without those that have a flaw.
+pub(super) fn all<'a, T>(
+    entry: Option<Entry<'a>>,
+    form: &str,
+    read: impl Fn(&Entry<'a>) -> Option<T>,
+) -> Vec<T> {
+    let entries = entry.and_then(|entry| entry.list(form)).unwrap_or_default();
+    entries.iter().filter_map(read).collect()
+}
+
 impl Entry<'_> {
     /// A duration such as `5m` or `1h 30m`, within these bounds.
     pub(super) fn duration(&self, bounds: &RangeInclusive<Duration>) -> Option<Duration> {

@@ -127,16 +127,21 @@ impl Dispatch {
         Ok(())
     }
 
-    /// The events of a receipt, with where each goes. Those of one type share their routes: there
-    /// may be a thousand, and ten thousand endpoints that want them.
+    /// The events of a receipt, with where each goes. Those of one type and tenant share their
+    /// routes, unless an endpoint asks for more than a type: there may be a thousand, and ten
+    /// thousand endpoints that want them.
     pub(super) fn routed(&self, rules: &Rules, source: &Name, events: Vec<Event>) -> Vec<NewEvent> {
         let count = events.len();
-        let mut known = BTreeMap::<String, Arc<Routes>>::new();
+        let mut known = BTreeMap::<(Option<Tenant>, String), Arc<Routes>>::new();
         let route = |event: Event| {
-            let event_type = event.event_type.clone();
-            let new = |event_type: &String| Arc::new(self.routes(rules, event_type, None));
-            let routes = Arc::clone(known.entry(event_type).or_insert_with_key(new));
             let tenant = self.tenant(rules, source, &event);
+            let new = || Arc::new(self.routes(&event, tenant.as_ref(), None));
+            let routes = if count > 1 && self.directory.routes().is_by_type(tenant.as_ref()) {
+                let of = (tenant.clone(), event.event_type.clone());
+                Arc::clone(known.entry(of).or_insert_with(new))
+            } else {
+                new()
+            };
             let allowance = emitted::allowance(self.allowance, count, tenant.is_some());
             NewEvent { event: Arc::new(event), routes, allowance, tenant }
         };

@@ -68,7 +68,7 @@ impl Dispatch {
         let grants = rules.handlers.get(&work.handler).unwrap_or(&nothing);
         let ended = match rules.stopped_handlers.get(&work.handler) {
             Some(reason) => self.missing(format!("handler {} is stopped: {reason}", work.handler)),
-            None => self.handled(&work, &rules, grants, began.0).await,
+            None => self.handled(&work, grants, began.0).await,
         };
         self.commit_run(work, ended, &rules, began, slot).await
     }
@@ -145,13 +145,7 @@ impl Dispatch {
         }
     }
 
-    async fn handled(
-        &self,
-        work: &RunWork,
-        rules: &Arc<Rules>,
-        grants: &Grants,
-        now: Timestamp,
-    ) -> Ended<'_, Wishes> {
+    async fn handled(&self, work: &RunWork, grants: &Grants, now: Timestamp) -> Ended<'_, Wishes> {
         let plugin = self.registry.get(&work.handler);
         let handler = plugin.as_ref().and_then(|plugin| Some((plugin, plugin.handler()?)));
         let Some((plugin, info)) = handler else {
@@ -167,7 +161,7 @@ impl Dispatch {
             replay_by: work.is_replay.then(|| OPERATOR.to_owned()),
             tenant: work.event.tenant.clone(),
         };
-        let doors = Doors { state: self.state_reader(work), endpoints: self.finder(rules) };
+        let doors = Doors { state: self.state_reader(work), endpoints: self.finder() };
         let event = &work.event.event;
         let Grants { grant, settings, .. } = grants;
         let handled = self.host.handle(plugin, settings, event, context, grant, doors).await;
@@ -189,12 +183,11 @@ impl Dispatch {
         })
     }
 
-    /// Finds the endpoints of the operator, which are those of the configuration.
-    fn finder(&self, rules: &Arc<Rules>) -> EndpointFinder {
-        let rules = Arc::clone(rules);
+    /// Finds the endpoints that there are when it is asked.
+    fn finder(&self) -> EndpointFinder {
+        let directory = self.directory.clone();
         Arc::new(move |tenant: Option<&Tenant>, name: &Name| {
-            let is_known = tenant.is_none() && rules.subscriptions.contains_key(name);
-            is_known.then(|| name.clone())
+            directory.routes().named(tenant, name).cloned()
         })
     }
 
@@ -206,7 +199,7 @@ impl Dispatch {
         let emit = |(number, emission)| {
             let tenant = emission.tenant.clone();
             let event = emitted::event(work, number, emission, now);
-            let routes = self.routes(rules, &event.event_type, Some((&work.handler, grant)));
+            let routes = self.routes(&event, tenant.as_ref(), Some((&work.handler, grant)));
             NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance, tenant }
         };
         let events = (1..).zip(emissions).map(emit).collect();

@@ -42,6 +42,7 @@ impl Bench {
         let dispatch = Dispatch {
             host,
             registry,
+            directory: Directory::empty(Arc::default()),
             store,
             clock: clock.clone(),
             rules,

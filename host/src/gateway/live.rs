@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::admission::{Admission, Refusals};
+use super::endpoints::bound_delays;
 use super::fronts::Fronts;
 use super::loading::Loading;
 use super::{Parts, misfits, outline};
@@ -30,14 +31,13 @@ use crate::admin::{Access, Ask, Auditor, ConfigRow, PluginRow, ReloadRow, Report
 use crate::causes::chain;
 use crate::config::{Config, Verify};
 use crate::delivery::Delivery;
-use crate::directory::vault::Vault;
+use crate::directory::Directory;
 use crate::disk::Disk;
 use crate::dispatch::{Dispatch, Reading, Rules};
 use crate::egress;
 use crate::ingest;
 use crate::metrics::Metrics;
 use crate::plugin::{self, About, Plugin, Registry, Wish};
-use crate::retry::RetryPolicy;
 use crate::secrets::Redaction;
 use crate::store::{self, Retention, Store};
 use crate::watch::Watch;
@@ -73,7 +73,7 @@ pub(super) struct Live {
     sources: Arc<ingest::Sources>,
     dispatch: Arc<Dispatch>,
     delivery: Arc<Delivery>,
-    vault: Arc<Vault>,
+    directory: Directory,
     /// Looks at secrets, and writes to the audit log; nothing waits for it.
     telling: JoinSet<()>,
     auditor: Auditor,
@@ -119,7 +119,7 @@ impl Live {
             sources: parts.sources.clone(),
             dispatch: parts.dispatch.clone(),
             delivery: parts.delivery.clone(),
-            vault: parts.directory.vault().clone(),
+            directory: parts.directory.clone(),
             redaction: parts.redaction.clone(),
             admin_hosts: parts.admin_hosts.clone(),
             access: parts.access.clone(),
@@ -306,17 +306,12 @@ impl Live {
     /// Has every part work by the configuration, without what is stopped.
     fn apply(&self) {
         let config = &self.config;
-        self.vault.configure(config.master_keys.clone());
+        self.directory.vault().configure(config.master_keys.clone());
         // Endpoints come first, so that no event is routed to one that delivery does not know; and
         // sources last, so that none takes what could not be parsed yet.
-        let endpoints = config.endpoints.iter();
-        self.delivery.configure(
-            endpoints.map(|(name, (_, endpoint))| (name.clone(), endpoint.clone())).collect(),
-        );
-        let delays = config.endpoints.values().map(|(_, endpoint)| endpoint.retry.longest_delay());
-        let plugins = [RetryPolicy::plugins(), RetryPolicy::deliveries()];
-        let delays = delays.chain(plugins.iter().map(RetryPolicy::longest_delay));
-        self.store.bound_delays(delays.max().unwrap_or_default());
+        self.directory.configure(config.endpoints.values().cloned().collect());
+        self.delivery.follow(None);
+        bound_delays(&self.store, &self.directory);
         self.fronts.apply(config);
         // Before the first request of a source that is new, and the first run of a handler.
         self.store.know_ids_for(super::terms(config));
@@ -331,7 +326,6 @@ impl Live {
             };
             (name.clone(), reading)
         });
-        let subscriptions = config.endpoints.iter();
         let (stopped_sources, stopped_handlers) = self.admission.stopped();
         let mut sources = config.sources.clone();
         for (name, reason) in &stopped_sources {
@@ -342,9 +336,6 @@ impl Live {
         self.dispatch.rules.store(Arc::new(Rules {
             sources: reading.collect(),
             handlers: config.handlers.clone(),
-            subscriptions: subscriptions
-                .map(|(name, (patterns, _))| (name.clone(), patterns.clone()))
-                .collect(),
             stopped_sources,
             stopped_handlers,
         }));

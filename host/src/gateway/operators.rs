@@ -11,7 +11,6 @@ use tokio_util::task::TaskTracker;
 use super::live::Live;
 use super::{ADMIN_CONNECTIONS, Parts};
 use crate::admin::{Admin, Ask, Auditor, KnownSources, Rates, Turns, UnderWay};
-use crate::directory::Directory;
 use crate::ids::Name;
 
 impl Parts {
@@ -26,7 +25,7 @@ impl Parts {
         let sources = Arc::clone(&self.sources);
         Admin {
             store: self.store.clone(),
-            directory: Directory::empty(Arc::default()),
+            directory: self.directory.clone(),
             disk: self.disk.clone(),
             metrics: self.metrics.clone(),
             plugins: live.plugins(),

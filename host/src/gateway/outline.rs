@@ -38,10 +38,10 @@ fn of(config: &Config) -> Value {
         }
         (name, said)
     });
-    let endpoints = config.endpoints.iter().map(|(name, (events, endpoint))| {
+    let endpoints = config.endpoints.iter().map(|(name, endpoint)| {
         let said = json!({
-            "url": egress::shown(endpoint.target.url()),
-            "events": events,
+            "url": egress::shown(&endpoint.settings.url),
+            "events": endpoint.settings.events,
             "secrets": endpoint.keys.len(),
         });
         (name, said)

@@ -119,3 +119,18 @@ fn an_endpoint_that_is_gone_is_no_longer_shown() {
     metrics.endpoint_removed(&name());
     assert!(!metrics.render().contains("endpoint=\"stripe\""));
 }
+
+#[test]
+fn only_so_many_endpoints_of_the_api_have_series_of_their_own() {
+    let metrics = Metrics::new();
+    for position in 0..300 {
+        let id = crate::ids::Id { kind: crate::ids::IdKind::Endpoint, position, tag: 1 };
+        metrics.endpoint_concurrency(&id.key(), 1);
+        metrics.attempt(&id.key(), &Outcome::Success, Duration::ZERO);
+    }
+    check(&metrics, r#"hookgate_attempts_total{endpoint="(other)",outcome="success"} 100"#);
+    let rendered = metrics.render();
+    assert_eq!(rendered.matches("hookgate_endpoint_concurrency{").count(), 200);
+    metrics.attempt(&name(), &Outcome::Success, Duration::ZERO);
+    check(&metrics, r#"hookgate_attempts_total{endpoint="stripe",outcome="success"} 1"#);
+}
