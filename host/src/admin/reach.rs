@@ -116,6 +116,8 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::directory::FileEndpoint;
+    use crate::endpoint::{Origin, RawSettings, check};
 
     fn tenant(text: &str) -> Tenant {
         text.parse().unwrap()
@@ -144,12 +146,34 @@ mod tests {
         assert_eq!(reach(None).narrowed(None), Ok(None));
     }
 
+    fn endpoint(name: &str, tenant: Option<&str>) -> FileEndpoint {
+        let raw = RawSettings {
+            name: name.to_owned(),
+            tenant: tenant.map(str::to_owned),
+            url: "https://crm.example".to_owned(),
+            events: vec!["*".to_owned()],
+            ..RawSettings::default()
+        };
+        FileEndpoint { settings: check(raw, Origin::File).unwrap(), keys: Vec::new() }
+    }
+
     #[test]
-    fn a_delivery_to_an_endpoint_that_nobody_knows_is_the_operators() {
-        let (directory, acme) = (Directory::empty(Arc::default()), tenant("acme"));
-        let crm: Name = "crm".parse().unwrap();
-        assert!(!reach(Some("acme")).sees_delivery(&directory, &crm, Some(&acme)));
-        assert!(reach(None).sees_delivery(&directory, &crm, None));
+    fn of_a_delivery_both_the_event_and_the_endpoint_must_be_the_tenants() {
+        let directory = Directory::empty(Arc::default());
+        let endpoints = [("crm", None), ("theirs", Some("acme")), ("others", Some("globex"))];
+        directory.configure(endpoints.map(|(name, tenant)| endpoint(name, tenant)).into());
+        let sees = |own: Option<&str>, name: &str, of_event: Option<&str>| {
+            let (name, of_event) = (name.parse().unwrap(), of_event.map(tenant));
+            reach(own).sees_delivery(&directory, &name, of_event.as_ref())
+        };
+        let (acme, globex) = (Some("acme"), Some("globex"));
+        assert!(sees(acme, "theirs", acme));
+        for (name, of_event) in
+            [("theirs", None), ("theirs", globex), ("others", acme), ("crm", acme), ("gone", acme)]
+        {
+            assert!(!sees(acme, name, of_event), "{name} {of_event:?}");
+            assert!(sees(None, name, of_event), "{name} {of_event:?}");
+        }
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! Dispatch with a real store and a real guest, for what no socket shows.
 
 mod early;
+mod tenants;
 
 use std::path::Path;
 
