@@ -55,6 +55,7 @@ mod conformance;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -121,6 +122,7 @@ use self::write::op::{Check, Operation, Reply};
 use self::write::queue::Message;
 use self::write::writer::{COMPANY_WAIT, Writer};
 use crate::clock::Clock;
+use crate::endpoint::Order;
 use crate::ids::Name;
 
 /// What the index has in memory, as a start finds it.
@@ -152,6 +154,9 @@ pub struct Config {
     pub checkpoint_bytes: u64,
     /// How much of what is owed is in memory.
     pub windows: Windows,
+    /// The endpoints whose deliveries go in order, as far as that is known before they are allowed
+    /// anything: a start would give their deliveries out in another.
+    pub ordered: BTreeMap<Name, Order>,
     /// Room for so many outcomes of each kind that are on their way to the disk, beside the works
     /// in slots; one takes more for each 64 KiB. What a crash repeats at most is that and those.
     pub uncommitted: usize,
@@ -178,6 +183,7 @@ impl Config {
             volume_bytes: VOLUME_BYTES,
             checkpoint_bytes: CHECKPOINT_BYTES,
             windows: Windows::default(),
+            ordered: BTreeMap::new(),
             uncommitted: 1024,
             lag: LAG,
             company: COMPANY_WAIT,
@@ -241,7 +247,7 @@ impl Store {
         damages: Arc<Damages>,
     ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::because(&config.path, source);
-        let order_keys = OrderKeys::default();
+        let order_keys = OrderKeys::new(config.ordered.clone());
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
         let unfinished = |source| OpenError::Unfinished { path: config.path.clone(), source };
         let upgraded = file.asked(|| upgrade(&file, &damages));

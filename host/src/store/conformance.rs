@@ -19,7 +19,7 @@
 //! I10 and I11. `far` has what need not be in memory, for I3, I8 and I11, and `ending` what ends
 //! without a try, for I3 and I8.
 //!
-//! Beside them `order` has the promise that what is of one subject runs one after the other,
+//! Beside them `order` has the promise that what is of one subject goes one after the other,
 //! `parsed` that the events of a source come in the order in which they were accepted, and
 //! `leaps` what a clock that somebody sets could break of I3 and I8. I2, I4, I5 and I9 are kept
 //! before anything comes to a store.
@@ -206,6 +206,7 @@ macro_rules! suite {
                 what_waits_far_for_a_retry_comes_when_it_is_due,
                 a_replay_reaches_what_is_far_and_the_dead_join_it,
                 runs_of_a_subject_that_are_far_go_in_their_order,
+                deliveries_of_a_subject_that_are_far_go_in_their_order,
                 what_is_far_delays_nobody_else,
             }
             "current_thread" forgetting {
@@ -249,6 +250,9 @@ macro_rules! suite {
             }
             "current_thread" order {
                 runs_of_one_subject_are_taken_in_order_one_at_a_time,
+                deliveries_of_one_subject_go_in_order_where_that_is_wanted,
+                a_delivery_that_failed_so_often_is_passed_also_after_a_start,
+                an_order_counts_for_what_is_stored_from_then_on,
                 a_blocked_subject_keeps_its_order_over_a_restart,
                 a_subjects_events_are_replayed_in_their_order,
                 what_is_replayed_goes_before_what_is_newer_and_waits,

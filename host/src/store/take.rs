@@ -118,6 +118,7 @@ impl Store {
         let shared = &self.handle.shared;
         let not_before = shared.clock.due(allowance.not_before);
         let allowance = Allowance { not_before, ..allowance };
+        shared.order_keys.set(endpoint, allowance.order);
         if shared.backlog().allow(WorkKind::Delivery, endpoint, allowance) {
             shared.wake(WorkKind::Delivery);
         } else {

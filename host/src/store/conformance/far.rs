@@ -145,6 +145,42 @@ pub(in crate::store) async fn runs_of_a_subject_that_are_far_go_in_their_order<S
     assert_eq!(ran, brought);
 }
 
+/// Also if some of them wait for a retry.
+pub(in crate::store) async fn deliveries_of_a_subject_that_are_far_go_in_their_order<S: Subject>() {
+    let windows = Windows { total: 16, least: 2, most: 8, held: 8 };
+    let ordered = [(name("crm"), Order::Subject { skip_after: None })].into();
+    let config = Config { windows, ordered, recent_bytes: 0, ..Config::at("nowhere") };
+    let mut case = Case::<S>::with(config);
+    let mut brought = BTreeMap::<Option<String>, Vec<String>>::new();
+    for number in 0..90 {
+        let (id, subject) = (format!("evt_{number}"), format!("pi_{}", number % 3));
+        case.bring(vec![event(&id, &subject).to(&[], &["crm"])]).await;
+        brought.entry(Some(subject)).or_default().push(id);
+    }
+    let mut made = BTreeMap::<Option<String>, Vec<String>>::new();
+    for part in 1..=90 {
+        if part % 20 == 0 {
+            case = if part % 40 == 0 { case.killed() } else { case.restart().await };
+        }
+        let mut taken = taken(&case, 9).await;
+        if taken.is_empty() || part % 7 == 0 {
+            for work in taken.drain(..) {
+                case.end_delivery(work, Verdict::RetryAt(in_minutes(part))).await;
+            }
+            case.clock.set(in_minutes(part));
+            continue;
+        }
+        for work in taken {
+            let Payload::Event(stored) = &work.payload else { panic!("it is of an event") };
+            let (subject, id) = (stored.event.subject.clone(), stored.event.id.clone());
+            made.entry(subject).or_default().push(id);
+            case.end_delivery(work, Verdict::Done).await;
+        }
+    }
+    assert_eq!(made, brought);
+    check_done(&case).await;
+}
+
 /// [I11]
 pub(in crate::store) async fn what_is_far_delays_nobody_else<S: Subject>() {
     let case = far::<S>();

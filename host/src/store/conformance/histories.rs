@@ -17,6 +17,8 @@ use super::*;
 
 const HANDLERS: [&str; 2] = ["ledger", "mailer"];
 const SUBJECTS: [&str; 3] = ["pi_1", "pi_2", ""];
+/// The endpoint that wants the deliveries of a subject in order.
+const IN_ORDER: &str = "erp";
 
 /// Histories in an ordinary test run.
 const HISTORIES: u64 = 4;
@@ -26,7 +28,8 @@ const TEARS: usize = 2;
 
 /// So few items to a block of the index that a history has several.
 fn config() -> Config {
-    Config { index_items: 6, ..Config::at("nowhere") }
+    let ordered = [(name(IN_ORDER), Order::Subject { skip_after: None })].into();
+    Config { index_items: 6, ordered, ..Config::at("nowhere") }
 }
 
 /// What a variable of the environment says that changes the tests.

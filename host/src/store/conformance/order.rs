@@ -1,5 +1,7 @@
 //! Order: what is of one subject goes one after the other, the oldest first.
 
+use std::num::NonZeroU32;
+
 use super::replays::reopened;
 use super::*;
 
@@ -32,6 +34,86 @@ pub(in crate::store) async fn runs_of_one_subject_are_taken_in_order_one_at_a_ti
     assert_eq!((event_ids(&works), works[0].tries_made), (vec!["evt_1".to_owned()], 1));
     case.end_run(works.remove(0), Verdict::Dead).await;
     assert_eq!(event_ids(&case.runs().await), ["evt_2"]);
+}
+
+/// Deliveries to `crm` go in order.
+fn in_order(skip_after: Option<u32>) -> Config {
+    let skip_after = skip_after.and_then(NonZeroU32::new);
+    let ordered = [(name("crm"), Order::Subject { skip_after })].into();
+    Config { ordered, ..Config::at("nowhere") }
+}
+
+/// Some events of one subject that `crm` is to get.
+fn to_crm<const N: usize>(ids: [&str; N]) -> Vec<NewEvent> {
+    ids.map(|id| event(id, "pi_1").to(&[], &["crm"])).to_vec()
+}
+
+fn event_ids(works: &[DeliveryWork]) -> Vec<&str> {
+    let payloads = works.iter().map(|work| match &work.payload {
+        Payload::Event(stored) => stored.event.id.as_str(),
+        Payload::Parcel(_) => "a parcel",
+    });
+    payloads.collect()
+}
+
+pub(in crate::store) async fn deliveries_of_one_subject_go_in_order_where_that_is_wanted<
+    S: Subject,
+>() {
+    let mut case = Case::<S>::with(in_order(None));
+    let others = ["pi_2", ""].map(|subject| event(&format!("of {subject}"), subject));
+    let others = others.map(|new| new.to(&[], &["crm"]));
+    case.bring([to_crm(["evt_1", "evt_2"]), others.to_vec()].concat()).await;
+    case.bring(vec![event("evt_3", "pi_1").to(&[], &["erp"])]).await;
+    let mut taken = case.deliveries().await;
+    assert_eq!(event_ids(&taken), ["evt_1", "evt_3", "of pi_2", "of "]);
+
+    case.end_delivery(taken.remove(0), Verdict::RetryAt(in_minutes(1))).await;
+    for other in taken {
+        case.end_delivery(other, Verdict::Done).await;
+    }
+    for is_killed in [false, true] {
+        assert!(case.deliveries().await.is_empty());
+        case = if is_killed { case.killed() } else { case.restart().await };
+    }
+    assert!(case.deliveries().await.is_empty());
+    case.clock.set(in_minutes(1));
+    for next in ["evt_1", "evt_2"] {
+        let mut taken = case.deliveries().await;
+        assert_eq!(event_ids(&taken), [next]);
+        case.end_delivery(taken.remove(0), Verdict::Done).await;
+    }
+}
+
+pub(in crate::store) async fn a_delivery_that_failed_so_often_is_passed_also_after_a_start<
+    S: Subject,
+>() {
+    let mut case = Case::<S>::with(in_order(Some(1)));
+    case.bring(to_crm(["evt_1", "evt_2", "evt_3"])).await;
+    let first = case.deliveries().await.remove(0);
+    case.end_delivery(first, Verdict::RetryAt(in_minutes(1))).await;
+
+    for is_killed in [false, true] {
+        assert_eq!(event_ids(&case.deliveries().await), ["evt_2"]);
+        case = if is_killed { case.killed() } else { case.restart().await };
+    }
+    let second = case.deliveries().await.remove(0);
+    case.clock.set(in_minutes(1));
+    assert_eq!(event_ids(&case.deliveries().await), ["evt_1"]);
+    case.end_delivery(second, Verdict::Done).await;
+    assert_eq!(event_ids(&case.deliveries().await).len(), 2);
+}
+
+pub(in crate::store) async fn an_order_counts_for_what_is_stored_from_then_on<S: Subject>() {
+    let case = Case::<S>::new();
+    case.bring(to_crm(["evt_1", "evt_2"])).await;
+    let order = Order::Subject { skip_after: None };
+    case.store.allow(&name("crm"), Allowance { order, ..Allowance::of(9) });
+    case.bring(to_crm(["evt_3", "evt_4"])).await;
+    assert_eq!(event_ids(&case.deliveries().await), ["evt_1", "evt_2", "evt_3"]);
+
+    case.store.allow(&name("crm"), Allowance::of(9));
+    case.bring(to_crm(["evt_5"])).await;
+    assert_eq!(event_ids(&case.deliveries().await), ["evt_1", "evt_2", "evt_3", "evt_5"]);
 }
 
 pub(in crate::store) async fn a_blocked_subject_keeps_its_order_over_a_restart<S: Subject>() {

@@ -27,6 +27,7 @@ pub(in crate::store) use window::{FarWork, Key, When};
 use self::order::SubjectOrder;
 use self::queue::{Phase, Queue};
 use self::window::{Entering, Found};
+use crate::endpoint::Order;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::kind::{PerKind, WorkKind};
@@ -142,6 +143,13 @@ impl Backlog {
         let queue = &mut self.queues[kind];
         let number = queue.group(group);
         queue.add_far(number, ready, waiting);
+    }
+
+    /// The deliveries to an endpoint go in this order.
+    pub(in crate::store) fn set_order(&mut self, endpoint: &Name, order: Order) {
+        let queue = &mut self.queues[WorkKind::Delivery];
+        let number = queue.group(endpoint);
+        queue.set_order(number, order);
     }
 
     /// The store has counted so far: what is due by then is ready in its order.
@@ -307,8 +315,14 @@ impl Backlog {
         let queue = &mut self.queues[kind];
         let entry = Entry { tries: entry.tries.and_one(), ..entry };
         queue.leave(group, entry.position);
+        let lets_pass = queue.lets_pass(group, entry);
+        if lets_pass {
+            self.let_next_go(kind, group, entry);
+        }
+        let queue = &mut self.queues[kind];
+        let entry = Entry { order: entry.order.filter(|_| !lets_pass), ..entry };
         // A run stays in memory: those of its subject wait behind it.
-        if kind == WorkKind::Run || queue.admit(group, entry, when) {
+        if kind == WorkKind::Run || entry.order.is_some() || queue.admit(group, entry, when) {
             queue.enter(group, entry, when);
         }
         queue.release(group, phase);
@@ -322,16 +336,21 @@ impl Backlog {
     }
 
     fn end(&mut self, taken: &InFlight) {
-        let queue = &mut self.queues[taken.kind];
-        if let Some((next, when)) = self.order.leave(taken.entry) {
-            queue.unblock(taken.group);
-            // Only runs have an order, and an order key belongs to one handler.
-            queue.enter(taken.group, next, when);
-        }
-        queue.release(taken.group, taken.phase);
+        self.let_next_go(taken.kind, taken.group, taken.entry);
+        self.queues[taken.kind].release(taken.group, taken.phase);
         self.count.closed(taken.entry.source, taken.kind);
         if taken.entry.tries.reopened() {
             self.reopened.remove(&taken.entry.position);
+        }
+    }
+
+    /// A work goes in no order any more: the next of its subject may go.
+    fn let_next_go(&mut self, kind: WorkKind, group: u32, entry: Entry) {
+        if let Some((next, when)) = self.order.leave(entry) {
+            let queue = &mut self.queues[kind];
+            queue.unblock(group);
+            // An order key belongs to one handler, or to one endpoint.
+            queue.enter(group, next, when);
         }
     }
 
@@ -359,7 +378,9 @@ impl Backlog {
             return queue.keeps(number, key);
         };
         if let Some(stopped) = queue.stop(number, before) {
-            if kind == WorkKind::Run || queue.admit(number, stopped, now) {
+            queue.leave(number, entry.position);
+            let stays = kind == WorkKind::Run || stopped.order.is_some();
+            if stays || queue.admit(number, stopped, now) {
                 queue.enter(number, stopped, now);
             }
             return;

@@ -17,7 +17,8 @@ use crate::store::file::view::{Outcomes, Segments, View};
 use crate::store::kind::WorkKind;
 use crate::store::time::StoreClock;
 
-/// The first key of those runs that wait for a retry: all others go by their positions alone.
+/// The first key of those runs that wait for a retry: all others go by their positions alone. Where
+/// deliveries do so too, others may be behind it as well: they came before they did.
 const FIRST_WAITING: Key = (Timestamp(1), 0);
 
 /// What lanes are read with.
@@ -43,7 +44,7 @@ struct Next {
     since: Timestamp,
     /// Which of the lanes.
     lane: usize,
-    /// Whether it is a run that waits for a retry.
+    /// Whether it goes by its position and waits for a retry.
     waits: bool,
 }
 
@@ -58,20 +59,31 @@ impl LaneReader<'_> {
         self.read_beside(kind, wanted, Vec::new())
     }
 
-    /// The same at a start: all runs that wait for a retry come with the others.
+    /// The same at a start: of works that go by their positions, all that wait for a retry come
+    /// with the others.
     pub(in crate::store) fn read_first(
         &self,
         kind: WorkKind,
         wanted: &[Wanted],
     ) -> Result<Vec<LaneRead>, Failure> {
         let mut waiting = Vec::new();
-        for (lane, wanted) in wanted.iter().enumerate().filter(|_| kind == WorkKind::Run) {
+        let by_position = |group: &Name| self.keys.by_position(kind, group);
+        let lanes = wanted.iter().enumerate().filter(|(_, wanted)| by_position(&wanted.group));
+        for (lane, wanted) in lanes {
             for next in self.keys_from(kind, &wanted.group, FIRST_WAITING)? {
                 let (since, position) = next?;
-                waiting.push(Next { position, since, lane, waits: true });
+                if kind == WorkKind::Run || self.waits(position)? {
+                    waiting.push(Next { position, since, lane, waits: true });
+                }
             }
         }
         self.read_beside(kind, wanted, waiting)
+    }
+
+    /// Whether a work waits for a retry, by its row.
+    fn waits(&self, position: u64) -> Result<bool, Failure> {
+        let row = self.damages.pass(self.view.owed(position))?.flatten();
+        Ok(row.and_then(|row| read_note(&row.note)).is_some_and(|(waits, _)| waits))
     }
 
     fn read_beside(
@@ -167,7 +179,8 @@ impl LaneReader<'_> {
             self.damages.note(Damaged { position });
             return Ok(None);
         }
-        let work = work.standing(standing);
+        let mut work = work.standing(standing);
+        self.keys.let_pass(&mut work);
         let is_at_once = work.due == Timestamp(0);
         let due = if is_at_once { work.due } else { self.clock.due_by(work.due, since) };
         Ok(Some((work.entry, due)))

@@ -111,6 +111,9 @@ impl Start<'_> {
         let line = Line::read(view, Timestamp::MAX)?;
         let clock = StoreClock::new(clock, self.told(view, &line)?);
         let waits = Waits { line, clock };
+        for (endpoint, order) in &*self.keys.ordered() {
+            backlog.set_order(endpoint, *order);
+        }
         backlog.set_mark(mark);
         backlog.seen(waits.clock.times().counted);
         backlog.count_dead(self.count_dead(&totals)?);
@@ -187,7 +190,12 @@ impl Start<'_> {
         for work in stored.works(self.keys) {
             let standing = self.damages.pass(standings.at(work.entry.position))?;
             let standing = standing.filter(|standing| standing.is_open());
-            open.extend(standing.map(|standing| waits.open(work, standing)));
+            let by_position = self.keys.by_position(work.kind, &work.group);
+            open.extend(standing.map(|standing| {
+                let mut work = waits.open(work, standing, by_position);
+                self.keys.let_pass(&mut work);
+                work
+            }));
         }
         Ok(open)
     }
@@ -322,15 +330,15 @@ struct Waits {
 
 impl Waits {
     /// A work as it joins the backlog. It has no row yet, so it may be in any place of its lane: if
-    /// it may go at once, in that of one that was opened now.
-    fn open(&self, work: OpenWork, standing: Standing) -> OpenWork {
+    /// it may go at once, in that of one that was opened now, if it does not go by its position.
+    fn open(&self, work: OpenWork, standing: Standing, by_position: bool) -> OpenWork {
         let put_off_at = standing.last.unwrap_or(work.entry.position);
         let mut work = work.standing(standing);
         if work.due != Timestamp(0) {
             let (due, shift) = (work.due, self.line.shift(put_off_at));
             work.due = self.clock.due_since(due, shift).max(Timestamp(1));
             work.since = StoreClock::counted_at(due, shift);
-        } else if work.kind != WorkKind::Run {
+        } else if !by_position {
             work.since = self.clock.times().counted;
         }
         work

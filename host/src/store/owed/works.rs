@@ -169,8 +169,10 @@ impl StoredEvent {
         let index = (offset as usize).checked_sub(1)?;
         let Some(handler) = handlers.get(index) else {
             let endpoint = endpoints.get(index - handlers.len())?;
-            let delivery = WorkKind::Delivery;
-            return Some(OpenWork::at(self.id, offset, delivery, endpoint, self.root()));
+            let kind = WorkKind::Delivery;
+            let mut delivery = OpenWork::at(self.id, offset, kind, endpoint, self.root());
+            delivery.entry.order = keys.delivery(endpoint, self.event.subject.as_deref());
+            return Some(delivery);
         };
         let mut run = OpenWork::at(self.id, offset, WorkKind::Run, handler, self.root());
         let subject = self.event.subject.as_deref();

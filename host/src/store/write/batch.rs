@@ -155,15 +155,15 @@ impl Batch {
         self.since = self.since.max(since);
     }
 
-    /// Since when a work may be tried that stands so by this.
-    pub(in crate::store) fn since(&self, kind: WorkKind, standing: Standing) -> Timestamp {
+    /// Since when a work may be tried that stands so by this, and goes by its position alone or
+    /// does not.
+    pub(in crate::store) fn since(&self, by_position: bool, standing: Standing) -> Timestamp {
         match standing.progress {
             // Only what may go at once is before all others.
             Progress::RetryAt(due) => {
                 self.time.counted.after(due.since(self.time.now)).max(Timestamp(1))
             }
-            // Those go in the order of their positions.
-            _ if kind == WorkKind::Run => Timestamp(0),
+            _ if by_position => Timestamp(0),
             Progress::Ready | Progress::Done | Progress::Dead => self.since,
         }
     }

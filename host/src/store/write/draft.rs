@@ -4,6 +4,7 @@
 //! the other and see what those before them added. Nothing in memory changes here: a draft that is
 //! not committed never was.
 
+mod changes;
 mod kept;
 #[cfg(test)]
 mod tests;
@@ -12,9 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
+pub(in crate::store) use self::changes::{Changes, InOrder};
 use super::batch::{Batch, Replacement, Update};
 use super::look::Look;
 use crate::event::Timestamp;
@@ -25,7 +26,7 @@ use crate::store::file::death_rows::DeathRow;
 use crate::store::ids::IdKey;
 use crate::store::ids::terms::{Owner, Terms};
 use crate::store::index::IndexChange;
-use crate::store::kind::{PerKind, WorkKind};
+use crate::store::kind::WorkKind;
 use crate::store::log::low_water::Waiting;
 use crate::store::log::record::Record;
 use crate::store::log::segment::RecordKind;
@@ -66,31 +67,6 @@ pub(in crate::store) struct Basis<'d> {
     pub(in crate::store) damages: &'d Damages,
 }
 
-/// What changes in memory when the batch is committed.
-#[derive(Debug, Default)]
-pub(in crate::store) struct Changes {
-    /// Works that may now be taken.
-    pub(in crate::store) opened: Vec<OpenWork>,
-    /// Works that were tried, in the order of their operations, and how they stand now.
-    pub(in crate::store) tried: Vec<(WorkKind, u64, Standing)>,
-    /// Works that need not wait any more. With each since when it waited, as far as its row says.
-    pub(in crate::store) hastened: Vec<(OpenWork, Option<Timestamp>)>,
-    /// What was stored.
-    pub(in crate::store) stored: Vec<Stored>,
-    /// Works that were done when what owes them was stored, in the order of their positions.
-    pub(in crate::store) finished: Vec<(WorkKind, u64, Standing)>,
-    /// The sources of which a receipt is to be parsed from this commit on.
-    unparsed: FxHashSet<Name>,
-    /// How many parses of each source were tried.
-    parses_tried: FxHashMap<Name, usize>,
-    /// More dead works of a kind, or fewer.
-    pub(in crate::store) dead: PerKind<i64>,
-    /// The replays by filter that are not finished, if one begins or ends.
-    pub(in crate::store) replays: Option<Vec<OpenReplay>>,
-    /// Segments were removed or written anew.
-    pub(in crate::store) swept: bool,
-}
-
 impl<'d> Draft<'d> {
     /// Adds to a batch that has just begun.
     pub(in crate::store) fn new(
@@ -126,9 +102,13 @@ impl<'d> Draft<'d> {
         width: u32,
         record: &impl Serialize,
     ) {
-        let opened = stored.works(self.basis.order_keys).into_iter();
-        let since = |kind| self.batch.since(kind, Standing::default());
-        self.changes.opened.extend(opened.map(|it| OpenWork { since: since(it.kind), ..it }));
+        let keys = self.basis.order_keys;
+        let since = |work: &OpenWork| {
+            let by_position = keys.by_position(work.kind, &work.group);
+            self.batch.since(by_position, Standing::default())
+        };
+        let opened = stored.works(keys).into_iter();
+        self.changes.opened.extend(opened.map(|it| OpenWork { since: since(&it), ..it }));
         self.keep(stored, kind, width, record);
     }
 
@@ -252,8 +232,10 @@ impl<'d> Draft<'d> {
     ) -> Result<(), Failure> {
         let kind = lease.kind();
         let whose = (group, root, lease.is_parcel());
-        let waiting = after.is_open().then(|| self.waiting(kind, whose, after));
+        let by_position = self.basis.order_keys.by_position(kind, group);
+        let waiting = after.is_open().then(|| self.waiting(kind, whose, (after, by_position)));
         self.stand((kind, lease.position()), before, after, waiting)?;
+        self.changes.in_order.note((kind, lease.position()), by_position);
         if before.progress != Progress::Dead && after.progress == Progress::Dead {
             let row = DeathRow::of(kind as u8, group.as_str(), account.reason(kind));
             self.batch.updates.push(Update::Died { work: lease.position(), row });
@@ -276,7 +258,8 @@ impl<'d> Draft<'d> {
     ) -> Result<(), Failure> {
         let (kind, position) = (work.kind, work.entry.position);
         let whose = (&work.group, work.root.as_ref(), work.is_parcel());
-        let waiting = self.waiting(kind, whose, after);
+        let by_position = self.basis.order_keys.by_position(kind, &work.group);
+        let waiting = self.waiting(kind, whose, (after, by_position));
         let since = waiting.since;
         self.stand((kind, position), before, after, Some(waiting))?;
         if kind == WorkKind::Parse {
@@ -295,13 +278,17 @@ impl<'d> Draft<'d> {
         let (kind, position) = (work.kind, work.entry.position);
         let after = before.hastened();
         let whose = (&work.group, work.root.as_ref(), work.is_parcel());
-        let waiting = self.waiting(kind, whose, after);
+        let by_position = self.basis.order_keys.by_position(kind, &work.group);
+        let waiting = self.waiting(kind, whose, (after, by_position));
         let since = waiting.since;
         // If that can't be read, it can't be read in its lane either.
         let waited = self.basis.damages.pass(self.look.since(position))?.flatten();
         self.stand((kind, position), before, after, Some(waiting))?;
         match self.changes.tried.iter_mut().find(|(_, tried, _)| *tried == position) {
-            Some((.., standing)) => *standing = after,
+            Some((.., standing)) => {
+                *standing = after;
+                self.changes.in_order.note((kind, position), by_position);
+            }
             None => {
                 let work = OpenWork { since, ..work.standing(after) };
                 self.changes.hastened.push((work, waited));
@@ -310,17 +297,17 @@ impl<'d> Draft<'d> {
         Ok(())
     }
 
-    /// Where an open work waits that stands so.
+    /// Where an open work waits that stands so, and goes by its position alone or does not.
     fn waiting(
         &self,
         kind: WorkKind,
         (group, root, is_parcel): (&Name, Option<&Name>, bool),
-        standing: Standing,
+        (standing, by_position): (Standing, bool),
     ) -> Waiting {
         Waiting {
             kind,
             group: group.clone(),
-            since: self.batch.since(kind, standing),
+            since: self.batch.since(by_position, standing),
             waits: standing.due() != Timestamp(0),
             is_parcel,
             root: root.cloned(),

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::draft::{Basis, Changes, Draft};
+use super::draft::{Basis, Changes, Draft, InOrder};
 use super::place::{Held, Place, Written};
 use super::queue::Queued;
 use crate::event::Timestamp;
@@ -155,14 +155,24 @@ impl<P: Place> GroupCommit<P> {
     /// end, so that whoever waits for idleness sees what this changed.
     pub(super) fn apply(&mut self, mut group: Vec<Queued>, drafted: Drafted, held: Held) {
         let Drafted { changes, end } = drafted;
-        let Changes { opened, tried, hastened, stored, finished, dead, replays, swept, .. } =
-            changes;
+        let Changes {
+            opened,
+            tried,
+            in_order,
+            hastened,
+            stored,
+            finished,
+            dead,
+            replays,
+            swept,
+            ..
+        } = changes;
         if swept {
             self.shared.forget_read();
         }
         self.end = end;
         let works = opened.len() + finished.len();
-        let hastened = self.follow((works, &opened), &tried, hastened);
+        let hastened = self.follow((works, &opened), (&tried, &in_order), hastened);
         self.line.committed(self.batch.time.point);
         if !self.batch.used.is_empty() {
             let mut used = AllUsed::clone(&self.shared.used.load());
@@ -186,7 +196,7 @@ impl<P: Place> GroupCommit<P> {
             let mut backlog = self.shared.backlog();
             backlog.seen(self.batch.since);
             passed(&mut backlog, &self.batch);
-            self.settle(&mut backlog, &mut group, tried);
+            self.settle(&mut backlog, &mut group, (tried, &in_order));
             opened.into_iter().for_each(|work| backlog.push(work));
             for (waited, work) in hastened {
                 backlog.hasten(&work, waited);
@@ -209,13 +219,13 @@ impl<P: Place> GroupCommit<P> {
         &self,
         backlog: &mut Backlog,
         group: &mut [Queued],
-        tried: Vec<(WorkKind, u64, Standing)>,
+        (tried, in_order): (Vec<(WorkKind, u64, Standing)>, &InOrder),
     ) {
         let life = self.shared.owed.life;
         let mut ended = Vec::new();
         let leased = group.iter_mut().filter_map(|queued| queued.op.end_lease(life));
-        for (work, (kind, _, standing)) in leased.zip(tried) {
-            let since = self.batch.since(kind, standing);
+        for (work, (kind, position, standing)) in leased.zip(tried) {
+            let since = self.batch.since(in_order.has(kind, position), standing);
             match standing.progress {
                 Progress::RetryAt(due) => {
                     let due = self.shared.clock.due(due);
@@ -239,7 +249,7 @@ impl<P: Place> GroupCommit<P> {
     fn follow(
         &self,
         (works, opened): (usize, &[OpenWork]),
-        tried: &[(WorkKind, u64, Standing)],
+        (tried, in_order): (&[(WorkKind, u64, Standing)], &InOrder),
         hastened: Vec<(OpenWork, Option<Timestamp>)>,
     ) -> Vec<(Option<Timestamp>, OpenWork)> {
         let Self { shared, batch, .. } = self;
@@ -255,7 +265,8 @@ impl<P: Place> GroupCommit<P> {
         for (kind, position, standing) in tried {
             if standing.is_open() {
                 let is_put_off = matches!(standing.progress, Progress::RetryAt(_));
-                low_water.put_off(*position, batch.since(*kind, *standing), is_put_off);
+                let since = batch.since(in_order.has(*kind, *position), *standing);
+                low_water.put_off(*position, since, is_put_off);
             } else {
                 low_water.finished(*position);
             }

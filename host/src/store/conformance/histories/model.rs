@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::*;
+use super::IN_ORDER;
 
 /// Whatever is put off for longer was so by a clock that was off.
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -264,10 +265,17 @@ impl Model {
         let was_off = |due: Timestamp| due.since(now) > YEAR;
         assert!(work.retry_at.is_none_or(|due| due <= now || was_off(due)), "{key:?} is not due");
         assert!(!held.contains(key), "{key:?} is leased twice");
-        let Key::Run(event, handler) = key else { return };
+        let (event, group) = match key {
+            Key::Run(event, handler) => (event, handler),
+            Key::Delivery(event, endpoint) if endpoint == IN_ORDER => (event, endpoint),
+            Key::Parse(_) | Key::Delivery(..) | Key::Parcel(..) => return,
+        };
         let subject = self.subject(event);
         for (older, _) in &self.seen.events {
-            let other = Key::Run(older.clone(), handler.clone());
+            let other = match key.kind() {
+                WorkKind::Run => Key::Run(older.clone(), group.clone()),
+                WorkKind::Parse | WorkKind::Delivery => Key::Delivery(older.clone(), group.clone()),
+            };
             let Some(stands) = self.seen.works.get(&other) else { continue };
             if other == *key || subject.is_empty() || self.subject(older) != subject {
                 continue;

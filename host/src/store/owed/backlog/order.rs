@@ -1,17 +1,22 @@
-//! Order: the runs of one handler on one subject, one at a time.
+//! Order: the runs of one handler on one subject, one at a time; and so the deliveries to an
+//! endpoint that wants it.
 //!
 //! Pure. An order key is a hash of handler and subject: two subjects that share a key only wait for
 //! each other now and then, and a key costs no texts. Never knows what is due or in flight.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustc_hash::FxHashMap;
 
-use super::Entry;
 use super::window::When;
+use super::{Entry, OpenWork};
+use crate::endpoint::Order;
 use crate::ids::Name;
+use crate::store::kind::WorkKind;
 
 /// What goes in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,12 +24,91 @@ pub(in crate::store) struct OrderKey(NonZeroU64);
 
 /// Gives order keys; keyed anew in every process, so that nobody outside can make subjects meet.
 #[derive(Debug, Default)]
-pub(in crate::store) struct OrderKeys(RandomState);
+pub(in crate::store) struct OrderKeys {
+    keyed: RandomState,
+    /// The endpoints whose deliveries go in order, and by which rule.
+    ordered: ArcSwap<BTreeMap<Name, Order>>,
+}
 
 impl OrderKeys {
+    /// Where the deliveries to these endpoints go in order.
+    pub(in crate::store) fn new(mut ordered: BTreeMap<Name, Order>) -> Self {
+        ordered.retain(|_, order| *order != Order::None);
+        Self { ordered: ArcSwap::from_pointee(ordered), ..Self::default() }
+    }
+
     /// The key of a handler's runs on this subject.
     pub(in crate::store) fn key(&self, handler: &Name, subject: &str) -> OrderKey {
-        OrderKey(NonZeroU64::MIN.saturating_add(self.0.hash_one((handler, subject))))
+        self.key_of((handler, subject))
+    }
+
+    /// The key of the deliveries to an endpoint that are about this subject, if they go in order.
+    pub(in crate::store) fn delivery(&self, to: &Name, subject: Option<&str>) -> Option<OrderKey> {
+        let subject = subject?;
+        // No handler has it too, though they may share a name.
+        let key = || self.key_of((WorkKind::Delivery, to, subject));
+        self.is_ordered(to).then(key)
+    }
+
+    fn key_of(&self, of: impl std::hash::Hash) -> OrderKey {
+        OrderKey(NonZeroU64::MIN.saturating_add(self.keyed.hash_one(of)))
+    }
+
+    fn is_ordered(&self, endpoint: &Name) -> bool {
+        let ordered = self.ordered.load();
+        !ordered.is_empty() && ordered.contains_key(endpoint)
+    }
+
+    /// Whether works of this group go by their positions alone, and not by since when each may be
+    /// tried: all where some have an order, so that none of them is left behind.
+    pub(in crate::store) fn by_position(&self, kind: WorkKind, group: &Name) -> bool {
+        match kind {
+            WorkKind::Parse => false,
+            WorkKind::Run => true,
+            WorkKind::Delivery => self.is_ordered(group),
+        }
+    }
+
+    /// The endpoints whose deliveries go in order, and by which rule.
+    pub(in crate::store) fn ordered(&self) -> Arc<BTreeMap<Name, Order>> {
+        self.ordered.load_full()
+    }
+
+    /// What is stored from now on goes to this endpoint by this rule.
+    pub(in crate::store) fn set(&self, endpoint: &Name, order: Order) {
+        let is_set = |ordered: &BTreeMap<Name, Order>| {
+            ordered.get(endpoint).copied().unwrap_or_default() == order
+        };
+        if is_set(&self.ordered.load()) {
+            return;
+        }
+        self.ordered.rcu(|ordered| {
+            let mut ordered = BTreeMap::clone(ordered);
+            match order {
+                Order::None => ordered.remove(endpoint),
+                Order::Subject { .. } => ordered.insert(endpoint.clone(), order),
+            };
+            ordered
+        });
+    }
+
+    /// A work that was tried so often that it holds up no others has no order, as it had none when
+    /// it was tried last.
+    pub(in crate::store) fn let_pass(&self, work: &mut OpenWork) {
+        if work.kind == WorkKind::Delivery && work.entry.order.is_some() {
+            let order = self.ordered.load().get(&work.group).copied().unwrap_or_default();
+            if lets_pass(order, work.entry) {
+                work.entry.order = None;
+            }
+        }
+    }
+}
+
+/// Whether a work that has failed holds up no others any more.
+pub(super) fn lets_pass(order: Order, entry: Entry) -> bool {
+    match order {
+        Order::Subject { skip_after: Some(tries) } => entry.tries.made() >= tries.get(),
+        Order::None | Order::Subject { skip_after: None } => false,
     }
 }
 

@@ -27,6 +27,7 @@ use self::rate::Paid;
 use self::ready::Ready;
 use super::Entry;
 use super::window::{Key, When, Window};
+use crate::endpoint::Order;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::stats::KindStats;
@@ -80,6 +81,8 @@ struct Group {
     /// As it was counted last.
     weighed: Weighed,
     allowance: Option<Allowance>,
+    /// Which of its works wait for each other; runs do in any case.
+    order: Order,
     /// What its works have paid, if its rate was ever asked for.
     paid: Option<Paid>,
     place: Place,
@@ -120,6 +123,7 @@ impl Queue {
             window: Window::default(),
             weighed: Weighed::default(),
             allowance: None,
+            order: Order::None,
             paid: None,
             place: Place::Aside,
             is_off: false,
@@ -160,6 +164,7 @@ impl Queue {
         }
         // It looks for its place anew: what held it back may not any more.
         let has_turn = group.place == Place::Turn;
+        self.set_order(number, allowance.order);
         self.end_rest(number);
         if !has_turn {
             self.groups[number as usize].place = Place::Aside;
@@ -195,6 +200,7 @@ impl Queue {
             self.lanes.seen(when.since);
             self.make_ready(number, entry);
         } else {
+            self.holds(number, entry);
             self.groups[number as usize].timed.insert(key, (when.due, entry));
             self.timers.insert((when.due, entry.position), (number, when.since));
         }
@@ -365,6 +371,8 @@ impl Queue {
         group.blocked += 1;
         if when.is_at_once() {
             group.window.keeps(when.key(entry.position));
+        } else {
+            self.holds(number, entry);
         }
         self.weigh(number);
     }

@@ -2,6 +2,7 @@
 
 mod ended;
 mod ending;
+mod in_order;
 mod rates;
 mod replayed;
 mod windows;

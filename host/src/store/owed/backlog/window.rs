@@ -120,7 +120,8 @@ pub(super) struct Window {
     /// The last key of all that was ever ready in memory, but for those in `early`. The bound never
     /// comes before it.
     highest: Key,
-    /// Works in memory whose keys may lie behind the bound. Normally empty.
+    /// Works in memory whose keys may lie behind the bound. Normally empty, but where deliveries go
+    /// in order and wait.
     early: BTreeSet<u64>,
     /// While the lane is being read: whatever is read of these works does not count.
     passed_over: Option<BTreeSet<u64>>,
@@ -223,9 +224,15 @@ impl Window {
         }
     }
 
-    /// What is read of this work never counts: nobody can do it, and its row stays.
+    /// What is read of this work never counts: nobody can do it, and its row stays, or it waits in
+    /// memory whatever its key.
     pub(super) fn bars(&mut self, position: u64) {
         self.early.insert(position);
+    }
+
+    /// Whether a work is in memory whatever its key.
+    pub(super) fn is_early(&self, position: u64) -> bool {
+        self.early.contains(&position)
     }
 
     /// A work is finished, or joins anew.

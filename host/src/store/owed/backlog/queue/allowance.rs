@@ -22,7 +22,7 @@ pub struct Allowance {
     /// How far apart its works are, and how many may follow each other at once behind a silence;
     /// `None` for as fast as there are slots.
     pub rate: Option<(Duration, u32)>,
-    /// Which of its works wait for each other. The store keeps it and orders nothing by it yet.
+    /// Which of its works wait for each other, of those that are stored from now on.
     pub order: Order,
 }
 

@@ -3,13 +3,16 @@
 //!
 //! Says which lanes want to be read, and how much of each, and takes in what was read. The windows
 //! share what there is of memory. Runs are read in the order of their positions alone, and those
-//! that wait for a retry stay in memory: who waits behind whom is known there only. Never reads.
+//! that wait for a retry stay in memory: who waits behind whom is known there only. So are the
+//! deliveries to an endpoint that has an order. Never reads.
 
 use std::collections::BTreeSet;
 
 use super::super::LaneRead;
+use super::super::order::lets_pass;
 use super::super::window::{Entering, Found, Key, When, Window, Windows};
 use super::{Entry, Queue};
+use crate::endpoint::Order;
 use crate::event::Timestamp;
 use crate::ids::Name;
 
@@ -75,9 +78,10 @@ impl Lanes {
         self.latest = self.latest.max(counted);
     }
 
-    /// A work waited for a time and is ready. Of runs those that waited are in no window.
+    /// A work waited for a time and is ready. Of works that go by their positions those that waited
+    /// are in no window.
     pub(super) fn fires(&self, window: &mut Window, key: Key) {
-        if !self.are_runs {
+        if !self.are_runs && !window.is_early(key.1) {
             window.fires(key, self.latest);
         }
     }
@@ -144,7 +148,8 @@ impl Queue {
         entry: Entry,
         when: When,
     ) -> bool {
-        if self.lanes.are_runs && !when.is_at_once() {
+        let by_position = self.by_position(number);
+        if by_position && !when.is_at_once() {
             return true;
         }
         let key = when.key(entry.position);
@@ -159,9 +164,13 @@ impl Queue {
         if !is_full {
             return true;
         }
-        let last = group.timed.last_key_value().map(|(last, _)| *last);
-        match last.filter(|last| !self.lanes.are_runs && *last > key) {
-            Some(last) if group.window.may_end_at(last) => self.evict(number, last),
+        let last = group.timed.last_key_value();
+        let last = last.map(|(last, (_, entry))| (*last, entry.order.is_none()));
+        match last.filter(|(last, _)| !by_position && *last > key) {
+            // One with an order stays: others wait behind it, in memory.
+            Some((last, may_go)) if may_go && group.window.may_end_at(last) => {
+                self.evict(number, last);
+            }
             Some(_) => (),
             None if group.window.may_end_at(key) => {
                 group.window.end_at(key, entry, when.due, is_rowed);
@@ -177,7 +186,10 @@ impl Queue {
     fn evict(&mut self, number: u32, last: Key) {
         if let Some((due, entry)) = self.stop_timer(number, last) {
             let is_rowed = self.is_rowed(entry.position);
-            self.groups[number as usize].window.end_at(last, entry, due, is_rowed);
+            let window = &mut self.groups[number as usize].window;
+            // It came while its endpoint had an order.
+            window.leave(entry.position);
+            window.end_at(last, entry, due, is_rowed);
             self.weigh(number);
         }
     }
@@ -255,12 +267,15 @@ impl Queue {
     /// to enter.
     pub(in crate::store::owed::backlog) fn fill(&mut self, read: LaneRead) -> Vec<Entering> {
         let LaneRead { number, works, until, waiting } = read;
-        let room = self.room(number);
+        let (room, by_position) = (self.room(number), self.by_position(number));
+        let is_first = !waiting.is_empty();
+        // Those that wait are among the others too, but where runs are read.
+        let works = works.into_iter().filter(|work| !(is_first && work.waits)).collect();
         let window = &mut self.groups[number as usize].window;
         let mut entering = window.fill(works, until, room);
         waiting.iter().for_each(|row| window.take_one(row));
         entering.extend(waiting.into_iter().map(Entering::Far));
-        if self.lanes.are_runs {
+        if by_position {
             entering.sort_unstable_by_key(|entering| entering.key().1);
         }
         self.weigh(number);
@@ -276,6 +291,36 @@ impl Queue {
         Some((number, entering))
     }
 
+    /// Whether the works of a group that come now go by their positions alone.
+    fn by_position(&self, number: u32) -> bool {
+        self.lanes.are_runs || self.groups[number as usize].order != Order::None
+    }
+
+    /// From now on the works of a group go by this rule.
+    pub(in crate::store::owed::backlog) fn set_order(&mut self, number: u32, order: Order) {
+        let group = &mut self.groups[number as usize];
+        if group.order == Order::None && order != Order::None {
+            // From now on the bound may come before those that wait.
+            group.timed.keys().for_each(|key| group.window.bars(key.1));
+        }
+        group.order = order;
+    }
+
+    /// A work waits in memory, for a time or behind another, and stays there if it goes by its
+    /// position: what is read of it does not count.
+    pub(super) fn holds(&mut self, number: u32, entry: Entry) {
+        let group = &mut self.groups[number as usize];
+        let is_ordered = group.order != Order::None || entry.order.is_some();
+        if !self.lanes.are_runs && is_ordered {
+            group.window.bars(entry.position);
+        }
+    }
+
+    /// Whether a work of a group that has failed lets others of its subject pass.
+    pub(in crate::store::owed::backlog) fn lets_pass(&self, number: u32, entry: Entry) -> bool {
+        entry.order.is_some() && lets_pass(self.groups[number as usize].order, entry)
+    }
+
     /// How many works of a lane may be in memory now.
     fn limit(&self) -> usize {
         let Windows { total, least, most, .. } = self.lanes.windows;
@@ -288,13 +333,14 @@ impl Queue {
     /// How many works of a lane in memory count.
     fn near(&self, number: u32) -> usize {
         let group = &self.groups[number as usize];
-        group.ready.counted() + if self.lanes.are_runs { 0 } else { group.timed.len() }
+        group.ready.counted() + if self.by_position(number) { 0 } else { group.timed.len() }
     }
 
-    /// Whether so many runs of a lane wait that no more of it may come into memory.
+    /// Whether so many works of a lane that go by their positions wait that no more of it may come
+    /// into memory.
     fn is_holding(&self, number: u32) -> bool {
         let group = &self.groups[number as usize];
-        self.lanes.are_runs && group.timed.len() + group.blocked >= self.lanes.windows.held
+        self.by_position(number) && group.timed.len() + group.blocked >= self.lanes.windows.held
     }
 
     fn is_full(&self, number: u32) -> bool {

@@ -23,6 +23,10 @@ type Begun = (Vec<Wanted>, BTreeMap<u64, Owed>);
 
 struct Model {
     kind: WorkKind,
+    /// Whether works of a subject go in order.
+    is_ordered: bool,
+    /// Whether somebody changes that meanwhile.
+    flips: bool,
     keys: OrderKeys,
     random: fastrand::Rng,
     backlog: Backlog,
@@ -37,13 +41,28 @@ struct Model {
     context: String,
 }
 
+/// With nothing in it. Deliveries to all endpoints go in order, or none do.
+fn empty(is_ordered: bool) -> Backlog {
+    let mut backlog = Backlog::new(WINDOWS);
+    set_order(&mut backlog, is_ordered);
+    backlog
+}
+
+fn set_order(backlog: &mut Backlog, is_ordered: bool) {
+    let in_order = Order::Subject { skip_after: None };
+    let order = if is_ordered { in_order } else { Order::None };
+    GROUPS.iter().for_each(|group| backlog.set_order(&group.parse().unwrap(), order));
+}
+
 impl Model {
-    fn new(kind: WorkKind, seed: u64) -> Self {
+    fn new(kind: WorkKind, is_ordered: bool, seed: u64) -> Self {
         Self {
             kind,
+            is_ordered,
+            flips: false,
             keys: OrderKeys::default(),
             random: fastrand::Rng::with_seed(seed),
-            backlog: Backlog::new(WINDOWS),
+            backlog: empty(is_ordered),
             now: NOW,
             next: 1,
             mark: 1,
@@ -51,21 +70,19 @@ impl Model {
             in_flight: Vec::new(),
             begun: None,
             finished: 0,
-            context: format!("{kind:?} {seed}"),
+            context: format!("{kind:?} {is_ordered} {seed}"),
         }
     }
 
     /// At once, from now on.
     fn at_once(&self) -> When {
-        When::at_once(if self.kind == WorkKind::Run { AT_ONCE } else { self.now })
+        When::at_once(if self.is_ordered { AT_ONCE } else { self.now })
     }
 
     fn work(&self, position: u64) -> OpenWork {
         let Owed { group, subject, when, made } = self.open[&position].clone();
-        let mut work = match self.kind {
-            WorkKind::Run => run(&self.keys, group, subject, position),
-            kind => work(kind, group, position),
-        };
+        let mut work = work(self.kind, group, position);
+        work.entry.order = self.is_ordered.then(|| self.keys.key(&work.group, subject));
         work.entry.tries = Tries::new(made, false);
         OpenWork { due: when.due, since: when.since, ..work }
     }
@@ -86,6 +103,10 @@ impl Model {
             12..=13 => self.begin_read(),
             14 => self.end_read(),
             15 => {
+                if self.flips && self.random.u8(..4) == 0 {
+                    self.is_ordered = !self.is_ordered;
+                    set_order(&mut self.backlog, self.is_ordered);
+                }
                 if self.random.u8(..20) == 0 {
                     self.restart();
                 }
@@ -127,7 +148,7 @@ impl Model {
             let Some(owed) = self.open.get(&position) else { panic!("{context} is finished") };
             assert!(owed.when.due <= self.now, "{context} is due later");
             assert_eq!(taken.entry.tries.made(), owed.made, "{context}");
-            if self.kind == WorkKind::Run {
+            if self.is_ordered && !self.flips {
                 let is_before = |(other, it): (&u64, &Owed)| {
                     *other < position && (it.group, it.subject) == (owed.group, owed.subject)
                 };
@@ -195,19 +216,22 @@ impl Model {
         }
     }
 
-    /// What a reader finds. At a start all runs that wait for a retry are with it.
+    /// What a reader finds. At a start all works that go in order and wait for a retry are with it;
+    /// where those are no runs, they are always among the others too.
     fn read(&self, wanted: &Wanted, rows: &BTreeMap<u64, Owed>, is_first: bool) -> LaneRead {
-        let is_run = self.kind == WorkKind::Run;
         let lane = rows.iter().filter(|(_, owed)| owed.group == wanted.group.as_str());
         let far = lane.map(|(position, owed)| {
-            let order = is_run.then(|| self.keys.key(&wanted.group, owed.subject));
+            let order = self.is_ordered.then(|| self.keys.key(&wanted.group, owed.subject));
             let (tries, source) = (Tries::new(owed.made, false), SourceNumber::default());
             let entry = Entry { position: *position, offset: 0, tries, source, order };
             let (key, due) = (owed.when.key(*position), owed.when.due);
             FarWork { key, waits: due != AT_ONCE, root: None, work: Some((entry, due)) }
         });
         let (waiting, mut works): (Vec<_>, Vec<_>) =
-            far.partition(|work: &FarWork| is_run && work.key.0 > AT_ONCE);
+            far.partition(|work: &FarWork| self.is_ordered && work.key.0 > AT_ONCE);
+        if self.kind == WorkKind::Delivery {
+            works.extend(waiting.iter().cloned());
+        }
         works.retain(|work| work.key >= wanted.from);
         works.sort_by_key(|work| work.key);
         let until = works.get(wanted.works).map(|next| next.key);
@@ -219,7 +243,7 @@ impl Model {
     /// What was in flight is owed as it was, and what has no row is found in the log.
     fn restart(&mut self) {
         (self.in_flight, self.begun) = (Vec::new(), None);
-        self.backlog = Backlog::new(WINDOWS);
+        self.backlog = empty(self.is_ordered);
         self.backlog.set_mark(self.mark);
         self.backlog.seen(self.now);
         let rows = self.rows();
@@ -255,7 +279,7 @@ impl Model {
         let stats = self.backlog.stats()[&self.kind];
         assert_eq!(stats.in_flight, self.in_flight.len(), "{context}");
         assert_eq!(stats.pending(), self.open.len(), "{context}: {stats:?}");
-        if self.kind == WorkKind::Delivery && self.begun.is_none() {
+        if !self.is_ordered && !self.flips && self.begun.is_none() {
             let unrowed = self.open.range(self.mark..).count();
             let most = unrowed + GROUPS.len() * 2 * WINDOWS.most + HELD_MAX;
             let in_memory = self.backlog.in_memory();
@@ -288,12 +312,23 @@ impl Model {
 
 #[test]
 fn whatever_happens_each_work_is_taken_once_at_a_time_and_none_is_lost() {
-    for kind in [WorkKind::Run, WorkKind::Delivery] {
+    let kinds = [(WorkKind::Run, true), (WorkKind::Delivery, false), (WorkKind::Delivery, true)];
+    for (kind, is_ordered) in kinds {
         for seed in 0..60 {
-            let mut model = Model::new(kind, seed);
+            let mut model = Model::new(kind, is_ordered, seed);
             (0..500).for_each(|number| model.step(number));
             model.drain();
         }
+    }
+}
+
+#[test]
+fn an_order_that_begins_or_ends_meanwhile_loses_no_work_and_doubles_none() {
+    for seed in 0..120 {
+        let mut model = Model::new(WorkKind::Delivery, seed % 2 == 0, seed);
+        model.flips = true;
+        (0..500).for_each(|number| model.step(number));
+        model.drain();
     }
 }
 
