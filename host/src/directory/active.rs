@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::vault::{Locked, Vault};
 use super::{Held, Listed};
-use crate::endpoint::{Credential, SecretKind};
+use crate::endpoint::{Credential, Origin, SecretKind};
 use crate::event::Timestamp;
 use crate::secrets::Secret;
 
@@ -49,6 +49,10 @@ impl Listed {
                 kind => active.credential = active.credential.or(Credential::of(kind, opened)),
             }
         }
+        // In the configuration none is an error; in the store the last one may be over.
+        if active.signing.is_empty() && self.endpoint.origin == Origin::Api {
+            return Err(Locked::NoneSigns);
+        }
         Ok(active)
     }
 }
@@ -56,7 +60,7 @@ impl Listed {
 /// An endpoint of the store with these secrets, for tests.
 #[cfg(test)]
 pub(super) fn listed(position: u64, secrets: Vec<Held>) -> Arc<Listed> {
-    use crate::endpoint::{Endpoint, Origin, RawSettings, Standing, check};
+    use crate::endpoint::{Endpoint, RawSettings, Standing, check};
     use crate::ids::{Id, IdKind};
 
     let draft = RawSettings {
@@ -139,6 +143,18 @@ mod tests {
         let plain = ["whsec_one", "whsk_two"].map(|text| Held::Plain(Secret::new(text).unwrap()));
         let active = listed(7, plain.to_vec()).active(&Vault::default(), NOW).unwrap();
         assert_eq!(texts(&active.signing), ["whsec_one", "whsk_two"]);
+    }
+
+    /// Guards that nothing leaves unsigned once an expiry has come that nobody looked at.
+    #[test]
+    fn an_endpoint_whose_secrets_are_all_over_is_locked() {
+        let secrets = vec![
+            sealed(1, SecretKind::Whsec, "whsec_over", Some(NOW.0)),
+            sealed(2, SecretKind::Bearer, "sesame", None),
+        ];
+        let endpoint = listed(7, secrets);
+        assert_eq!(endpoint.active(&vault(1), NOW).err(), Some(Locked::NoneSigns));
+        assert!(endpoint.active(&vault(1), Timestamp(NOW.0 - 1)).is_ok());
     }
 
     /// Guards that nothing leaves unsigned, or signed by half, for want of a key.

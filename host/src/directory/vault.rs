@@ -52,6 +52,9 @@ pub enum Locked {
     /// Of a kind that is not known here, with this number.
     #[error("a newer Hookgate stored the secret, which is of a kind ({0}) that this one lacks")]
     UnknownKind(u8),
+    /// Those that signed are over.
+    #[error("no secret of the endpoint signs any more: rotate it")]
+    NoneSigns,
 }
 
 impl Vault {
