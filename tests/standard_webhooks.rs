@@ -18,7 +18,9 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::harness::{ENDPOINT_SECRET, Harness, Received, Receiver, Setup, payment, target};
+use crate::harness::{
+    ENDPOINT_SECRET, Harness, Received, Receiver, Setup, answer, payment, target,
+};
 
 const NEXT_ENDPOINT_SECRET: &str = "whsec_bmV4dCBzZWNyZXQgb2YgdGhlIGVuZHBvaW50IQ==";
 
@@ -54,8 +56,28 @@ async fn delivered(gateway: &Harness, receiver: &Receiver, number: usize) -> Rec
     receiver.arrived(number).await[number - 1].clone()
 }
 
+/// The keys at the public port, once they are this many: they follow the configuration a little
+/// later.
+async fn published(gateway: &Harness, count: usize) -> Vec<Value> {
+    let url = format!("{}/.well-known/jwks.json", gateway.public());
+    loop {
+        let asked = answer(gateway.client().get(&url)).await;
+        let keys = asked.json()["keys"].as_array().cloned().unwrap_or_default();
+        if keys.len() == count {
+            assert_eq!(asked.headers["content-type"], "application/jwk-set+json");
+            assert_eq!(asked.headers["cache-control"], "public, max-age=300");
+            return keys;
+        }
+    }
+}
+
+/// Keys as texts and as JSON Web Keys, together.
+fn keys(texts: &[&str], published: &[Value]) -> Vec<Value> {
+    texts.iter().map(|text| json!(text)).chain(published.iter().cloned()).collect()
+}
+
 /// A delivery, the keys that must verify it, and those that must not.
-fn case(name: &str, delivery: &Received, verifies: &[&str], refuses: &[&str]) -> Value {
+fn case(name: &str, delivery: &Received, verifies: &[Value], refuses: &[Value]) -> Value {
     let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];
     let headers = names.map(|name| (name.to_owned(), delivery.header(name).into()));
     json!({
@@ -101,16 +123,20 @@ async fn the_reference_libraries_verify_deliveries_before_during_and_after_a_rot
         [&[old, &old_pair], &[new, &new_pair, old, &old_pair], &[new, &new_pair]];
 
     sign_with(&gateway, &[old], before).await;
-    let first = delivered(&gateway, &receiver, 1).await;
+    let (first, first_set) =
+        (delivered(&gateway, &receiver, 1).await, published(&gateway, 1).await);
     sign_with(&gateway, before, both).await;
-    let second = delivered(&gateway, &receiver, 2).await;
+    let (second, second_set) =
+        (delivered(&gateway, &receiver, 2).await, published(&gateway, 2).await);
     sign_with(&gateway, both, after).await;
-    let third = delivered(&gateway, &receiver, 3).await;
+    let (third, third_set) =
+        (delivered(&gateway, &receiver, 3).await, published(&gateway, 1).await);
 
-    let (old, new) = ([old, old_public.as_str()], [new, new_public.as_str()]);
+    let (old, new) = (keys(&[old, &old_public], &first_set), keys(&[new, &new_public], &third_set));
+    let both = [&old[..], &new, &second_set].concat();
     let cases = json!([
         case("before", &first, &old, &new),
-        case("during", &second, &[old, new].concat(), &[pair(9).1.as_str()]),
+        case("during", &second, &both, &[json!(pair(9).1)]),
         case("after", &third, &new, &old),
     ]);
     check_by("python", &cases).await;
