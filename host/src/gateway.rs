@@ -188,24 +188,12 @@ impl Gateway {
         let high_water = HighWater { store: parts.store.clone(), disk: parts.disk.clone() };
         let noting = Noting { access: parts.access.clone() };
         let replaying = Replaying { store: parts.store.clone(), disk: parts.disk.clone() };
-        let publishing = Publishing {
-            directory: parts.directory.clone(),
-            clock: parts.clock.clone(),
-            jwks: parts.jwks.clone(),
-        };
-        let endpoints = Endpoints {
-            directory: parts.directory.clone(),
-            delivery: parts.delivery.clone(),
-            store: parts.store.clone(),
-            clock: parts.clock.clone(),
-            retention: parts.retention.clone(),
-        };
-        self.beside(endpoints.run(self.cancel.clone()));
+        self.beside(Endpoints::of(parts).run(self.cancel.clone()));
         self.beside(sweeping.run(self.cancel.clone()));
         self.beside(high_water.run(self.cancel.clone()));
         self.beside(noting.run(self.cancel.clone()));
         self.beside(replaying.run(self.cancel.clone()));
-        self.beside(publishing.run(self.cancel.clone()));
+        self.beside(Publishing::of(parts).run(self.cancel.clone()));
     }
 
     fn beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {

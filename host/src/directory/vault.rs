@@ -222,7 +222,7 @@ mod tests {
 
         let changes = vault.changes();
         vault.configure(vec![key(2), key(1)]);
-        assert!(!changes.has_changed().unwrap(), "the same keys again are no change");
+        assert!(!changes.has_changed().unwrap(), "the same keys again change nothing");
         vault.configure(vec![key(2)]);
         assert!(changes.has_changed().unwrap());
         assert_eq!(vault.open(AT, &again).unwrap().expose(), "sesame");

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::Parts;
 use crate::causes::chain;
 use crate::clock::Clock;
 use crate::delivery::{Delivery, why_gone};
@@ -30,11 +31,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 const BURIAL: Duration = Duration::from_secs(3_600);
 
 pub(super) struct Endpoints {
-    pub(super) directory: Directory,
-    pub(super) delivery: Arc<Delivery>,
-    pub(super) store: Store,
-    pub(super) clock: Clock,
-    pub(super) retention: Arc<ArcSwap<Retention>>,
+    directory: Directory,
+    delivery: Arc<Delivery>,
+    store: Store,
+    clock: Clock,
+    retention: Arc<ArcSwap<Retention>>,
 }
 
 /// What is owed to an endpoint that is gone, and ends.
@@ -50,6 +51,16 @@ struct Ending {
 }
 
 impl Endpoints {
+    pub(super) fn of(parts: &Parts) -> Self {
+        Self {
+            directory: parts.directory.clone(),
+            delivery: parts.delivery.clone(),
+            store: parts.store.clone(),
+            clock: parts.clock.clone(),
+            retention: parts.retention.clone(),
+        }
+    }
+
     /// Follows until cancelled.
     pub(super) async fn run(self, cancel: CancellationToken) {
         tokio::select! {

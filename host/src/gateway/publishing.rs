@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+use super::Parts;
 use crate::clock::Clock;
 use crate::directory::{Directory, KeySet};
 
@@ -18,13 +19,18 @@ use crate::directory::{Directory, KeySet};
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) struct Publishing {
-    pub(super) directory: Directory,
-    pub(super) clock: Clock,
+    directory: Directory,
+    clock: Clock,
     /// What is answered at the public port; nothing before the first look.
-    pub(super) jwks: Arc<ArcSwapOption<Bytes>>,
+    jwks: Arc<ArcSwapOption<Bytes>>,
 }
 
 impl Publishing {
+    pub(super) fn of(parts: &Parts) -> Self {
+        let (directory, clock) = (parts.directory.clone(), parts.clock.clone());
+        Self { directory, clock, jwks: parts.jwks.clone() }
+    }
+
     /// Publishes until cancelled.
     pub(super) async fn run(self, cancel: CancellationToken) {
         tokio::select! {
