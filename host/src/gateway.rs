@@ -12,6 +12,7 @@ mod high_water;
 mod live;
 mod loading;
 mod noting;
+mod opening;
 mod operators;
 mod outline;
 mod publishing;
@@ -53,7 +54,7 @@ use crate::plugin::{self, Compiler, Registry};
 use crate::refused::RefusedRequests;
 use crate::retry::RetryPolicy;
 use crate::secrets::Redaction;
-use crate::store::{self, Quotas, Retention, Store, Terms};
+use crate::store::{self, Retention, Store};
 use crate::worker::work;
 
 pub(crate) use admission::Admission;
@@ -63,6 +64,7 @@ use fronts::Fronts;
 use high_water::HighWater;
 use live::Live;
 use noting::Noting;
+pub(crate) use opening::open_store;
 use publishing::Publishing;
 use replaying::Replaying;
 use sweeping::Sweeping;
@@ -457,24 +459,6 @@ impl Parts {
             retention,
         })
     }
-}
-
-/// Reads what is owed, and converts a store of an earlier format: not on a thread that serves.
-pub(crate) async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
-    let Limits { queue, uncommitted, .. } = config.limits;
-    let (terms, quotas, at) = (terms(config), quotas(config), store::Config::at(&config.data));
-    let config = store::Config { queue, uncommitted, terms, quotas, ..at };
-    Ok(tokio::task::spawn_blocking(move || Store::open(&config, clock)).await??)
-}
-
-/// How long the event ids of each source are known.
-fn terms(config: &Config) -> Terms {
-    Terms::of(config.sources.iter().map(|(name, source)| (name.clone(), source.duplicates)))
-}
-
-/// How much each handler may remember.
-fn quotas(config: &Config) -> Quotas {
-    Quotas::of(config.handlers.iter().map(|(name, grants)| (name.clone(), grants.quota)))
 }
 
 /// How long each kind of call may take.

@@ -154,8 +154,8 @@ pub struct Config {
     pub checkpoint_bytes: u64,
     /// How much of what is owed is in memory.
     pub windows: Windows,
-    /// The endpoints whose deliveries go in order, as far as that is known before they are allowed
-    /// anything: a start would give their deliveries out in another.
+    /// Which deliveries wait for each other, of those to each endpoint that the store does not
+    /// keep: a start would give them out in another order before that is said.
     pub ordered: BTreeMap<Name, Order>,
     /// Room for so many outcomes of each kind that are on their way to the disk, beside the works
     /// in slots; one takes more for each 64 KiB. What a crash repeats at most is that and those.
@@ -247,7 +247,8 @@ impl Store {
         damages: Arc<Damages>,
     ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::because(&config.path, source);
-        let order_keys = OrderKeys::new(config.ordered.clone());
+        let order_keys = OrderKeys::default();
+        order_keys.learn(config.ordered.clone());
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
         let unfinished = |source| OpenError::Unfinished { path: config.path.clone(), source };
         let upgraded = file.asked(|| upgrade(&file, &damages));
@@ -255,6 +256,7 @@ impl Store {
         let known = Known { keys: &order_keys, terms: &config.terms, damages: &damages };
         let sizes = (shape, config.windows, config.lag);
         let found = || -> Result<_, Error> {
+            order_keys.learn(endpoints::orders(&file)?);
             let recovered = recover(&file, known, sizes, clock.clone())?;
             let replays = open_replays(&file, &damages)?;
             Ok((recovered, index_tail(&file, config.index_items, &damages)?, replays))

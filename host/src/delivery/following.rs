@@ -128,7 +128,8 @@ impl Delivery {
         let rate = rate.map(|rate| (MINUTE / rate.per_minute, rate.burst));
         let allowance = match gate {
             Gate::Open => Allowance { rate, order: *order, ..pace.allowance(self.slots) },
-            Gate::Held => Allowance::of(0),
+            // What comes meanwhile goes in order too, once it goes.
+            Gate::Held => Allowance { rate, order: *order, ..Allowance::of(0) },
             Gate::Gone => Allowance { is_trusted: false, ..Allowance::of(ENDED_AT_A_TIME) },
         };
         if paced.allowance != Some(allowance) {

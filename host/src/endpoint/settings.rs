@@ -327,6 +327,14 @@ fn rate_of(draft: &RawSettings) -> Result<Option<Rate>, Invalid> {
     Ok(Some(rate.with_burst(burst)))
 }
 
+impl RawSettings {
+    /// Which deliveries wait for each other, if that is said as it must be: without a look at all
+    /// else.
+    pub(crate) fn order(&self) -> Order {
+        order_of(self).unwrap_or_default()
+    }
+}
+
 fn order_of(draft: &RawSettings) -> Result<Order, Invalid> {
     let skip_after = draft.skip_after.map(|tries| within("skip_after", tries, &SKIP_AFTER));
     let skip_after = skip_after.transpose()?.and_then(|tries| u32::try_from(tries).ok());

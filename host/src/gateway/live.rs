@@ -314,8 +314,8 @@ impl Live {
         bound_delays(&self.store, &self.directory);
         self.fronts.apply(config);
         // Before the first request of a source that is new, and the first run of a handler.
-        self.store.know_ids_for(super::terms(config));
-        self.store.bound_state(super::quotas(config));
+        self.store.know_ids_for(super::opening::terms(config));
+        self.store.bound_state(super::opening::quotas(config));
         let reading = config.sources.iter().map(|(name, source)| {
             let reading = Reading {
                 plugin: source.plugin.clone(),

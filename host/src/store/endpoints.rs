@@ -18,8 +18,9 @@ use self::row::{read_endpoint, read_tombstone, write_endpoint, write_tombstone};
 use super::access::Rows;
 use super::damage::Damages;
 use super::error::{Damaged, Error, Failure};
+use super::file::File;
 use super::file::kept_rows::{Kept, KeptRows};
-use crate::endpoint::{RawSettings, SealedSecret, Standing};
+use crate::endpoint::{Order, RawSettings, SealedSecret, Standing};
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind, Name};
 use crate::tenant::Tenant;
@@ -148,6 +149,21 @@ impl EndpointRows {
         }
         Ok(read)
     }
+}
+
+/// Which deliveries wait for each other, of those to each endpoint, by their keys: a start needs
+/// that before anything else. What can't be read counts where all of them are listed.
+pub(in crate::store) fn orders(file: &File) -> Result<BTreeMap<Name, Order>, Failure> {
+    let rows = file.read()?.kept(Kept::Endpoints)?;
+    let mut orders = BTreeMap::new();
+    for row in rows.within(&[ENDPOINT], &[NAME])? {
+        let (key, row) = row?;
+        let Some(position) = position(ENDPOINT, &key) else { continue };
+        if let Ok(endpoint) = read_endpoint(position, file.tag, &row) {
+            orders.insert(endpoint.id.key(), endpoint.settings.order());
+        }
+    }
+    Ok(orders)
 }
 
 /// How many of these rows can't be read.

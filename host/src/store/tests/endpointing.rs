@@ -81,3 +81,27 @@ async fn what_is_owed_to_an_endpoint_that_is_gone_ends_for_that_reason_without_a
     let left = bench.deliveries().await;
     assert!(left.len() == 3 && left.iter().all(|work| work.endpoint == name("erp")));
 }
+
+#[tokio::test]
+async fn a_start_knows_of_an_endpoint_of_the_store_that_its_deliveries_go_in_order() {
+    let bench = Bench::new();
+    let order = Some("subject".to_owned());
+    let settings = RawSettings { name: "crm".to_owned(), order, ..RawSettings::default() };
+    let id = bench.store.endpoint_id().await.unwrap();
+    let new = NewEndpoint { id, settings, secrets: Vec::new() };
+    let key = bench.store.create_endpoint(new).await.unwrap().id.key();
+    let order = Order::Subject { skip_after: None };
+    bench.store.allow(&key, Allowance { order, ..Allowance::of(9) });
+    for id in ["evt_1", "evt_2"] {
+        bench.bring(vec![event(id, "pi_1").to(&[], &[key.as_str()])]).await;
+    }
+    let first = bench.deliveries().await.remove(0);
+    bench.end_delivery(first, Verdict::RetryAt(in_minutes(1))).await;
+
+    let bench = bench.restart().await;
+    assert!(bench.deliveries().await.is_empty(), "the second waits for the first");
+    bench.clock.set(in_minutes(1));
+    let first = bench.deliveries().await.remove(0);
+    bench.end_delivery(first, Verdict::Done).await;
+    assert_eq!(bench.deliveries().await.len(), 1);
+}

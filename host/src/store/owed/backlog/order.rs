@@ -31,10 +31,11 @@ pub(in crate::store) struct OrderKeys {
 }
 
 impl OrderKeys {
-    /// Where the deliveries to these endpoints go in order.
-    pub(in crate::store) fn new(mut ordered: BTreeMap<Name, Order>) -> Self {
-        ordered.retain(|_, order| *order != Order::None);
-        Self { ordered: ArcSwap::from_pointee(ordered), ..Self::default() }
+    /// The deliveries to these endpoints go by these rules too.
+    pub(in crate::store) fn learn(&self, mut more: BTreeMap<Name, Order>) {
+        more.retain(|_, order| *order != Order::None);
+        more.extend(self.ordered().iter().map(|(name, order)| (name.clone(), *order)));
+        self.ordered.store(Arc::new(more));
     }
 
     /// The key of a handler's runs on this subject.

@@ -90,7 +90,8 @@ fn a_hundred_thousand_behind_one_fill_the_window_of_their_endpoint_only() {
 fn endpoints_have_keys_of_their_own_and_handlers_of_their_name_others() {
     let name = |text: &str| -> Name { text.parse().unwrap() };
     let rule = Order::Subject { skip_after: NonZeroU32::new(3) };
-    let keys = OrderKeys::new([(name("crm"), rule), (name("erp"), Order::None)].into());
+    let keys = OrderKeys::default();
+    keys.learn([(name("crm"), rule), (name("erp"), Order::None)].into());
     let key = keys.delivery(&name("crm"), Some("pi_1"));
 
     assert!(key.is_some() && key != Some(keys.key(&name("crm"), "pi_1")));

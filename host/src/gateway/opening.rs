@@ -1,0 +1,37 @@
+//! Opening the store, with all of the configuration that a start of it needs.
+//!
+//! What the store knows of the endpoints of the API it finds by itself. Never changes a store that
+//! is open.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Clock;
+use crate::config::{Config, Limits};
+use crate::endpoint::Order;
+use crate::ids::Name;
+use crate::store::{self, Quotas, Store, Terms};
+
+/// Reads what is owed, and converts a store of an earlier format: not on a thread that serves.
+pub(crate) async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
+    let Limits { queue, uncommitted, .. } = config.limits;
+    let (terms, quotas, at) = (terms(config), quotas(config), store::Config::at(&config.data));
+    let ordered = orders(config);
+    let config = store::Config { queue, uncommitted, terms, quotas, ordered, ..at };
+    Ok(tokio::task::spawn_blocking(move || Store::open(&config, clock)).await??)
+}
+
+/// How long the event ids of each source are known.
+pub(super) fn terms(config: &Config) -> Terms {
+    Terms::of(config.sources.iter().map(|(name, source)| (name.clone(), source.duplicates)))
+}
+
+/// How much each handler may remember.
+pub(super) fn quotas(config: &Config) -> Quotas {
+    Quotas::of(config.handlers.iter().map(|(name, grants)| (name.clone(), grants.quota)))
+}
+
+/// Which deliveries wait for each other, of those to each endpoint of the configuration.
+fn orders(config: &Config) -> BTreeMap<Name, Order> {
+    let endpoints = config.endpoints.iter();
+    endpoints.map(|(name, endpoint)| (name.clone(), endpoint.settings.order)).collect()
+}
