@@ -147,14 +147,14 @@ impl Endpoints {
                     && let Err(error) = self.directory.drained(id).await
                 {
                     warn!(
-                        "failed to note that nothing is owed to endpoint {id}: {}",
+                        "failed to note that endpoint {id} has no open deliveries: {}",
                         chain(&error)
                     );
                 }
             }
             Err(error) => {
                 it.at = now + LAST_LOOK;
-                warn!("failed to end what is owed to endpoint {key}: {}", chain(&error));
+                warn!("failed to end the open deliveries to endpoint {key}: {}", chain(&error));
             }
         }
     }
