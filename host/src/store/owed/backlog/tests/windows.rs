@@ -228,7 +228,7 @@ impl Model {
             FarWork { key, waits: due != AT_ONCE, root: None, work: Some((entry, due)) }
         });
         let (waiting, mut works): (Vec<_>, Vec<_>) =
-            far.partition(|work: &FarWork| self.is_ordered && work.key.0 > AT_ONCE);
+            far.partition(|work: &FarWork| self.is_ordered && work.waits);
         if self.kind == WorkKind::Delivery {
             works.extend(waiting.iter().cloned());
         }
