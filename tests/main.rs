@@ -21,6 +21,7 @@ mod standard_webhooks;
 mod secrets;
 mod admin;
 mod tenants;
+mod endpoints;
 mod provider;
 mod fuzz;
 mod cli;

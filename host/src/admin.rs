@@ -11,6 +11,7 @@ mod access;
 mod audit;
 mod auditor;
 mod bodies;
+mod endpoints;
 mod failures;
 mod gate;
 mod health;
@@ -48,6 +49,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::directory::Directory;
 use crate::disk::Disk;
+use crate::egress::Egress;
 use crate::metrics::Metrics;
 use crate::refused::RefusedRequests;
 use crate::secrets::Redaction;
@@ -73,8 +75,10 @@ pub(crate) type Ask = oneshot::Sender<Report>;
 pub(crate) struct Admin {
     /// What there is to see and to replay.
     pub(crate) store: Store,
-    /// Whose each endpoint is.
+    /// All endpoints.
     pub(crate) directory: Directory,
+    /// What deliveries may reach.
+    pub(crate) egress: Egress,
     /// Where the store is.
     pub(crate) disk: Arc<Disk>,
     pub(crate) metrics: Metrics,

@@ -174,6 +174,12 @@ impl Egress {
         Ok(Self { way: Arc::new(ArcSwap::from_pointee(way)), resolver, clock })
     }
 
+    /// The reason why a URL can't be reached now, if its address stands in it.
+    pub(crate) fn literal_refusal(&self, url: &Url) -> Option<Refusal> {
+        let address = Origin::of(url).ok()?.address()?;
+        self.way.load().guard.allowed(&address.to_string(), &[address]).err()
+    }
+
     /// Goes on with another configuration, or with the old one if there is an error. What is on its
     /// way is not disturbed; its connections are not used again.
     pub(crate) fn reload(&self, config: Config) -> Result<(), SetupError> {

@@ -112,6 +112,11 @@ pub(super) fn after(value: &impl Serialize) -> Extension<Change> {
     Extension(Change { before: Value::Null, after })
 }
 
+/// What was there before a write, and what is after it.
+pub(super) fn changed(before: Value, after: Value) -> Extension<Change> {
+    Extension(Change { before, after })
+}
+
 /// What is gone after a write.
 pub(super) fn gone(before: Value) -> Extension<Change> {
     Extension(Change { before, after: Value::Null })

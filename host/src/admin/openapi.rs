@@ -156,7 +156,7 @@ fn problems(operation: &Operation) -> BTreeMap<u16, Vec<Kind>> {
     if operation.tenants == Tenants::Operator {
         kinds.push(Kind::OperatorOnly);
     }
-    if operation.verb == Verb::Post {
+    if matches!(operation.verb, Verb::Post | Verb::Patch) {
         kinds.push(Kind::UnsupportedMediaType);
     }
     if operation.verb != Verb::Get {

@@ -47,6 +47,7 @@ pub(super) enum Verb {
     /// Also answers HEAD.
     Get,
     Post,
+    Patch,
     Delete,
 }
 
@@ -56,6 +57,7 @@ impl Verb {
         match self {
             Self::Get => "get",
             Self::Post => "post",
+            Self::Patch => "patch",
             Self::Delete => "delete",
         }
     }

@@ -19,6 +19,9 @@ pub(super) const DELIVERY_ID: Parameter =
 pub(super) const REPLAY_ID: Parameter =
     Parameter::path("id", "The id of a replay by filter.", replay_id);
 
+pub(super) const ENDPOINT_ID: Parameter =
+    Parameter::path("id", "The id of an endpoint.", endpoint_id);
+
 pub(super) const SOURCE_NAME: Parameter =
     Parameter::path("name", "The name of a source.", Schemas::of::<Name>);
 pub(super) const TOKEN_NAME: Parameter =
@@ -42,6 +45,11 @@ fn delivery_id(_: &mut Schemas) -> Value {
 
 fn replay_id(_: &mut Schemas) -> Value {
     id_schema(IdKind::Replay)
+}
+
+/// Of an endpoint.
+pub(super) fn endpoint_id(_: &mut Schemas) -> Value {
+    id_schema(IdKind::Endpoint)
 }
 
 fn id_schema(kind: IdKind) -> Value {

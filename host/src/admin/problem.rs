@@ -63,8 +63,14 @@ pub(crate) enum Kind {
     TooManyTokens,
     /// There is an endpoint of this name and tenant.
     EndpointExists,
+    /// The endpoint is one of the configuration.
+    EndpointInConfiguration,
     /// The gateway keeps as many endpoints as it may.
     TooManyEndpoints,
+    /// The endpoint has as many secrets as it may.
+    TooManySecrets,
+    /// There is no master key to seal a secret with.
+    NoMasterKey,
     /// Somebody has changed it meanwhile.
     Changed,
     /// The first request with this idempotency key is not answered yet.
@@ -73,6 +79,8 @@ pub(crate) enum Kind {
     OutcomeUnknown,
     /// The request with this idempotency key was answered, and the answer was too large to keep.
     AnswerNotKept,
+    /// The endpoint was deleted.
+    EndpointDeleted,
     /// The body is too large.
     BodyTooLarge,
     /// The body says that it is no JSON.
@@ -81,6 +89,8 @@ pub(crate) enum Kind {
     ForeignHost,
     /// The body is JSON and not what it must be.
     InvalidBody,
+    /// The guard allows no delivery to the URL.
+    EgressRefused,
     /// Another request has this idempotency key.
     KeyReused,
     /// Too many replays by filter go on.
@@ -113,7 +123,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, for the document and for tests.
-    pub(super) const ALL: [Self; 44] = [
+    pub(super) const ALL: [Self; 49] = [
         Self::MalformedQuery,
         Self::UnknownParameter,
         Self::InvalidParameter,
@@ -135,15 +145,20 @@ impl Kind {
         Self::TokenInConfiguration,
         Self::TooManyTokens,
         Self::EndpointExists,
+        Self::EndpointInConfiguration,
         Self::TooManyEndpoints,
+        Self::TooManySecrets,
+        Self::NoMasterKey,
         Self::Changed,
         Self::InProgress,
         Self::OutcomeUnknown,
         Self::AnswerNotKept,
+        Self::EndpointDeleted,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::ForeignHost,
         Self::InvalidBody,
+        Self::EgressRefused,
         Self::KeyReused,
         Self::TooManyReplays,
         Self::TooManyRequests,
@@ -186,17 +201,24 @@ impl Kind {
             }
             Self::TooManyTokens => ("too-many-tokens", 409, "Too many tokens"),
             Self::EndpointExists => ("endpoint-exists", 409, "Endpoint exists"),
+            Self::EndpointInConfiguration => {
+                ("endpoint-in-configuration", 409, "Endpoint of the configuration")
+            }
             Self::TooManyEndpoints => ("too-many-endpoints", 409, "Too many endpoints"),
+            Self::TooManySecrets => ("too-many-secrets", 409, "Too many secrets"),
+            Self::NoMasterKey => ("no-master-key", 409, "No master key"),
             Self::Changed => ("changed", 409, "Changed meanwhile"),
             Self::InProgress => ("in-progress", 409, "First request not answered yet"),
             Self::OutcomeUnknown => ("outcome-unknown", 409, "Outcome of first request unknown"),
             Self::AnswerNotKept => ("answer-not-kept", 409, "Answer of first request not kept"),
+            Self::EndpointDeleted => ("endpoint-deleted", 410, "Endpoint deleted"),
             Self::BodyTooLarge => ("body-too-large", 413, "Body too large"),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", 415, "Body of another type than JSON")
             }
             Self::ForeignHost => ("foreign-host", 421, "Unknown host name"),
             Self::InvalidBody => ("invalid-body", 422, "Invalid body"),
+            Self::EgressRefused => ("egress-refused", 422, "URL refused by the egress guard"),
             Self::KeyReused => ("key-reused", 422, "Idempotency key of another request"),
             Self::TooManyRequests => ("too-many-requests", 429, "Too many requests of the token"),
             Self::TooManyKeys => ("too-many-keys", 429, "Too many idempotency keys"),

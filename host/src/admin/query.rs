@@ -11,14 +11,19 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 
 use super::operation::Parameter;
+use super::path;
 use super::problem::{Kind, Problem};
 use super::schema::{self, Schemas};
+use crate::directory::EndpointFilter;
+use crate::endpoint::Status;
 use crate::event::Timestamp;
 use crate::failure::Reason;
-use crate::ids::Name;
+use crate::ids::{Id, Name};
 use crate::route::Pattern;
 use crate::store::{Cursor, DeadFilter, EventFilter, Page, ReceiptFilter, State, WorkKind};
 use crate::tenant::Tenant;
+
+const STATUSES: [Status; 3] = [Status::Enabled, Status::Paused, Status::Disabled];
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 500;
@@ -63,6 +68,15 @@ pub(super) const LIMIT: Parameter = Parameter::query(
     limits,
 );
 
+pub(super) const TENANT_OF: Parameter =
+    Parameter::query("tenant", "Only endpoints of this tenant.", Schemas::of::<Tenant>);
+pub(super) const NAME_OF: Parameter =
+    Parameter::query("name", "Only endpoints of this name.", Schemas::of::<Name>);
+pub(super) const STANDS: Parameter =
+    Parameter::query("state", "Only endpoints that stand so.", standings);
+pub(super) const BEHIND_ENDPOINT: Parameter =
+    Parameter::query("cursor", "The `next` of the previous page.", path::endpoint_id);
+
 pub(super) const ORDER: Parameter =
     Parameter::query("order", "Which come first: the newest, or the oldest.", orders);
 pub(super) const BEHIND: Parameter =
@@ -70,6 +84,10 @@ pub(super) const BEHIND: Parameter =
 
 fn orders(_: &mut Schemas) -> serde_json::Value {
     schema::one_of(&["newest", "oldest"])
+}
+
+fn standings(_: &mut Schemas) -> serde_json::Value {
+    schema::one_of(&STATUSES.map(Status::as_str))
 }
 
 fn numbers(_: &mut Schemas) -> serde_json::Value {
@@ -250,6 +268,34 @@ impl<S: Sync> FromRequestParts<S> for StreamQuery {
         let pairs = Pairs::of(&parts.uri)?;
         let cursor = pairs.value("cursor", "the `id` that came last on the stream")?;
         Ok(Self(pairs.filter()?, cursor))
+    }
+}
+
+/// Which endpoints, and which part of the list.
+pub(super) struct EndpointsQuery {
+    pub(super) filter: EndpointFilter,
+    /// Those behind this one.
+    pub(super) behind: Option<Id>,
+    pub(super) limit: usize,
+}
+
+impl<S: Sync> FromRequestParts<S> for EndpointsQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let pairs = Pairs::of(&parts.uri)?;
+        let state = pairs.text("state").map(|text| {
+            let known = STATUSES.into_iter().find(|status| status.as_str() == text);
+            let detail = || format!("`state` must be enabled, paused or disabled, not `{text}`");
+            known.ok_or_else(|| wrong("state", detail()))
+        });
+        let tenant = pairs.value("tenant", "a tenant: 1 to 64 letters, digits and `-_.:@`")?;
+        let (name, state) = (pairs.name("name")?, state.transpose()?);
+        Ok(Self {
+            filter: EndpointFilter { tenant, name, state },
+            behind: pairs.value("cursor", "the `next` of the previous page")?,
+            limit: pairs.limit()?,
+        })
     }
 }
 

@@ -9,15 +9,19 @@ use axum::{Extension, Router};
 
 use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
-use super::{Admin, audit, gate, health, items, lists, plugins, refused, replays, stream, tokens};
+use super::{
+    Admin, audit, endpoints, gate, health, items, lists, plugins, refused, replays, stream, tokens,
+};
 
 /// Every operation, as the document has them.
-static TABLE: [&[Operation]; 10] = [
+static TABLE: [&[Operation]; 12] = [
     &lists::OPERATIONS,
     &stream::OPERATIONS,
     &items::OPERATIONS,
     &refused::OPERATIONS,
     &replays::OPERATIONS,
+    &endpoints::OPERATIONS,
+    &endpoints::ACTS,
     &plugins::OPERATIONS,
     &tokens::OPERATIONS,
     &audit::OPERATIONS,
@@ -111,6 +115,17 @@ mod tests {
             "listReplays",
             "getReplay",
             "cancelReplay",
+            "listEndpoints",
+            "createEndpoint",
+            "getEndpoint",
+            "changeEndpoint",
+            "deleteEndpoint",
+            "pauseEndpoint",
+            "resumeEndpoint",
+            "disableEndpoint",
+            "enableEndpoint",
+            "rotateSecret",
+            "listSecrets",
         ];
         assert_eq!(named(Tenants::Own), own);
         assert_eq!(named(Tenants::Open), ["getHealth", "getReadiness", "getDocument"]);

@@ -71,9 +71,9 @@ fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: Names<'_>) -> R
             "the admin port rejects requests from pages of other sites",
         );
     }
-    if *method == Method::POST && !is_json(headers) {
-        let reason = "the content type of a POST must be application/json";
-        return refused(Kind::UnsupportedMediaType, reason);
+    if (*method == Method::POST || *method == Method::PATCH) && !is_json(headers) {
+        let reason = format!("the content type of a {method} must be application/json");
+        return refused(Kind::UnsupportedMediaType, &reason);
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ impl Parts {
         Admin {
             store: self.store.clone(),
             directory: self.directory.clone(),
+            egress: self.delivery.egress().clone(),
             disk: self.disk.clone(),
             metrics: self.metrics.clone(),
             plugins: live.plugins(),

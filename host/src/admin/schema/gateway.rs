@@ -89,6 +89,8 @@ impl Described for Problem {
         members.add::<String>(schemas, "detail", "What is wrong this time.", "");
         let said = "Of a parameter: its name.";
         members.add::<String>(schemas, "parameter", said, "maybe");
+        let said = "Of an endpoint: the setting that is wrong.";
+        members.add::<String>(schemas, "field", said, "maybe");
         members.add::<u64>(schemas, "line", "Of a body: where it is wrong.", "maybe");
         members.add::<u64>(schemas, "column", "Of a body: where it is wrong.", "maybe");
         let said = "Of a gateway that is not ready: what it lacks.";

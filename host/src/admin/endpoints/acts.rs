@@ -1,0 +1,249 @@
+//! What is done to an endpoint beside a change of its settings: it is paused, resumed, disabled and
+//! enabled, also one of the configuration, and its secrets rotate.
+//!
+//! Never shows a secret but in the answer that makes it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json};
+use serde_json::{Value, json};
+
+use super::body::{self, Rotate};
+use super::shown::{self, Shown, shown};
+use super::{found, secrets};
+use crate::admin::audit::{self, Change};
+use crate::admin::bodies::{self, NO_BODY, check_empty};
+use crate::admin::operation::{self, Answer, Content, Need, Operation, Tenants, Turn, Verb};
+use crate::admin::path::{ENDPOINT_ID, Segment};
+use crate::admin::problem::Kind;
+use crate::admin::reach::Reach;
+use crate::admin::schema::Schemas;
+use crate::admin::{Admin, Problem, idempotency, redact};
+use crate::directory::{DirectoryError, Held};
+use crate::endpoint::{Standing, Status, Why};
+use crate::ids::IdKind;
+use crate::store::EndpointChange;
+use crate::token::Scope;
+
+/// What may be wrong with a request to have an endpoint stand otherwise.
+const PROBLEMS: &[Kind] = &[
+    Kind::InvalidId,
+    Kind::MalformedBody,
+    Kind::NotFound,
+    Kind::BodyTimeout,
+    Kind::Changed,
+    Kind::EndpointDeleted,
+    Kind::BodyTooLarge,
+    Kind::InvalidBody,
+];
+
+/// An act that has an endpoint stand otherwise.
+macro_rules! act {
+    ($path:literal, $id:literal, $summary:literal, $handler:expr) => {
+        Operation {
+            verb: Verb::Post,
+            path: concat!("/v1/endpoints/{id}/", $path),
+            id: $id,
+            summary: $summary,
+            need: Need::Scope(Scope::Write),
+            tenants: Tenants::Own,
+            turn: Turn::Shared,
+            parameters: &[ENDPOINT_ID, idempotency::KEY],
+            body: Some(NO_BODY),
+            answers: &[Answer::ok("The endpoint as it is now.", Schemas::of::<Shown>)],
+            problems: PROBLEMS,
+            handler: || post($handler),
+        }
+    };
+}
+
+pub(in crate::admin) static OPERATIONS: [Operation; 6] = [
+    act!(
+        "pause",
+        "pauseEndpoint",
+        "Has the deliveries to an endpoint wait, without a try. A disabled one stays disabled.",
+        pause
+    ),
+    act!(
+        "resume",
+        "resumeEndpoint",
+        "Has the deliveries to a paused endpoint go on. A disabled one stays disabled.",
+        resume
+    ),
+    act!(
+        "disable",
+        "disableEndpoint",
+        "Ends what is owed to an endpoint as dead letters, and all that comes.",
+        disable
+    ),
+    act!("enable", "enableEndpoint", "Has deliveries go to an endpoint again.", enable),
+    Operation {
+        verb: Verb::Post,
+        path: "/v1/endpoints/{id}/rotate",
+        id: "rotateSecret",
+        summary: "Gives an endpoint a new secret, beside which those of before sign for a while; \
+                  the answer shows it once.",
+        need: Need::Scope(Scope::Write),
+        tenants: Tenants::Own,
+        turn: Turn::Shared,
+        parameters: &[ENDPOINT_ID],
+        body: Some(operation::Body { is_required: false, schema: body::rotation }),
+        answers: &[Answer {
+            status: 200,
+            said: "The endpoint, and its secrets: the new one with its value.",
+            content: Content::Json(shown::with_secrets),
+        }],
+        problems: &[
+            Kind::InvalidId,
+            Kind::MalformedBody,
+            Kind::NotFound,
+            Kind::BodyTimeout,
+            Kind::Changed,
+            Kind::EndpointInConfiguration,
+            Kind::NoMasterKey,
+            Kind::TooManySecrets,
+            Kind::EndpointDeleted,
+            Kind::BodyTooLarge,
+            Kind::InvalidBody,
+        ],
+        handler: || post(rotate),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/endpoints/{id}/secrets",
+        id: "listSecrets",
+        summary: "Lists the secrets of an endpoint, without their values.",
+        need: Need::Scope(Scope::Read),
+        tenants: Tenants::Own,
+        turn: Turn::Shared,
+        parameters: &[ENDPOINT_ID],
+        body: None,
+        answers: &[Answer::ok("The secrets, the oldest first.", all)],
+        problems: &[Kind::InvalidId, Kind::NotFound, Kind::EndpointDeleted],
+        handler: || get(list),
+    },
+];
+
+fn all(schemas: &mut Schemas) -> Value {
+    let secrets = shown::secrets_schema(schemas);
+    json!({ "type": "object", "required": ["secrets"], "properties": { "secrets": secrets } })
+}
+
+async fn pause(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
+    body: Body,
+) -> Result<(Extension<Change>, Json<Value>), Problem> {
+    stand(&admin, &reach, &segment, body, |before| match before {
+        Status::Enabled => Some(Status::Paused),
+        Status::Paused | Status::Disabled => None,
+    })
+    .await
+}
+
+async fn resume(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
+    body: Body,
+) -> Result<(Extension<Change>, Json<Value>), Problem> {
+    stand(&admin, &reach, &segment, body, |before| match before {
+        Status::Paused => Some(Status::Enabled),
+        Status::Enabled | Status::Disabled => None,
+    })
+    .await
+}
+
+async fn disable(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
+    body: Body,
+) -> Result<(Extension<Change>, Json<Value>), Problem> {
+    stand(&admin, &reach, &segment, body, |before| {
+        (before != Status::Disabled).then_some(Status::Disabled)
+    })
+    .await
+}
+
+async fn enable(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
+    body: Body,
+) -> Result<(Extension<Change>, Json<Value>), Problem> {
+    stand(&admin, &reach, &segment, body, |before| {
+        (before != Status::Enabled).then_some(Status::Enabled)
+    })
+    .await
+}
+
+/// Has an endpoint stand as `next` says of where it stands, if that is another.
+async fn stand(
+    admin: &Admin,
+    reach: &Reach,
+    segment: &Segment,
+    body: Body,
+    next: fn(Status) -> Option<Status>,
+) -> Result<(Extension<Change>, Json<Value>), Problem> {
+    let before = found(admin, reach, segment.id(IdKind::Endpoint)?)?;
+    check_empty(&admin.turns.read(body).await?)?;
+    let endpoint = &before.endpoint;
+    let was = shown(admin, &before);
+    let Some(status) = next(endpoint.standing.status) else {
+        return Ok((audit::changed(was.clone(), was.clone()), Json(was)));
+    };
+    let since = admin.access.now();
+    let standing = match status {
+        Status::Enabled => Standing::enabled(since),
+        Status::Paused | Status::Disabled => Standing { status, why: Some(Why::Operator), since },
+    };
+    let change = EndpointChange::Standing(standing);
+    let now = admin.directory.change(endpoint.id, Some(endpoint.revision), change).await?;
+    let is = shown(admin, &now);
+    Ok((audit::changed(was, is.clone()), Json(is)))
+}
+
+async fn rotate(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
+    body: Body,
+) -> Result<Response, Problem> {
+    let before = found(&admin, &reach, segment.id(IdKind::Endpoint)?)?;
+    let id = before.endpoint.id;
+    if before.secrets.iter().any(|held| matches!(held, Held::Plain(_))) {
+        return Err(DirectoryError::InConfiguration(id).into());
+    }
+    let body = admin.turns.read(body).await?;
+    let rotate: Option<Rotate> = match &body[..] {
+        [] => None,
+        body => bodies::read(body)?,
+    };
+    let rotated = secrets::after_rotation(&admin, &before, rotate.unwrap_or_default())?;
+    let (after, secret) = rotated;
+    let change = EndpointChange::Secrets(after);
+    let now = admin.directory.change(id, Some(before.endpoint.revision), change).await?;
+    let mut shown = shown(&admin, &now);
+    shown["secrets"] = secrets::known(&admin, &now).into();
+    // Before the one answer that has the secret.
+    let change = audit::after(&shown);
+    shown["secrets"] = secrets::with_values(&admin, &now, &[&secret]);
+    let uncached = [(header::CACHE_CONTROL, "no-store")];
+    Ok((uncached, change, Extension(redact::HasToken), Json(shown)).into_response())
+}
+
+async fn list(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
+) -> Result<Json<Value>, Problem> {
+    let listed = found(&admin, &reach, segment.id(IdKind::Endpoint)?)?;
+    Ok(Json(json!({ "secrets": secrets::known(&admin, &listed) })))
+}
