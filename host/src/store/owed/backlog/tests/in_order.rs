@@ -87,6 +87,26 @@ fn a_hundred_thousand_behind_one_fill_the_window_of_their_endpoint_only() {
 }
 
 #[test]
+fn a_retry_that_is_due_leaves_the_window_its_bound() {
+    let keys = OrderKeys::default();
+    let windows = Windows { total: 10_000, least: 2, most: 10, held: 1_000 };
+    let mut backlog = Backlog::new(windows);
+    backlog.set_mark(u64::MAX);
+    allow(&mut backlog, "crm", in_order(None));
+    backlog.push(about(&keys, "pi_1", 1));
+    let first = at(&mut backlog, 1_000);
+    backlog.retry(&first[0], later(Timestamp(2_000)));
+    assert_eq!(positions(&at(&mut backlog, 2_000)), [1]);
+
+    for position in 2..=500 {
+        backlog.push(about(&keys, &format!("pi_{position}"), position));
+    }
+
+    assert!(backlog.in_memory() <= windows.most, "{}", backlog.in_memory());
+    assert_eq!(backlog.stats()[&KIND].pending(), 500);
+}
+
+#[test]
 fn endpoints_have_keys_of_their_own_and_handlers_of_their_name_others() {
     let name = |text: &str| -> Name { text.parse().unwrap() };
     let rule = Order::Subject { skip_after: NonZeroU32::new(3) };
