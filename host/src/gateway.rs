@@ -18,6 +18,7 @@ mod outline;
 mod publishing;
 mod reach;
 mod replaying;
+mod sealing;
 mod sweeping;
 mod unquoted;
 
@@ -67,6 +68,7 @@ use noting::Noting;
 pub(crate) use opening::open_store;
 use publishing::Publishing;
 use replaying::Replaying;
+use sealing::Sealing;
 use sweeping::Sweeping;
 
 /// Connections to the admin port at a time; half of them for those who look whether it is well.
@@ -195,6 +197,7 @@ impl Gateway {
         self.beside(high_water.run(self.cancel.clone()));
         self.beside(noting.run(self.cancel.clone()));
         self.beside(replaying.run(self.cancel.clone()));
+        self.beside(Sealing::of(parts).run(self.cancel.clone()));
         self.beside(Publishing::of(parts).run(self.cancel.clone()));
     }
 
