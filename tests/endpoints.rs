@@ -297,3 +297,59 @@ async fn without_a_master_key_no_secret_is_stored_and_the_answer_says_how_to_giv
     assert_eq!((refused.status, kind(&refused).as_str()), (409, "no-master-key"));
     assert!(text(&refused.json()["detail"]).contains("master_key"), "{}", refused.body);
 }
+
+#[tokio::test]
+async fn a_ping_goes_to_its_endpoint_alone_as_any_delivery() {
+    let (receiver, other) = (Receiver::start().await, Receiver::start().await);
+    let gateway = start("").await;
+    let (made, secret) = create(&gateway, &receiver, json!({ "tenant": "acme" })).await;
+    create(&gateway, &other, json!({ "events": ["*"] })).await;
+    let pinged = gateway.tell(&format!("{}/ping", path(&made)), &json!({})).await;
+    assert_eq!(pinged.status, 202, "{}", pinged.body);
+    let received = receiver.arrived(1).await;
+    assert!(received[0].is_signed_with(&secret));
+    assert_eq!(received[0].text("type"), "hookgate.ping");
+    assert_eq!(received[0].header("webhook-id"), text(&pinged.json()["delivery"]));
+    gateway.settle().await;
+    let event = gateway.ask(&format!("/v1/events/{}", text(&pinged.json()["event"]))).await.json();
+    assert_eq!((&event["tenant"], &event["state"]), (&json!("acme"), &json!("done")));
+    assert!(other.received().is_empty());
+}
+
+/// Guards that the old master key may go once the gateway says so.
+#[tokio::test]
+async fn under_a_new_master_key_the_secrets_are_sealed_again_and_the_old_one_may_go() {
+    let receiver = Receiver::start().await;
+    let gateway = start("").await;
+    let (made, secret) = create(&gateway, &receiver, json!({})).await;
+    std::fs::write(gateway.folder().join("next"), "c4".repeat(32)).unwrap();
+    let (old, next) = ("{ file = \"master\" }", "{ file = \"next\" }");
+    gateway.reconfigure(|text| text.replacen(old, &format!("[{next}, {old}]"), 1)).await;
+    while gateway.ask(&path(&made)).await.json()["revision"] == json!(1) {
+        tokio::task::yield_now().await;
+    }
+    gateway.reconfigure(|text| text.replacen(&format!("[{next}, {old}]"), next, 1)).await;
+    assert_eq!(gateway.ask(&path(&made)).await.json()["locked"], json!(false));
+    order(&gateway, "1").await;
+    assert!(receiver.arrived(1).await[0].is_signed_with(&secret));
+}
+
+/// Guards that a lost master key stops no start, and that nothing leaves unsigned meanwhile.
+#[tokio::test]
+async fn without_its_master_key_an_endpoint_holds_its_deliveries_until_it_is_back() {
+    let receiver = Receiver::start().await;
+    let gateway = start("").await;
+    let (made, secret) = create(&gateway, &receiver, json!({})).await;
+    std::fs::write(gateway.folder().join("other"), "c4".repeat(32)).unwrap();
+    let (own, other) = ("{ file = \"master\" }", "{ file = \"other\" }");
+    gateway.rewrite_config(|text| text.replacen(own, other, 1));
+    let gateway = gateway.restart().await;
+    assert_eq!(gateway.ask(&path(&made)).await.json()["locked"], json!(true));
+    order(&gateway, "1").await;
+    let delivery = delivery_to(&gateway.event("1").await, &key(&made));
+    assert_eq!(stands(&delivery), ("pending", 0));
+    assert!(receiver.received().is_empty());
+
+    gateway.reconfigure(|text| text.replacen(other, own, 1)).await;
+    assert!(receiver.arrived(1).await[0].is_signed_with(&secret));
+}

@@ -124,6 +124,7 @@ mod tests {
             "resumeEndpoint",
             "disableEndpoint",
             "enableEndpoint",
+            "pingEndpoint",
             "rotateSecret",
             "listSecrets",
         ];

@@ -22,6 +22,7 @@ pub(super) mod op;
 pub(super) mod outage;
 pub(super) mod place;
 pub(super) mod queue;
+pub(super) mod raise;
 pub(super) mod replay;
 pub(super) mod states;
 pub(super) mod tokens;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json};
@@ -25,10 +25,17 @@ use crate::admin::reach::Reach;
 use crate::admin::schema::Schemas;
 use crate::admin::{Admin, Problem, idempotency, redact};
 use crate::directory::{DirectoryError, Held};
-use crate::endpoint::{Standing, Status, Why};
-use crate::ids::IdKind;
-use crate::store::EndpointChange;
+use crate::effect::Allowance;
+use crate::endpoint::{Endpoint, Standing, Status, Why};
+use crate::event::Event;
+use crate::ids::{Id, IdKind};
+use crate::store::{EndpointChange, NewEvent, Routes};
 use crate::token::Scope;
+
+/// The source of what the gateway raises itself.
+const SOURCE: &str = "hookgate";
+/// The type of a ping.
+const PING: &str = "hookgate.ping";
 
 /// What may be wrong with a request to have an endpoint stand otherwise.
 const PROBLEMS: &[Kind] = &[
@@ -62,7 +69,7 @@ macro_rules! act {
     };
 }
 
-pub(in crate::admin) static OPERATIONS: [Operation; 6] = [
+pub(in crate::admin) static OPERATIONS: [Operation; 7] = [
     act!(
         "pause",
         "pauseEndpoint",
@@ -82,6 +89,24 @@ pub(in crate::admin) static OPERATIONS: [Operation; 6] = [
         disable
     ),
     act!("enable", "enableEndpoint", "Has deliveries go to an endpoint again.", enable),
+    Operation {
+        verb: Verb::Post,
+        path: "/v1/endpoints/{id}/ping",
+        id: "pingEndpoint",
+        summary: "Sends an event of the type hookgate.ping to an endpoint, as any other.",
+        need: Need::Scope(Scope::Write),
+        tenants: Tenants::Own,
+        turn: Turn::Shared,
+        parameters: &[ENDPOINT_ID, idempotency::KEY],
+        body: Some(NO_BODY),
+        answers: &[Answer {
+            status: 202,
+            said: "The event and its delivery, which the gateway goes on with.",
+            content: Content::Json(pinged),
+        }],
+        problems: PROBLEMS,
+        handler: || post(ping),
+    },
     Operation {
         verb: Verb::Post,
         path: "/v1/endpoints/{id}/rotate",
@@ -208,6 +233,48 @@ async fn stand(
     let now = admin.directory.change(endpoint.id, Some(endpoint.revision), change).await?;
     let is = shown(admin, &now);
     Ok((audit::changed(was, is.clone()), Json(is)))
+}
+
+fn pinged(schemas: &mut Schemas) -> Value {
+    let id = schemas.of::<Id>();
+    json!({
+        "type": "object",
+        "required": ["event", "delivery"],
+        "properties": { "event": id, "delivery": id },
+    })
+}
+
+async fn ping(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
+    body: Body,
+) -> Result<Response, Problem> {
+    let listed = found(&admin, &reach, segment.id(IdKind::Endpoint)?)?;
+    check_empty(&admin.turns.read(body).await?)?;
+    let Endpoint { id, key, settings, .. } = &listed.endpoint;
+    let time = admin.access.now();
+    let event = Event {
+        source: SOURCE.parse().map_err(|_| Problem::new(Kind::Internal, "no name of a source"))?,
+        id: format!("{PING}/{id}/{:016x}", fastrand::u64(..)),
+        event_type: PING.to_owned(),
+        subject: None,
+        time,
+        money: None,
+        labels: Vec::new(),
+        data: json!({ "endpoint": id, "name": settings.name }).into(),
+    };
+    let routes = Routes { handlers: Vec::new(), endpoints: vec![key.clone()] };
+    // The store keeps a tenant only beside what may be emitted below it.
+    let allowance = settings.tenant.is_some().then_some(Allowance { events: 0, bytes: 0 });
+    let tenant = settings.tenant.clone();
+    let new = NewEvent { event: event.into(), routes: routes.into(), allowance, tenant };
+    let raised = admin.store.raise(vec![new]).await?;
+    let event = raised.first().copied();
+    // Nothing but this delivery is owed on it, so it stands right behind.
+    let of = |event: Id| Id { kind: IdKind::Delivery, position: event.position + 1, ..event };
+    let pinged = json!({ "event": event, "delivery": event.map(of) });
+    Ok((StatusCode::ACCEPTED, audit::after(&pinged), Json(pinged)).into_response())
 }
 
 async fn rotate(

@@ -359,6 +359,12 @@ impl Draft<'_> {
         }
     }
 
+    /// Adds an event that neither a receipt brings nor a run emits.
+    pub(super) fn raised(&mut self, new: &NewEvent) -> Id {
+        let (receipt, cause, root_source) = (None, None, None);
+        self.add_event(new, Origin { receipt, cause, depth: 0, root_source, replays: 0 })
+    }
+
     fn add_event(&mut self, new: &NewEvent, origin: Origin<'_>) -> Id {
         let Origin { receipt, cause, depth, root_source, replays } = origin;
         let stored = Arc::new(StoredEvent {
