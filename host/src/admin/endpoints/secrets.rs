@@ -40,7 +40,7 @@ impl First {
         if all.len() > SIGNING_MAX {
             return Err(wrong("secrets", "must have at most 8 secrets"));
         }
-        if let Some(credential) = &credential {
+        if let Some(credential) = credential {
             let (kind, secret) = credential.kept();
             all.push((kind, secret.clone()));
         }
