@@ -133,7 +133,7 @@ pub(super) static OPERATIONS: [Operation; 5] = [
         verb: Verb::Delete,
         path: "/v1/endpoints/{id}",
         id: "deleteEndpoint",
-        summary: "Deletes an endpoint: what is owed to it becomes dead letters.",
+        summary: "Deletes an endpoint: its open deliveries become dead letters.",
         need: Need::Scope(Scope::Write),
         tenants: Tenants::Own,
         turn: Turn::Shared,

@@ -85,7 +85,7 @@ pub(in crate::admin) static OPERATIONS: [Operation; 7] = [
     act!(
         "disable",
         "disableEndpoint",
-        "Ends what is owed to an endpoint as dead letters, and all that comes.",
+        "Ends the open deliveries to an endpoint as dead letters, and all new ones.",
         disable
     ),
     act!("enable", "enableEndpoint", "Has deliveries go to an endpoint again.", enable),
