@@ -21,7 +21,7 @@ use self::body::{Content, content};
 pub(crate) use self::following::why_gone;
 use self::following::{Gate, State};
 use self::notices::Cause;
-use self::pace::{Ended, Ticket};
+use self::pace::{Ended, Pace, Ticket};
 use self::ready::Ready;
 use crate::clock::Clock;
 use crate::directory::Directory;

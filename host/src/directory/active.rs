@@ -3,7 +3,6 @@
 //! Made anew whenever the endpoint, the master keys or the time change what counts. Never keeps
 //! what it opened.
 
-use std::sync::Arc;
 
 use super::vault::{Locked, Vault};
 use super::{Held, Listed};

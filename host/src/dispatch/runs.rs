@@ -11,7 +11,7 @@ use tracing::warn;
 use super::breaker::Call;
 use super::emitted::{self, Wishes};
 use super::{Dispatch, Ended, Grants, Rules, fair_limit, plugin_says};
-use crate::effect::{Alert, LogLevel, LogLine};
+use crate::effect::{Alert, Emission, LogLevel, LogLine};
 use crate::event::Timestamp;
 use crate::failure::Reason;
 use crate::ids::{Id, Name};
@@ -196,7 +196,7 @@ impl Dispatch {
         let Wishes { emissions, parcels, alerts, state, state_read, left: allowance } = wishes;
         let nothing = Grants::default();
         let grant = &rules.handlers.get(&work.handler).unwrap_or(&nothing).grant;
-        let emit = |(number, emission)| {
+        let emit = |(number, emission): (_, Emission)| {
             let tenant = emission.tenant.clone();
             let event = emitted::event(work, number, emission, now);
             let routes = self.routes(&event, tenant.as_ref(), Some((&work.handler, grant)));

@@ -49,10 +49,6 @@ impl Target {
         Self { url, ready }
     }
 
-    pub(crate) fn url(&self) -> &Url {
-        &self.url
-    }
-
     pub(super) fn ready(&self) -> Result<&Ready, EgressError> {
         self.ready.as_ref().map_err(Clone::clone)
     }

@@ -21,7 +21,7 @@ pub(super) struct Noting {
 
 impl Noting {
     /// Notes uses until cancelled, and once more then.
-    pub(super) async fn run(&self, cancel: CancellationToken) {
+    pub(super) async fn run(self, cancel: CancellationToken) {
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return self.note().await,
