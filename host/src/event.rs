@@ -115,6 +115,13 @@ impl Request {
     }
 }
 
+/// The source of what the gateway raises itself: no other source and no handler has this name.
+pub const OWN_SOURCE: &str = "hookgate";
+/// What the types of such events begin with, and of no others but [`ALERT_TYPE`].
+pub const OWN_TYPES: &str = "hookgate.";
+/// The type of the event that a handler's alert becomes.
+pub const ALERT_TYPE: &str = "hookgate.alert";
+
 /// One canonical fact: the CloudEvents attributes, and what analysis needs beside them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -134,6 +141,13 @@ pub struct Event {
     pub labels: Vec<(String, String)>,
     /// What the provider, or the handler, says of it.
     pub data: JsonText,
+}
+
+impl Event {
+    /// Whether the gateway raised it itself.
+    pub fn is_own(&self) -> bool {
+        self.source.as_str() == OWN_SOURCE
+    }
 }
 
 /// An exact amount: checked by [`Money::new`].

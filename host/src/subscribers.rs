@@ -78,11 +78,14 @@ impl Tenanted {
         self.names.is_empty()
     }
 
-    /// Those that subscribe to a type, some of them more than once.
-    fn wanting<'t>(&'t self, event_type: &'t str) -> impl Iterator<Item = &'t Arc<Subscriber>> {
+    /// Those that subscribe to the type of an event, some of them more than once. What the gateway
+    /// raises itself goes to those alone that name its type or the beginning of it.
+    fn wanting<'t>(&'t self, event: &'t Event) -> impl Iterator<Item = &'t Arc<Subscriber>> {
+        let event_type = event.event_type.as_str();
         let ends = event_type.match_indices('.').map(move |(dot, _)| &event_type[..=dot]);
         let prefixes = ends.filter_map(move |prefix| self.prefixes.get(prefix)).flatten();
-        self.exact.get(event_type).into_iter().flatten().chain(prefixes).chain(&self.all)
+        let all = self.all.iter().filter(move |_| !event.is_own());
+        self.exact.get(event_type).into_iter().flatten().chain(prefixes).chain(all)
     }
 }
 
@@ -129,7 +132,7 @@ impl Table {
         };
         let mut found = BTreeSet::new();
         for tenanted in self.whose(tenant) {
-            for subscriber in tenanted.wanting(&event.event_type) {
+            for subscriber in tenanted.wanting(event) {
                 if !found.contains(&subscriber.key) && wants(subscriber) {
                     found.insert(subscriber.key.clone());
                 }
@@ -254,6 +257,22 @@ mod tests {
         let endpoints = [endpoint(1, None, &["payment.failed", "payment.*", "*"], false)];
         let routes = table(&endpoints).routes(&event("payment.failed", &json!({})), None);
         assert_eq!(routes, [endpoints[0].key.clone()]);
+    }
+
+    /// Guards that an endpoint that wants everything of before is not sent what is new, and that
+    /// what became of its own deliveries is no cause of more.
+    #[test]
+    fn what_the_gateway_raises_goes_only_to_those_who_name_its_type() {
+        let wanting: Vec<Endpoint> = (1..)
+            .zip(["*", "hookgate.*", "hookgate.endpoint.*", "hookgate.endpoint.failing", "disk.*"])
+            .map(|(number, pattern)| endpoint(number, None, &[pattern], false))
+            .collect();
+        let table = table(&wanting);
+        let keys = |of: &[Endpoint]| of.iter().map(|it| it.key.clone()).collect::<Vec<Name>>();
+        let other = event("hookgate.endpoint.failing", &json!({}));
+        assert_eq!(table.routes(&other, None), keys(&wanting[..4]), "of any other source");
+        let own = Event { source: crate::event::OWN_SOURCE.parse().unwrap(), ..other };
+        assert_eq!(table.routes(&own, None), keys(&wanting[1..4]));
     }
 
     #[test]

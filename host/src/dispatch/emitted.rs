@@ -6,11 +6,8 @@
 //! as a whole without anybody counting it. Never decides where an event goes.
 
 use crate::effect::{Alert, Allowance, Asked, Effect, Emission, Parcel, Severity, StateHash};
-use crate::event::{Event, Timestamp};
+use crate::event::{ALERT_TYPE, Event, Timestamp};
 use crate::store::RunWork;
-
-/// The type of the event that an alert becomes.
-const ALERT_TYPE: &str = "hookgate.alert";
 
 /// An event that came of an event that came of an event, and so on: no longer than this.
 const DEPTH_MAX: u8 = 8;

@@ -27,13 +27,11 @@ use crate::admin::{Admin, Problem, idempotency, redact};
 use crate::directory::{DirectoryError, Held};
 use crate::effect::Allowance;
 use crate::endpoint::{Endpoint, Standing, Status, Why};
-use crate::event::Event;
+use crate::event::{Event, OWN_SOURCE};
 use crate::ids::{Id, IdKind};
 use crate::store::{EndpointChange, NewEvent, Routes};
 use crate::token::Scope;
 
-/// The source of what the gateway raises itself.
-const SOURCE: &str = "hookgate";
 /// The type of a ping.
 const PING: &str = "hookgate.ping";
 
@@ -255,7 +253,9 @@ async fn ping(
     let Endpoint { id, key, settings, .. } = &listed.endpoint;
     let time = admin.access.now();
     let event = Event {
-        source: SOURCE.parse().map_err(|_| Problem::new(Kind::Internal, "no name of a source"))?,
+        source: OWN_SOURCE
+            .parse()
+            .map_err(|_| Problem::new(Kind::Internal, "no name of a source"))?,
         id: format!("{PING}/{id}/{:016x}", fastrand::u64(..)),
         event_type: PING.to_owned(),
         subject: None,
