@@ -20,6 +20,7 @@ mod opening;
 mod outages;
 mod parsing;
 mod querying;
+mod raising;
 mod remembering;
 mod repairing;
 mod settling;

@@ -65,7 +65,7 @@ impl Term {
 /// Whose an id is, and how long it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Owner {
-    /// The position of the receipt that brought it first.
+    /// The position of the receipt that brought it first, or of an event that no receipt brings.
     pub(in crate::store) receipt: u64,
     pub(in crate::store) term: Term,
 }

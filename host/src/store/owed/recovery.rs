@@ -345,10 +345,10 @@ impl Waits {
     }
 }
 
-/// The ids that an append or a parse bound when it stored this.
+/// The ids that an append, a parse or a raise bound when it stored this.
 fn learn_ids(ids: &mut IdIndex, stored: &Stored, terms: &Terms) {
-    let mut learn = |source: &Name, id: &str, receipt: Id| {
-        let owner = Owner { receipt: receipt.position, term: terms.term(source) };
+    let mut learn = |source: &Name, id: &str, owner: Id| {
+        let owner = Owner { receipt: owner.position, term: terms.term(source) };
         ids.learn(IdKey::new(source, id), owner);
     };
     match stored {
@@ -358,9 +358,9 @@ fn learn_ids(ids: &mut IdIndex, stored: &Stored, terms: &Terms) {
             }
         }
         Stored::Event(stored) if stored.cause.is_none() => {
-            if let Some(receipt) = stored.receipt {
-                learn(&stored.event.source, &stored.event.id, receipt);
-            }
+            // What the gateway raised has no receipt.
+            let owner = stored.receipt.unwrap_or(stored.id);
+            learn(&stored.event.source, &stored.event.id, owner);
         }
         Stored::Event(_) | Stored::Parcel(_) => (),
     }

@@ -359,10 +359,17 @@ impl Draft<'_> {
         }
     }
 
-    /// Adds an event that neither a receipt brings nor a run emits.
-    pub(super) fn raised(&mut self, new: &NewEvent) -> Id {
+    /// Adds an event that neither a receipt brings nor a run emits, unless its id is known, and
+    /// gives that of the event that has it.
+    pub(super) fn raised(&mut self, new: &NewEvent) -> Result<Id, Failure> {
+        let id = self.next_id(IdKind::Event);
+        let key = IdKey::new(&new.event.source, &new.event.id);
+        if let Some(position) = self.owner(key)? {
+            return Ok(Id { position, ..id });
+        }
+        self.bind(key, &new.event.source, id.position);
         let (receipt, cause, root_source) = (None, None, None);
-        self.add_event(new, Origin { receipt, cause, depth: 0, root_source, replays: 0 })
+        Ok(self.add_event(new, Origin { receipt, cause, depth: 0, root_source, replays: 0 }))
     }
 
     fn add_event(&mut self, new: &NewEvent, origin: Origin<'_>) -> Id {

@@ -155,7 +155,8 @@ impl<'d> Draft<'d> {
         self.look.record(position)
     }
 
-    /// The position of the receipt that an id belongs to.
+    /// The position of the receipt that an id belongs to; of one that the gateway raised, of that
+    /// event.
     pub(in crate::store) fn owner(&self, key: IdKey) -> Result<Option<u64>, Failure> {
         match self.batch.keys.get(&key) {
             Some(owner) => Ok(Some(owner.receipt)),
@@ -163,8 +164,8 @@ impl<'d> Draft<'d> {
         }
     }
 
-    /// Gives an id of a source that nobody owns to a receipt. The receipt's record, or the record
-    /// of an event of it with this id, must be in the same batch.
+    /// Gives an id of a source that nobody owns to a receipt, or to an event that has none. The
+    /// receipt's record, or the record of an event of it with this id, must be in the same batch.
     pub(in crate::store) fn bind(&mut self, key: IdKey, source: &Name, receipt: u64) {
         let term = self.basis.terms.term(source);
         self.batch.keys.insert(key, Owner { receipt, term });
