@@ -23,6 +23,7 @@ use super::{Config, Limits, PortAt, Sending, gate, master, retention};
 use crate::address::Address;
 use crate::dispatch::Grants;
 use crate::egress::Authorities;
+use crate::event::OWN_SOURCE;
 use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
 use crate::plugin::{Grant, Tenanting};
@@ -81,7 +82,10 @@ pub(super) fn read<'a>(
         named.check_addresses(pairs.names_admin || behind_proxy == Some(true));
         let shares = limits.shares();
         let has_tls = pairs.names_public;
-        let sources = each(sources, |_, table| source_of(table, &mut secrets, shares, has_tls));
+        let sources = each(sources, |name, table| {
+            check_own(name, &table);
+            source_of(table, &mut secrets, shares, has_tls)
+        });
         let issuers = sources.values().flatten().filter_map(|it| it.gate.issuers().cloned());
         let (public_tls, admin_tls) = pairs.tls(&issuers.collect::<Vec<_>>(), limits.http2());
         let mut unsubscribed = Vec::new();
@@ -89,7 +93,10 @@ pub(super) fn read<'a>(
             endpoint_of((name, table), &egress_allow, &mut secrets, &mut unsubscribed)
         });
         let names = endpoints.keys().cloned().collect();
-        let handlers = each(handlers, |_, table| grants_of(table, &names));
+        let handlers = each(handlers, |name, table| {
+            check_own(name, &table);
+            grants_of(table, &names)
+        });
         check_unsubscribed(unsubscribed, &handlers);
         named.check(extent);
         Some(Config {
@@ -219,6 +226,17 @@ fn proxies(table: &mut Table<'_>) -> (Vec<IpNet>, bool) {
         entry.wrong("needs `trusted_proxies`, the networks of those who speak it");
     }
     (networks, is_spoken)
+}
+
+/// Neither a source nor a handler may be called as the gateway calls itself in events.
+fn check_own(name: &Name, table: &Table<'_>) {
+    if name.as_str() == OWN_SOURCE {
+        let title = table.title();
+        table.wrong(format!(
+            "{title} needs another name: the gateway uses this one in the events that it raises \
+             itself"
+        ));
+    }
 }
 
 /// What becomes of each of the tables that have names; nothing of those with a flaw.

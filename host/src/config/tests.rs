@@ -1,6 +1,7 @@
 //! What a configuration may say, and what is said of one that may not.
 
 mod master;
+mod own;
 mod ports;
 mod tenants;
 mod tokens;

@@ -3,7 +3,7 @@
 //! A guest's types are checked by wasmtime; its sizes, counts and texts here. Nothing is corrected:
 //! a value fits or is refused by the name of its field.
 
-use crate::event::Money;
+use crate::event::{ALERT_TYPE, Money, OWN_TYPES};
 use crate::json_text::JsonText;
 use crate::route;
 
@@ -70,17 +70,22 @@ pub(super) fn at_most<T>(
     }
 }
 
-/// Checks an event type.
+/// Checks an event type, which must not be one of the gateway's own.
 pub(in crate::plugin) fn event_type(
     field: &'static str,
     text: String,
 ) -> Result<String, Violation> {
-    if route::is_event_type(&text) {
-        Ok(text)
-    } else {
+    if !route::is_event_type(&text) {
         let shown = shortened(&text, route::TYPE_BYTES_MAX);
-        Err(violation(field, format!("is `{shown}`, not an event type such as payment.failed")))
+        return Err(violation(
+            field,
+            format!("is `{shown}`, not an event type such as payment.failed"),
+        ));
     }
+    if text.starts_with(OWN_TYPES) && text != ALERT_TYPE {
+        return Err(violation(field, format!("is `{text}`, a type of the gateway's own events")));
+    }
+    Ok(text)
 }
 
 /// Checks the subject of an event.
@@ -215,6 +220,12 @@ mod tests {
             "`event.labels` has the name `Country`, not 1 to 64 of a-z 0-9 _ - ."
         );
         assert!(text("event.id", String::new(), ID_BYTES_MAX).is_err());
+        let typed = |text: &str| event_type("event.type", text.to_owned());
+        assert!(typed("hookgate.alert").is_ok() && typed("hookgates.alert").is_ok());
+        assert_eq!(
+            typed("hookgate.disk.low").unwrap_err().to_string(),
+            "`event.type` is `hookgate.disk.low`, a type of the gateway's own events"
+        );
         let shown = |text: &str| line("provider-info.scheme", text.to_owned(), 200);
         assert!(shown("HMAC of the body é").is_ok());
         for text in ["", "a\nb", "\x1b[2J", "a\u{9b}2J"] {
