@@ -38,6 +38,7 @@ pub(crate) struct Metrics {
     refusals: Counters,
     admin_refusals: Family<[(&'static str, &'static str); 1], Counter>,
     parses: Tries,
+    deferred_parses: Counters,
     runs: Tries,
     attempts: Counters,
     alerts: Counters,
@@ -188,6 +189,7 @@ impl Metrics {
             refusals: counters(r, "refusals", "Refused requests, by reason"),
             admin_refusals: admin_refusals(r),
             parses: tries(r, "parses", "Tries to parse a receipt, by outcome and cause"),
+            deferred_parses: counters(r, "deferred_parses", "Receipts stored unparsed, by reason"),
             runs: tries(r, "runs", "Tries to run a handler, by outcome and cause"),
             attempts: counters(r, "attempts", "Attempts to deliver, by outcome"),
             alerts: counters(r, "alerts", "Alerts that handlers raised"),
@@ -247,6 +249,11 @@ impl Metrics {
     /// A receipt was parsed, or could not be for this cause.
     pub(crate) fn parse(&self, source: &Name, outcome: &Outcome, cause: Option<Cause>) {
         count_try(&self.parses, ("source", source), outcome, cause);
+    }
+
+    /// A request is stored without a parse, which comes behind it, for this reason.
+    pub(crate) fn deferred_parse(&self, source: &Name, reason: &'static str) {
+        count(&self.deferred_parses, ("source", source), ("reason", reason));
     }
 
     /// A handler was tried on an event, for this time, and failed for this cause if it did.

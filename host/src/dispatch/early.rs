@@ -28,6 +28,33 @@ const BODY_BYTES_MAX: usize = 256 << 10;
 /// waits for.
 const WORKS_MAX: usize = 1_024;
 
+/// Why a parse is made behind the commit of its receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deferred {
+    /// The operator wants no early parses, or not of this source for now.
+    Off,
+    /// Nobody has proven the request, or its body is encrypted or large.
+    Unfit,
+    /// An older receipt of the source waits for its parse, or for room.
+    Behind,
+    /// Too many early parses of the source were dear or came to nothing, or it has a breaker open.
+    Resting,
+    /// The early parse came to nothing.
+    Failed,
+}
+
+impl Deferred {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Unfit => "unfit",
+            Self::Behind => "behind",
+            Self::Resting => "resting",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Whether there are early parses, and for whom.
 #[derive(Debug, Default)]
 pub(crate) struct Early {
@@ -59,7 +86,7 @@ impl Dispatch {
         }
         let rules = self.rules.load();
         let reading = rules.sources.get(source)?;
-        if !self.may_parse_early(&rules, source, reading, plugin) {
+        if self.may_parse_early(&rules, source, reading, plugin).is_err() {
             return None;
         }
         let waiting = self.early.barrier.join(source, &self.clock)?;
@@ -77,20 +104,38 @@ impl Dispatch {
         claims: &Claims,
         kept: Option<Kept<'_>>,
     ) -> Option<Parsed> {
+        let parsed = self.try_early(source, plugin, request, claims, kept);
+        if let Err(deferred) = &parsed {
+            self.metrics.deferred_parse(source, deferred.label());
+        }
+        parsed.ok()
+    }
+
+    fn try_early(
+        &self,
+        source: &Name,
+        plugin: &Plugin,
+        request: &Request,
+        claims: &Claims,
+        kept: Option<Kept<'_>>,
+    ) -> Result<Parsed, Deferred> {
         let rules = self.rules.load();
-        let (reading, info) = (rules.sources.get(source)?, plugin.provider()?);
+        let reading = rules.sources.get(source).ok_or(Deferred::Off)?;
+        let info = plugin.provider().ok_or(Deferred::Off)?;
         // Decrypting takes long, and the receipt has the body as it came.
-        let is_plain = claims.plain_body.is_none() && request.body.len() <= BODY_BYTES_MAX;
-        let is_free = is_plain && self.may_parse_early(&rules, source, reading, plugin);
-        if !is_free || !self.store.takes_parsed(source) {
-            return None;
+        if claims.plain_body.is_some() || request.body.len() > BODY_BYTES_MAX {
+            return Err(Deferred::Unfit);
+        }
+        self.may_parse_early(&rules, source, reading, plugin)?;
+        if !self.store.takes_parsed(source) {
+            return Err(Deferred::Behind);
         }
         let (at, started) = (self.clock.now(), Instant::now());
-        let parsed = self.host.parse_early(plugin, &reading.settings, source, request, kept)?;
-        let (Called { ended, log, .. }, is_dear) = parsed;
+        let parsed = self.host.parse_early(plugin, &reading.settings, source, request, kept);
+        let (Called { ended, log, .. }, is_dear) = parsed.ok_or(Deferred::Off)?;
         // Ours, and no word about the plugin.
         if let Err(CallError::Busy | CallError::Host(_)) = ended {
-            return None;
+            return Err(Deferred::Failed);
         }
         let label = Proven::from(signature::worth(claims, info)).label();
         let events = ended.ok().and_then(Result::ok);
@@ -106,7 +151,7 @@ impl Dispatch {
             log,
             reason: None,
         };
-        events.map(|events| Parsed { report, events })
+        events.map(|events| Parsed { report, events }).ok_or(Deferred::Failed)
     }
 
     /// A receipt was stored with its early parse, in which the plugin wrote this.
@@ -124,18 +169,27 @@ impl Dispatch {
         source: &Name,
         reading: &Reading,
         plugin: &Plugin,
-    ) -> bool {
+    ) -> Result<(), Deferred> {
         let limit = || self.parse_breakers.limit(source, || Some(plugin.digest().to_owned()), 2);
-        self.early.is_open.load(Ordering::Acquire)
+        let is_on = self.early.is_open.load(Ordering::Acquire)
             && reading.plugin == *plugin.name()
+            && !rules.stopped_sources.contains_key(source);
+        // After a pause parses are tried one at a time.
+        let is_trusted =
+            || self.early.patience.is_left(source, plugin.digest(), &self.clock) && limit() == 2;
+        let has_room = || self.store.mark_reached(source).is_none();
+        if !is_on {
+            Err(Deferred::Off)
+        } else if reading.is_unverified {
             // What nobody has proven is never parsed before it is stored.
-            && !reading.is_unverified
-            && !rules.stopped_sources.contains_key(source)
-            && self.early.patience.is_left(source, plugin.digest(), &self.clock)
-            // After a pause parses are tried one at a time.
-            && limit() == 2
-            && self.store.mark_reached(source).is_none()
-            && !self.store.holds_parses(source)
+            Err(Deferred::Unfit)
+        } else if !is_trusted() {
+            Err(Deferred::Resting)
+        } else if !has_room() || self.store.holds_parses(source) {
+            Err(Deferred::Behind)
+        } else {
+            Ok(())
+        }
     }
 
     /// The events with where each goes, unless that is too much.

@@ -21,6 +21,7 @@ fn everything_is_counted_under_its_name_and_outcome() {
     metrics.clone().request(&name(), Answered::Accepted, TIME);
     metrics.refusal(&name(), "mismatch");
     metrics.parse(&name(), &Outcome::permanent("not JSON"), Some(Cause::Failure));
+    metrics.deferred_parse(&name(), "behind");
     metrics.run(&name(), &Outcome::transient("timeout"), Some(Cause::Deadline), TIME);
     metrics.set_paused(Kind::Run, &name(), true);
     metrics.attempt(&name(), &Outcome::Success, TIME);
@@ -32,6 +33,7 @@ fn everything_is_counted_under_its_name_and_outcome() {
     check(&metrics, r#"hookgate_refusals_total{source="stripe",reason="mismatch"} 1"#);
     let parsed = r#"hookgate_parses_total{source="stripe",outcome="permanent",cause="failure"} 1"#;
     check(&metrics, parsed);
+    check(&metrics, r#"hookgate_deferred_parses_total{source="stripe",reason="behind"} 1"#);
     let run = r#"hookgate_runs_total{handler="stripe",outcome="transient",cause="deadline"} 1"#;
     check(&metrics, run);
     check(&metrics, r#"hookgate_paused{kind="run",name="stripe"} 1"#);
