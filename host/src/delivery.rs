@@ -6,6 +6,7 @@
 //! holds up its own deliveries only.
 
 mod body;
+mod breaker;
 mod following;
 mod notices;
 mod pace;
