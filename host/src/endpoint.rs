@@ -23,7 +23,7 @@ use url::Url;
 pub use self::credential::{Credential, RawCredential};
 pub use self::form::{RawRule, RawSettings};
 pub(crate) use self::limits::{CONCURRENCY, RETRIES_MAX, RETRY, TIMEOUT};
-pub use self::limits::{InvalidRate, Limits, Rate};
+pub use self::limits::{DisableAfter, InvalidDisableAfter, InvalidRate, Limits, Rate};
 pub use self::rotation::{
     OVERLAP, OVERLAP_MAX, SIGNING_MAX, next_number, rotated, with_credential,
 };

@@ -26,13 +26,15 @@ const FORMATS: [(&str, Format); 3] =
     [("standard", Format::Standard), ("cloudevents", Format::CloudEvents), ("raw", Format::Raw)];
 
 /// What is checked as it is for the API.
-const CHECKED: [&str; 9] = [
+const CHECKED: [&str; 11] = [
     "description",
     "filter",
     "headers",
     "rate",
     "burst",
     "held",
+    "use_breaker",
+    "disable_after",
     "order",
     "skip_after",
     "metadata",
@@ -119,6 +121,8 @@ fn checked(name: &Name, table: &mut Table<'_>) -> Option<Settings> {
             "description" => raw.description = Some(entry.text("a text")?.to_owned()),
             "rate" => raw.rate = Some(entry.text("a rate such as \"10/s\"")?.to_owned()),
             "order" => raw.order = Some(entry.text("\"none\" or \"subject\"")?.to_owned()),
+            "use_breaker" => raw.use_breaker = Some(entry.truth()?),
+            "disable_after" => raw.disable_after = Some(entry.text("a duration")?.to_owned()),
             "burst" => raw.burst = Some(number(entry)?),
             "held" => raw.held = Some(number(entry)?),
             "skip_after" => raw.skip_after = Some(number(entry)?),

@@ -55,6 +55,12 @@ pub struct RawSettings {
     /// Deliveries that wait while they can't go out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<u64>,
+    /// Whether none go out for a while when attempts fail again and again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub use_breaker: Option<bool>,
+    /// `5d` or `never`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disable_after: Option<String>,
     /// The delay before the second try, the third, and so on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<Vec<String>>,
@@ -94,7 +100,7 @@ pub struct RawRule {
 
 impl RawSettings {
     /// All names that settings have.
-    pub const KEYS: [&'static str; 20] = [
+    pub const KEYS: [&'static str; 22] = [
         "name",
         "tenant",
         "description",
@@ -109,6 +115,8 @@ impl RawSettings {
         "timeout",
         "connect_timeout",
         "held",
+        "use_breaker",
+        "disable_after",
         "retries",
         "order",
         "skip_after",
@@ -156,6 +164,8 @@ impl From<&Settings> for RawSettings {
             timeout: Some(written(limits.timeout)),
             connect_timeout: Some(written(limits.connect_timeout)),
             held: Some(limits.held),
+            use_breaker: Some(limits.use_breaker),
+            disable_after: Some(limits.disable_after.to_string()),
             retries: Some(settings.retries.delays.iter().copied().map(written).collect()),
             order: Some(order.to_owned()),
             skip_after: skip_after.map(|tries| tries.get().into()),

@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::form::written;
+
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -23,6 +25,8 @@ pub(super) const PER_MINUTE: RangeInclusive<u32> = 1..=6_000_000;
 pub(super) const BURST: RangeInclusive<u32> = 1..=10_000;
 /// Deliveries that wait while they can't go out.
 pub(super) const HELD: RangeInclusive<u64> = 1..=10_000_000;
+/// Nothing but failures, before an endpoint is disabled.
+const DISABLE_AFTER: RangeInclusive<Duration> = secs(3_600)..=secs(90 * 86_400);
 
 /// How much goes to one endpoint at once, how often, and how long it may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,10 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Deliveries that wait while they can't go out; beyond it the oldest end as dead letters.
     pub held: u64,
+    /// Whether none go out for a while when attempts fail again and again.
+    pub use_breaker: bool,
+    /// When it is disabled, if attempts do nothing but fail.
+    pub disable_after: DisableAfter,
 }
 
 impl Default for Limits {
@@ -47,6 +55,54 @@ impl Default for Limits {
             timeout: secs(15),
             connect_timeout: secs(5),
             held: 100_000,
+            use_breaker: true,
+            disable_after: DisableAfter::Failing(secs(5 * 86_400)),
+        }
+    }
+}
+
+/// When an endpoint is disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisableAfter {
+    /// Not for failures.
+    Never,
+    /// When attempts have done nothing but fail for this time: an hour to 90 days.
+    Failing(Duration),
+}
+
+/// A text that is no [`DisableAfter`].
+#[derive(Debug, thiserror::Error)]
+#[error("must be a duration from 1h to 90d such as \"5d\", or \"never\"")]
+pub struct InvalidDisableAfter;
+
+impl DisableAfter {
+    /// The time, unless it is never.
+    pub fn time(self) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::Failing(time) => Some(time),
+        }
+    }
+}
+
+impl FromStr for DisableAfter {
+    type Err = InvalidDisableAfter;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDisableAfter> {
+        if text == "never" {
+            return Ok(Self::Never);
+        }
+        let time = humantime::parse_duration(text).ok();
+        let time = time.filter(|time| DISABLE_AFTER.contains(time));
+        time.map(Self::Failing).ok_or(InvalidDisableAfter)
+    }
+}
+
+impl fmt::Display for DisableAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("never"),
+            Self::Failing(time) => f.write_str(&written(*time)),
         }
     }
 }
@@ -125,6 +181,16 @@ mod tests {
     fn what_is_no_rate_is_refused() {
         for text in ["", "10", "10/h", "0/s", "-1/s", "+1/s", "1.5/s", "100001/s", "9999999999/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn when_an_endpoint_is_disabled_reads_back_as_it_is_shown() {
+        for text in ["never", "1h", "5d", "90d", "36h"] {
+            assert_eq!(text.parse::<DisableAfter>().unwrap().to_string(), text);
+        }
+        for text in ["", "59m", "91d", "0", "always", "5"] {
+            assert!(text.parse::<DisableAfter>().is_err(), "{text}");
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn shown(admin: &Admin, listed: &Listed) -> Value {
     if endpoint.origin == Origin::File {
         shown["url"] = egress::shown(&endpoint.settings.url).into();
     }
-    let health = admin.directory.health(&endpoint.key);
+    let health = (admin.fares.0)(&endpoint.key);
     let breaker = match health.breaker {
         1 => "open",
         2 => "half_open",
@@ -185,6 +185,11 @@ pub(super) fn settings_schema(schemas: &mut Schemas) -> Map<String, Value> {
         "timeout": text("Of one attempt: `15s`."),
         "connect_timeout": text("Of its connection: `5s`."),
         "held": number(1, 10_000_000, "Deliveries that may wait while none can go."),
+        "use_breaker": {
+            "type": ["boolean", "null"],
+            "description": "Whether it gets nothing for a while when attempts fail in a row.",
+        },
+        "disable_after": text("It is disabled after nothing but failures for this time: `5d`."),
         "order": choice(&["none", "subject"], "Whether deliveries of one subject wait."),
         "skip_after": number(1, 100, "Tries after which one holds up the others no longer."),
         "metadata": texts("The owner's own notes."),

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::endpoint::DisableAfter;
 
 fn least() -> RawSettings {
     RawSettings {
@@ -47,6 +48,8 @@ fn what_is_left_out_is_the_default() {
     assert_eq!(settings.trust, Trust::default());
     let limits = settings.limits;
     assert_eq!((limits.concurrency, limits.rate, limits.held), (16, None, 100_000));
+    let five_days = DisableAfter::Failing(Duration::from_secs(5 * 86_400));
+    assert_eq!((limits.use_breaker, limits.disable_after), (true, five_days));
     let times = [limits.timeout, limits.connect_timeout];
     assert_eq!(times, [15, 5].map(Duration::from_secs));
 }
@@ -68,6 +71,8 @@ fn full() -> Value {
         "timeout": "20s",
         "connect_timeout": "2s",
         "held": 9,
+        "use_breaker": false,
+        "disable_after": "36h",
         "retries": ["5s", "1d"],
         "order": "subject",
         "skip_after": 4,
@@ -123,6 +128,8 @@ fn a_setting_that_is_wrong_is_named() {
         ("connect_timeout", json!("9ms")),
         ("held", json!(0)),
         ("held", json!(10_000_001)),
+        ("disable_after", json!("59m")),
+        ("disable_after", json!("soon")),
         ("retries", json!(["99ms"])),
         ("retries", json!(vec!["1s"; 101])),
         ("order", json!("type")),
