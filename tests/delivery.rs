@@ -1,5 +1,8 @@
 //! The way out: what an endpoint gets, how often it is tried, and what stands in the record of it.
 
+mod breaker;
+mod disabling;
+mod held;
 mod pacing;
 
 use std::time::Duration;
@@ -37,6 +40,18 @@ async fn fail_a_payment(gateway: &Harness) {
 
 async fn fail(gateway: &Harness, event_id: &str) {
     gateway.stripe(&payment(event_id, "pi_1", "payment_failed")).await.accepted();
+}
+
+/// The endpoint as operators see it.
+async fn endpoint(gateway: &Harness) -> Value {
+    gateway.ask("/v1/endpoints").await.json()["items"][0].clone()
+}
+
+/// Has an operator do this to the endpoint.
+async fn act(gateway: &Harness, what: &str) {
+    let path = format!("/v1/endpoints/{}/{what}", text(&endpoint(gateway).await["id"]));
+    let done = gateway.tell(&path, &json!({})).await;
+    assert_eq!(done.status, 200, "{what}: {}", done.body);
 }
 
 /// The delivery of the payment's event.
@@ -268,6 +283,25 @@ async fn a_delay_that_the_endpoint_asks_for_is_kept() {
 
     assert_eq!((too_soon, receiver.received().len()), (1, 2));
     assert_eq!(delivery(&gateway).await["state"], "done");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_asks_for_a_pause_gets_nothing_else_meanwhile() {
+    let receiver = Receiver::start().await;
+    receiver.answer_with(429, vec![("retry-after", "120".to_owned())]);
+    let gateway = one(&receiver, "").await;
+
+    fail_a_payment(&gateway).await;
+    receiver.answer(204);
+    fail(&gateway, "evt_2").await;
+    gateway.settle().await;
+    gateway.advance(Duration::from_secs(119)).await;
+    let too_soon = receiver.received().len();
+    gateway.advance(Duration::from_secs(1)).await;
+
+    assert_eq!((too_soon, receiver.received().len()), (1, 3));
+    let second = delivery_to(&gateway.event("evt_2").await, "crm");
+    assert_eq!(stands(&second), ("done", 1));
 }
 
 #[tokio::test]

@@ -50,10 +50,11 @@ use tokio_util::task::TaskTracker;
 use crate::directory::Directory;
 use crate::disk::Disk;
 use crate::egress::Egress;
+use crate::ids::Name;
 use crate::metrics::Metrics;
 use crate::refused::RefusedRequests;
 use crate::secrets::Redaction;
-use crate::store::Store;
+use crate::store::{Health, Store};
 
 pub(crate) use access::{Access, FileToken};
 pub(crate) use auditor::Auditor;
@@ -77,6 +78,8 @@ pub(crate) struct Admin {
     pub(crate) store: Store,
     /// All endpoints.
     pub(crate) directory: Directory,
+    /// How they fare.
+    pub(crate) fares: Fares,
     /// What deliveries may reach.
     pub(crate) egress: Egress,
     /// Where the store is.
@@ -107,6 +110,16 @@ pub(crate) struct Admin {
     pub(crate) under_way: UnderWay,
     /// Keeps connections free for those who look whether it is well.
     pub(crate) turns: Turns,
+}
+
+/// Says how an endpoint fares, by its key.
+#[derive(Clone)]
+pub(crate) struct Fares(pub(crate) Arc<dyn Fn(&Name) -> Health + Send + Sync>);
+
+impl std::fmt::Debug for Fares {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fares(..)")
+    }
 }
 
 /// Says what keeps the gateway from accepting requests.

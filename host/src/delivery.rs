@@ -1,16 +1,19 @@
 //! The way out: what endpoints are owed, signed, attempted, recorded, judged.
 //!
 //! Each attempt goes through `egress` and ends in the store, whatever became of it. An endpoint
-//! that does not answer gets fewer attempts at a time, then single probes with pauses; what is held
-//! back meanwhile costs no try. A delivery never knows why it is owed, and an endpoint that hangs
-//! holds up its own deliveries only.
+//! that does not answer gets fewer attempts at a time, then single probes with pauses; so does one
+//! that answers and fails. What is held back meanwhile costs no try. One that is gone, or has done
+//! nothing but fail for days, is disabled. A delivery never knows why it is owed, and an endpoint
+//! that hangs holds up its own deliveries only.
 
 mod body;
 mod breaker;
 mod following;
 mod notices;
 mod pace;
+mod paced;
 mod ready;
+mod tally;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -19,24 +22,27 @@ use http::header::CONTENT_TYPE;
 use tracing::{debug, info, warn};
 
 use self::body::{Content, content};
+use self::breaker::{Change, Judged};
+use self::following::State;
 pub(crate) use self::following::why_gone;
-use self::following::{Gate, State};
 use self::notices::Cause;
-use self::pace::{Ended, Pace, Ticket};
+use self::pace::{Ended, Ticket};
+use self::paced::{Fate, News, Observed};
 use self::ready::Ready;
+use crate::causes::chain;
 use crate::clock::Clock;
-use crate::directory::Directory;
+use crate::directory::{Directory, DirectoryError, Listed};
 use crate::egress::{
     Answer, Attempted, EXCERPT_BYTES_MAX, Egress, EgressError, Identity, Patience, Terms, Trace,
 };
-use crate::endpoint::Format;
+use crate::endpoint::{Endpoint, Format, Standing, Status, Why};
 use crate::event::Timestamp;
 use crate::failure::{AttemptDetail, Reason};
-use crate::ids::Id;
+use crate::ids::{Id, Name};
 use crate::metrics::Metrics;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::signing;
-use crate::store::{self, Attempt, DeliveryWork, Payload, Store, WorkKind};
+use crate::store::{self, Attempt, DeliveryWork, EndpointChange, Payload, Store, WorkKind};
 use crate::worker::{Slot, Work, committed, judge, on_disk};
 
 /// An endpoint that has been silent for this time may have fallen silent for good.
@@ -145,22 +151,58 @@ impl Delivery {
             let retry = RetryPolicy::deliveries();
             return self.record(work, seen, &retry, began, slot).await;
         };
-        match Gate::of(&listed) {
-            Gate::Open => (),
-            // It goes back, and waits there.
-            Gate::Held => return Ok(()),
-            Gate::Gone => return self.end(work, why_gone(&listed), slot).await,
+        match Fate::of(&listed) {
+            Fate::Goes => (),
+            Fate::Waits => {
+                // It goes back and waits there: the store knows before that it must.
+                self.follow(Some(vec![work.endpoint.clone()]));
+                return Ok(());
+            }
+            Fate::Ends => return self.end(work, why_gone(&listed), slot).await,
         }
         let endpoint = match self.ready(&listed, began.0) {
             Ok(endpoint) => endpoint,
             Err(why) => {
                 // Before it goes back.
-                self.hold(&work.endpoint, &why);
+                self.hold(&listed, &why);
                 return Ok(());
             }
         };
-        let seen = self.attempt(&work, &endpoint, began.0).await?;
+        let (seen, news) = self.attempt(&work, &endpoint, began).await?;
+        tell(&work.endpoint, news);
+        let why = match news.judged {
+            _ if seen.status == Some(410) => Some(Why::Gone410),
+            Some(Judged::Disable { .. }) => Some(Why::Failing),
+            Some(Judged::Failing { .. }) | None => None,
+        };
+        if let Some(why) = why {
+            // Before its delivery is a dead letter, which somebody may ask about.
+            self.disable(&listed, why).await;
+        }
         self.record(work, seen, &endpoint.retry, began, slot).await
+    }
+
+    /// Disables an endpoint, unless somebody has changed it since.
+    async fn disable(&self, listed: &Listed, why: Why) {
+        let Endpoint { id, key, revision, .. } = &listed.endpoint;
+        let now = self.directory.get(key);
+        if now.is_none_or(|now| now.endpoint.revision != *revision) {
+            return;
+        }
+        let standing =
+            Standing { status: Status::Disabled, why: Some(why), since: self.clock.now() };
+        let change = EndpointChange::Standing(standing);
+        match self.directory.change(*id, Some(*revision), change).await {
+            Ok(_) => {
+                warn!(endpoint.name = %key, ?why, "the gateway has disabled this endpoint");
+                self.follow(Some(vec![key.clone()]));
+            }
+            // Of many that are answered at once, another was first.
+            Err(DirectoryError::Store(store::Error::EndpointChanged { .. })) => (),
+            Err(error) => {
+                warn!(endpoint.name = %key, "failed to disable this endpoint: {}", chain(&error));
+            }
+        }
     }
 
     /// Ends a delivery without an attempt.
@@ -204,26 +246,26 @@ impl Delivery {
         &self,
         work: &DeliveryWork,
         endpoint: &Ready,
-        now: Timestamp,
-    ) -> Result<Seen, store::Error> {
+        (at, started): (Timestamp, Instant),
+    ) -> Result<(Seen, News), store::Error> {
         let content = match self.content(work, endpoint).await {
             // Its own trouble: the provider's bytes are what this endpoint wants.
             Err(store::Error::Damaged(damaged)) => {
                 let outcome = Outcome::permanent(damaged.to_string());
-                return Ok(Seen::unsent("damaged", Reason::Unreadable, outcome));
+                let seen = Seen::unsent("damaged", Reason::Unreadable, outcome);
+                return Ok((seen, News::default()));
             }
             content => content?,
         };
         let bytes = content.body.len();
-        let ticket = self.with_pace(&work.endpoint, |pace| pace.begin());
-        let seen = self.post(work, endpoint, content, now, ticket).await;
-        if let Some(ticket) = ticket {
-            let now = self.clock.now();
-            let jitter = fastrand::f64();
-            let end = |pace: &mut Pace| pace.end(ticket, seen.ended, bytes, now, jitter);
-            self.with_pace(&work.endpoint, end);
-        }
-        Ok(seen)
+        let ticket = self.with_paced(&work.endpoint, |paced| (paced.pace.begin(), false));
+        let seen = self.post(work, endpoint, content, at, ticket).await;
+        let Some(ticket) = ticket else { return Ok((seen, News::default())) };
+        let (now, jitter) = (self.clock.now(), fastrand::f64());
+        let took = started.elapsed();
+        let observed = Observed { ended: seen.ended, status: seen.status, bytes, took };
+        let news = self.with_paced(&work.endpoint, |it| it.ended(ticket, observed, now, jitter));
+        Ok((seen, news.unwrap_or_default()))
     }
 
     async fn post(
@@ -241,7 +283,7 @@ impl Delivery {
         let (timeout, connect_timeout) = endpoint.timeouts;
         let patience = Patience::of(timeout).or_late(LATE, || {
             if let Some(ticket) = ticket {
-                self.with_pace(&work.endpoint, |pace| pace.late(ticket));
+                self.with_paced(&work.endpoint, |paced| (paced.pace.late(ticket), false));
             }
         });
         let terms = Terms {
@@ -324,6 +366,31 @@ impl Delivery {
     }
 }
 
+/// Writes to the log what an attempt has changed.
+fn tell(endpoint: &Name, News { change, judged }: News) {
+    match change {
+        Some(Change::Opened { until }) => {
+            info!(endpoint.name = %endpoint, %until,
+                "the gateway holds the deliveries to this endpoint, because attempts fail");
+        }
+        Some(Change::Closed) => {
+            info!(endpoint.name = %endpoint, "deliveries go to this endpoint again");
+        }
+        None => (),
+    }
+    match judged {
+        Some(Judged::Failing { since }) => {
+            warn!(endpoint.name = %endpoint, %since,
+                "all attempts at this endpoint fail: the gateway will disable it");
+        }
+        Some(Judged::Disable { since }) => {
+            warn!(endpoint.name = %endpoint, %since,
+                "all attempts at this endpoint have failed: the gateway disables it");
+        }
+        None => (),
+    }
+}
+
 /// The event that a delivery is about.
 fn event_of(work: &DeliveryWork) -> Id {
     match &work.payload {
@@ -349,7 +416,7 @@ fn answered(answer: Answer) -> Seen {
         },
     };
     let ended = match answer.status {
-        429 | 503 => Ended::Overloaded,
+        429 | 503 => Ended::Overloaded { asked: answer.retry_after },
         _ => Ended::Answered,
     };
     let reason = match answer.status {

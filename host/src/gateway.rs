@@ -6,6 +6,7 @@
 mod admission;
 mod early;
 mod endpoints;
+mod faring;
 mod fitting;
 mod fronts;
 mod high_water;
@@ -60,6 +61,7 @@ use crate::worker::work;
 
 pub(crate) use admission::Admission;
 use endpoints::Endpoints;
+use faring::Faring;
 pub(crate) use fitting::misfits;
 use fronts::Fronts;
 use high_water::HighWater;
@@ -193,6 +195,7 @@ impl Gateway {
         let noting = Noting { access: parts.access.clone() };
         let replaying = Replaying { store: parts.store.clone(), disk: parts.disk.clone() };
         self.beside(Endpoints::of(parts).run(self.cancel.clone()));
+        self.beside(Faring::of(parts).run(self.cancel.clone()));
         self.beside(sweeping.run(self.cancel.clone()));
         self.beside(high_water.run(self.cancel.clone()));
         self.beside(noting.run(self.cancel.clone()));

@@ -163,13 +163,8 @@ impl World {
     }
 
     fn change_mood(&mut self, random: &mut Rng) {
-        let behaviours = [
-            Behaviour::Accept,
-            Behaviour::Accept,
-            Behaviour::Unavailable,
-            Behaviour::Later,
-            Behaviour::Gone,
-        ];
+        let behaviours =
+            [Behaviour::Accept, Behaviour::Accept, Behaviour::Unavailable, Behaviour::Later];
         let endpoint = random.usize(..ENDPOINTS.len());
         self.behave(endpoint, behaviours[random.usize(..behaviours.len())]);
     }
@@ -182,9 +177,9 @@ impl World {
             Behaviour::Accept => receiver.answer(204),
             Behaviour::Unavailable => receiver.answer(503),
             Behaviour::Later => {
-                receiver.answer_with(429, vec![("retry-after", LATER_SECS.to_string())]);
+                // With 429 or 503 nothing else would go there meanwhile either.
+                receiver.answer_with(500, vec![("retry-after", LATER_SECS.to_string())]);
             }
-            Behaviour::Gone => receiver.answer(410),
         }
     }
 

@@ -123,6 +123,22 @@ impl Breaker {
         }
     }
 
+    /// Until when nothing goes, and then one attempt at a time; `None` while it is closed.
+    pub(super) fn open_until(&self) -> Option<Timestamp> {
+        self.open_until
+    }
+
+    /// The endpoint was changed: if it is open, the next attempt goes at once.
+    pub(super) fn configured(&mut self) {
+        self.open_until = self.open_until.map(|_| Timestamp(0));
+    }
+
+    /// Nothing counts any more that the endpoint did before.
+    pub(super) fn forget(&mut self) {
+        let (last_success, last_failure) = (self.last_success, self.last_failure);
+        *self = Self { last_success, last_failure, ..Self::of(&Health::default()) };
+    }
+
     /// What its endpoint gets now.
     pub(super) fn gate(&self, now: Timestamp) -> Gate {
         match self.open_until {
@@ -158,7 +174,8 @@ impl Breaker {
         }
     }
 
-    fn note(&mut self, fared: Fared, now: Timestamp) {
+    /// An attempt has ended, at an endpoint that has attempts whatever became of the last ones.
+    pub(super) fn note(&mut self, fared: Fared, now: Timestamp) {
         if fared == Fared::Succeeded {
             self.last_success = Some(now);
             (self.failing_since, self.failures, self.is_warned) = (None, 0, false);

@@ -5,25 +5,19 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, MutexGuard};
-use std::time::Duration;
 
 use tracing::warn;
 
 use super::Delivery;
 use super::notices::Notices;
-use super::pace::Pace;
+use super::paced::Paced;
 use super::ready::{Ready, Unready};
 use crate::directory::Listed;
-use crate::endpoint::{Order, Rate, Status, Why};
+use crate::endpoint::Why;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::lock::lock;
-use crate::store::Allowance;
-
-/// What a rate counts attempts in.
-const MINUTE: Duration = Duration::from_secs(60);
-/// Deliveries at a time that end without an attempt.
-const ENDED_AT_A_TIME: usize = 16;
+use crate::store::{Allowance, EndpointNote, Health};
 
 /// What is known of endpoints, in memory only.
 #[derive(Debug, Default)]
@@ -31,39 +25,10 @@ pub(super) struct State {
     paces: BTreeMap<Name, Paced>,
     pub(super) notices: BTreeMap<Name, Notices>,
     ready: BTreeMap<Name, Arc<Ready>>,
-}
-
-/// An endpoint's pace, and the allowance that the store has of it.
-#[derive(Debug)]
-struct Paced {
-    pace: Pace,
-    gate: Gate,
-    rate: Option<Rate>,
-    order: Order,
-    allowance: Option<Allowance>,
-}
-
-/// Whether deliveries go to an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gate {
-    Open,
-    /// They wait.
-    Held,
-    /// They end without an attempt.
-    Gone,
-}
-
-impl Gate {
-    pub(super) fn of(listed: &Listed) -> Self {
-        if listed.deleted.is_some() {
-            return Self::Gone;
-        }
-        match listed.endpoint.standing.status {
-            Status::Enabled => Self::Open,
-            Status::Paused => Self::Held,
-            Status::Disabled => Self::Gone,
-        }
-    }
+    /// Those of which there is something to note.
+    changed: Vec<Name>,
+    /// Whether the endpoints were looked at that there were at the start.
+    is_started: bool,
 }
 
 impl Delivery {
@@ -89,6 +54,7 @@ impl Delivery {
         for listed in &listed {
             self.update(&mut state, &listed.endpoint.key, Some(listed.as_ref()));
         }
+        state.is_started = true;
     }
 
     /// An endpoint is so from now on, or nobody knows it.
@@ -98,24 +64,28 @@ impl Delivery {
         let Some(listed) = listed else {
             state.paces.remove(name);
             state.notices.remove(name);
-            self.store.allow(name, Allowance { is_trusted: false, ..Allowance::of(1) });
+            self.store.allow(name, Allowance::of(1));
             self.store.forget(name);
             self.metrics.endpoint_removed(name);
             return;
         };
-        let settings = &listed.endpoint.settings;
-        let concurrency = settings.limits.concurrency;
-        let (gate, rate, order) = (Gate::of(listed), settings.limits.rate, settings.order);
-        let paced = state.paces.entry(name.clone()).or_insert_with(|| Paced {
-            pace: Pace::new(concurrency),
-            gate,
-            rate,
-            order,
-            allowance: None,
-        });
-        (paced.gate, paced.rate, paced.order) = (gate, rate, order);
-        paced.pace.configured(concurrency);
-        self.allow(name, paced);
+        match state.paces.get_mut(name) {
+            Some(paced) => {
+                if paced.configured(listed) {
+                    state.changed.push(name.clone());
+                }
+                self.allow(name, paced);
+            }
+            None => {
+                // What was noted before the start says nothing of one that is new since.
+                let health = match state.is_started {
+                    true => Health::default(),
+                    false => self.directory.health(name),
+                };
+                let paced = state.paces.entry(name.clone());
+                self.allow(name, paced.or_insert_with(|| Paced::of(listed, &health)));
+            }
+        }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -124,28 +94,67 @@ impl Delivery {
 
     /// Lets the store know what an endpoint may have in flight, if that has changed.
     fn allow(&self, name: &Name, paced: &mut Paced) {
-        let Paced { pace, gate, rate, order, .. } = &*paced;
-        let rate = rate.map(|rate| (MINUTE / rate.per_minute, rate.burst));
-        let allowance = match gate {
-            Gate::Open => Allowance { rate, order: *order, ..pace.allowance(self.slots) },
-            // What comes meanwhile goes in order too, once it goes.
-            Gate::Held => Allowance { rate, order: *order, ..Allowance::of(0) },
-            Gate::Gone => Allowance { is_trusted: false, ..Allowance::of(ENDED_AT_A_TIME) },
-        };
+        let allowance = paced.allowance(self.slots);
         if paced.allowance != Some(allowance) {
-            let goes = *gate == Gate::Open && !pace.rests(self.clock.now());
+            let goes = paced.goes(allowance, self.clock.now());
             paced.allowance = Some(allowance);
             self.metrics.endpoint_concurrency(name, if goes { allowance.at_a_time } else { 0 });
             self.store.allow(name, allowance);
         }
     }
 
-    /// Nothing goes to an endpoint for now, until it or the master keys change.
-    pub(super) fn hold(&self, name: &Name, why: &Unready) {
+    /// Nothing goes to an endpoint for now, until it or the master keys change, or a secret of it
+    /// is over.
+    pub(super) fn hold(&self, listed: &Listed, why: &Unready) {
+        let name = &listed.endpoint.key;
         warn!(endpoint.name = %name, "the gateway holds the deliveries to this endpoint: {why}");
-        if let Some(paced) = self.state().paces.get_mut(name) {
-            paced.gate = Gate::Held;
+        let mut state = self.state();
+        if !state.paces.contains_key(name) {
+            self.update(&mut state, name, Some(listed));
+        }
+        if let Some(paced) = state.paces.get_mut(name) {
+            paced.hold(listed, self.clock.now());
             self.allow(name, paced);
+        }
+    }
+
+    /// Looks again at endpoints of which a secret that did not open is over.
+    pub(crate) fn look_again(&self) {
+        let now = self.clock.now();
+        let due = |(name, paced): (&Name, &Paced)| paced.is_due_again(now).then(|| name.clone());
+        let due: Vec<Name> = self.state().paces.iter().filter_map(due).collect();
+        if !due.is_empty() {
+            self.follow(Some(due));
+        }
+    }
+
+    /// The endpoints whose deliveries may wait for long, and how many of each may.
+    pub(crate) fn held(&self) -> Vec<(Name, u64)> {
+        let held = |(name, paced): (&Name, &Paced)| Some((name.clone(), paced.held()?));
+        self.state().paces.iter().filter_map(held).collect()
+    }
+
+    /// How an endpoint fares now, if it is known.
+    pub(crate) fn health(&self, name: &Name) -> Option<Health> {
+        let now = self.clock.now();
+        self.state().paces.get(name).map(|paced| paced.health(now))
+    }
+
+    /// What there is to note of endpoints, each once.
+    pub(crate) fn notes(&self) -> Vec<EndpointNote> {
+        let mut state = self.state();
+        let changed = std::mem::take(&mut state.changed);
+        let note = |name: Name| Some(state.paces.get_mut(&name)?.note(name));
+        changed.into_iter().filter_map(note).collect()
+    }
+
+    /// These could not be noted.
+    pub(crate) fn unnoted(&self, names: Vec<Name>) {
+        let mut state = self.state();
+        for name in names {
+            if state.paces.get_mut(&name).is_some_and(Paced::unnoted) {
+                state.changed.push(name);
+            }
         }
     }
 
@@ -161,15 +170,19 @@ impl Delivery {
         Ok(ready)
     }
 
-    pub(super) fn with_pace<T>(
+    /// Changes what is known of an endpoint, if it is; whether there is something new to note.
+    pub(super) fn with_paced<T>(
         &self,
         name: &Name,
-        change: impl FnOnce(&mut Pace) -> T,
+        change: impl FnOnce(&mut Paced) -> (T, bool),
     ) -> Option<T> {
         let mut state = self.state();
         let paced = state.paces.get_mut(name)?;
-        let changed = change(&mut paced.pace);
+        let (changed, is_news) = change(paced);
         self.allow(name, paced);
+        if is_news {
+            state.changed.push(name.clone());
+        }
         Some(changed)
     }
 }

@@ -16,6 +16,8 @@ const FIRST: usize = 2;
 /// The pause after the first probe that got no answer; each that follows doubles it.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// What an endpoint asks for counts up to this: the store lets none rest for longer.
+const ASKED_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// Each pause is stretched or shortened by up to this share.
 const JITTER: f64 = 0.2;
@@ -31,8 +33,8 @@ const SHARE: usize = 8;
 pub(super) enum Ended {
     /// It answered.
     Answered,
-    /// It answered that it has too much to do.
-    Overloaded,
+    /// It answered that it has too much to do, and perhaps for how long.
+    Overloaded { asked: Option<Duration> },
     /// It can't be reached, or gave no answer.
     Unanswered,
     /// Nothing was sent.
@@ -64,6 +66,8 @@ pub(super) struct Pace {
     /// Probes in a row that got no answer.
     probes: u32,
     rests_until: Timestamp,
+    /// It has asked for nothing before this time.
+    asked_until: Timestamp,
     /// About the largest of the last bodies.
     bytes: usize,
 }
@@ -79,6 +83,7 @@ impl Pace {
             is_silent: false,
             probes: 0,
             rests_until: Timestamp(0),
+            asked_until: Timestamp(0),
             bytes: 0,
         }
     }
@@ -88,7 +93,12 @@ impl Pace {
         self.ceiling = ceiling.max(1);
         self.limit = self.limit.min(self.ceiling);
         self.probes = 0;
-        self.rests_until = Timestamp(0);
+        (self.rests_until, self.asked_until) = (Timestamp(0), Timestamp(0));
+    }
+
+    /// From now on it gets one attempt at a time, and more as it answers.
+    pub(super) fn slow(&mut self) {
+        self.limit = 1;
     }
 
     /// An attempt begins.
@@ -120,9 +130,12 @@ impl Pace {
                 self.answered();
                 self.limit = (self.limit + 1).min(self.ceiling);
             }
-            Ended::Overloaded => {
+            Ended::Overloaded { asked } => {
                 self.answered();
                 self.limit = (self.limit / 2).max(1);
+                if let Some(asked) = asked {
+                    self.asked_until = now.after(asked.min(ASKED_MAX));
+                }
             }
             Ended::Unanswered => {
                 self.is_failing = true;
@@ -149,9 +162,9 @@ impl Pace {
         if self.is_silent { 1 } else { self.limit }
     }
 
-    /// Whether it waits for its next probe at `now`.
-    pub(super) fn rests(&self, now: Timestamp) -> bool {
-        self.rests_until > now
+    /// Whether it answers, as far as is known.
+    pub(super) fn is_trusted(&self) -> bool {
+        !self.is_failing && !self.is_silent
     }
 
     /// What it may have in flight, out of so many slots.
@@ -160,9 +173,9 @@ impl Pace {
         let share = (slots / SHARE / each).max(1);
         Allowance {
             at_a_time: self.at_a_time().min(share),
-            not_before: self.rests_until,
+            not_before: self.rests_until.max(self.asked_until),
             slots: each,
-            is_trusted: !self.is_failing && !self.is_silent,
+            is_trusted: self.is_trusted(),
             rate: None,
             order: Order::None,
         }

@@ -3,7 +3,6 @@
 //! Made anew whenever the endpoint, the master keys or the time change what counts. Never keeps
 //! what it opened.
 
-
 use super::vault::{Locked, Vault};
 use super::{Held, Listed};
 use crate::endpoint::{Credential, Origin, SecretKind};

@@ -74,6 +74,10 @@ impl Directory {
         let store = self.current().await?;
         let before = self.found(id)?;
         if before.endpoint.origin == Origin::File {
+            let now = before.endpoint.revision;
+            if revision.is_some_and(|revision| revision != now) {
+                return Err(store::Error::EndpointChanged { revision: now }.into());
+            }
             return match change {
                 EndpointChange::Standing(standing) => self.stand(store, &before, standing).await,
                 _ => Err(DirectoryError::InConfiguration(id)),

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::live::Live;
 use super::{ADMIN_CONNECTIONS, Parts};
-use crate::admin::{Admin, Ask, Auditor, KnownSources, Rates, Turns, UnderWay};
+use crate::admin::{Admin, Ask, Auditor, Fares, KnownSources, Rates, Turns, UnderWay};
 use crate::ids::Name;
 
 impl Parts {
@@ -23,9 +23,11 @@ impl Parts {
         cancel: &CancellationToken,
     ) -> Admin {
         let sources = Arc::clone(&self.sources);
+        let delivery = Arc::clone(&self.delivery);
         Admin {
             store: self.store.clone(),
             directory: self.directory.clone(),
+            fares: Fares(Arc::new(move |key: &Name| delivery.health(key).unwrap_or_default())),
             egress: self.delivery.egress().clone(),
             disk: self.disk.clone(),
             metrics: self.metrics.clone(),

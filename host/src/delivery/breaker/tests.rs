@@ -118,6 +118,20 @@ fn days_of_nothing_but_failures_warn_once_at_half_and_disable_at_the_end() {
 }
 
 #[test]
+fn a_changed_endpoint_is_probed_at_once_and_an_enabled_one_begins_anew() {
+    let mut breaker = closed();
+    breaker.configured();
+    assert_eq!(breaker.gate(NOW), Gate::Closed);
+    fail(&mut breaker, 10, NOW);
+    breaker.configured();
+    assert_eq!(breaker.gate(NOW), Gate::HalfOpen);
+    breaker.forget();
+    assert_eq!(breaker.gate(NOW), Gate::Closed);
+    let health = Health { last_failure: Some(NOW), ..Health::default() };
+    assert_eq!(breaker.health(), health);
+}
+
+#[test]
 fn what_an_answer_says_of_an_endpoint() {
     for (status, fared) in [
         (Some(204), Fared::Succeeded),

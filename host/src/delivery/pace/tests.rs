@@ -17,6 +17,10 @@ fn ended(ceiling: usize, how: &[(Ended, usize)]) -> Pace {
     pace
 }
 
+fn rests(pace: &Pace) -> bool {
+    pace.allowance(4096).not_before > NOW
+}
+
 #[test]
 fn every_answer_adds_one_up_to_the_ceiling() {
     let at_a_time = |answers| ended(16, &[(Ended::Answered, answers)]).at_a_time();
@@ -39,14 +43,23 @@ fn an_endpoint_that_fails_now_and_then_keeps_most_of_its_attempts() {
         (0..19).for_each(|_| end(&mut pace, Ended::Answered));
     }
     assert_eq!(pace.at_a_time(), 16);
-    assert!(pace.allowance(4096).is_trusted && !pace.rests(NOW));
+    assert!(pace.allowance(4096).is_trusted && !rests(&pace));
 }
 
 #[test]
 fn an_endpoint_that_asks_for_less_gets_less_and_no_pause() {
-    let pace = ended(16, &[(Ended::Answered, 99), (Ended::Overloaded, 9)]);
+    let pace = ended(16, &[(Ended::Answered, 99), (Ended::Overloaded { asked: None }, 9)]);
     assert_eq!(pace.at_a_time(), 1);
-    assert!(!pace.rests(NOW) && pace.allowance(4096).is_trusted);
+    assert!(!rests(&pace) && pace.allowance(4096).is_trusted);
+}
+
+#[test]
+fn an_endpoint_that_asks_for_a_pause_gets_it_for_five_minutes_at_most() {
+    for (asked, given) in [(90, 90), (86_400, 300), (u64::MAX, 300)] {
+        let asked = Some(Duration::from_secs(asked));
+        let pace = ended(16, &[(Ended::Overloaded { asked }, 1), (Ended::Answered, 1)]);
+        assert_eq!(pace.allowance(4096).not_before.since(NOW), Duration::from_secs(given));
+    }
 }
 
 #[test]
@@ -56,7 +69,7 @@ fn probes_without_an_answer_come_with_growing_pauses() {
         pace.allowance(4096).not_before.since(NOW).as_secs()
     };
     assert_eq!([1, 2, 3, 6, 7, 99].map(pause), [1, 2, 4, 32, 60, 60]);
-    assert!(!ended(1, &[(Ended::Unanswered, 9), (Ended::Answered, 1)]).rests(NOW));
+    assert!(!rests(&ended(1, &[(Ended::Unanswered, 9), (Ended::Answered, 1)])));
 }
 
 #[test]
@@ -65,7 +78,7 @@ fn what_began_together_and_failed_together_is_no_row_of_probes() {
     let tickets = [pace.begin(); 16];
     tickets.into_iter().for_each(|it| pace.end(it, Ended::Unanswered, 0, NOW, 0.5));
     assert_eq!(pace.at_a_time(), 1);
-    assert!(!pace.rests(NOW), "the first probe goes at once");
+    assert!(!rests(&pace), "the first probe goes at once");
 }
 
 #[test]
@@ -112,9 +125,9 @@ fn large_bodies_take_more_slots_and_an_endpoint_never_all() {
 #[test]
 fn a_changed_configuration_is_tried_at_once_and_its_ceiling_holds() {
     let mut pace = ended(16, &[(Ended::Unanswered, 20)]);
-    assert!(pace.rests(NOW));
+    assert!(rests(&pace));
     pace.configured(2);
-    assert!(!pace.rests(NOW));
+    assert!(!rests(&pace));
     (0..9).for_each(|_| end(&mut pace, Ended::Answered));
     assert_eq!(pace.at_a_time(), 2);
 }

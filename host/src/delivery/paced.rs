@@ -1,0 +1,229 @@
+//! One endpoint as deliveries find it: whether they go there, how many at a time, and how the last
+//! ones fared.
+//!
+//! In memory, and pure: what must outlast a start is given to whoever notes it in the store. Never
+//! sends, and never touches a delivery.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::breaker::{Breaker, Change, Fared, Gate, Judged};
+use super::pace::{Ended, Pace, Ticket};
+use super::tally::Tally;
+use crate::directory::{Held, Listed};
+use crate::endpoint::{Order, Settings, Status};
+use crate::event::Timestamp;
+use crate::ids::Name;
+use crate::store::{Allowance, EndpointNote, Health};
+
+/// What a rate counts attempts in.
+const MINUTE: Duration = Duration::from_secs(60);
+/// Deliveries at a time that end without an attempt.
+const ENDED_AT_A_TIME: usize = 16;
+
+/// What becomes of the deliveries to an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// They go out.
+    Goes,
+    /// They wait.
+    Waits,
+    /// They end without an attempt.
+    Ends,
+}
+
+impl Fate {
+    pub(super) fn of(listed: &Listed) -> Self {
+        if listed.deleted.is_some() {
+            return Self::Ends;
+        }
+        match listed.endpoint.standing.status {
+            Status::Enabled => Self::Goes,
+            Status::Paused => Self::Waits,
+            Status::Disabled => Self::Ends,
+        }
+    }
+}
+
+/// An endpoint, with the allowance that the store has of it.
+#[derive(Debug)]
+pub(super) struct Paced {
+    pub(super) pace: Pace,
+    breaker: Breaker,
+    fate: Fate,
+    settings: Arc<Settings>,
+    /// If it waits because a secret does not open: when that is looked at again.
+    again_at: Option<Timestamp>,
+    tally: Tally,
+    /// Whether there is something to note.
+    is_changed: bool,
+    pub(super) allowance: Option<Allowance>,
+}
+
+/// An attempt that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Observed {
+    pub(super) ended: Ended,
+    pub(super) status: Option<u16>,
+    /// Of the body.
+    pub(super) bytes: usize,
+    pub(super) took: Duration,
+}
+
+/// What follows from an attempt.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct News {
+    pub(super) change: Option<Change>,
+    pub(super) judged: Option<Judged>,
+}
+
+impl Paced {
+    /// One that has fared so.
+    pub(super) fn of(listed: &Listed, health: &Health) -> Self {
+        let settings = Arc::clone(&listed.endpoint.settings);
+        Self {
+            pace: Pace::new(settings.limits.concurrency),
+            breaker: Breaker::of(health),
+            fate: Fate::of(listed),
+            settings,
+            again_at: None,
+            tally: Tally::default(),
+            is_changed: false,
+            allowance: None,
+        }
+    }
+
+    /// It was changed: it is tried without a pause. If it was disabled, it begins anew. Whether
+    /// there is something to note that was not before.
+    pub(super) fn configured(&mut self, listed: &Listed) -> bool {
+        let was = std::mem::replace(&mut self.fate, Fate::of(listed));
+        self.settings = Arc::clone(&listed.endpoint.settings);
+        self.again_at = None;
+        self.pace.configured(self.settings.limits.concurrency);
+        self.breaker.configured();
+        if was != Fate::Ends || self.fate == Fate::Ends {
+            return false;
+        }
+        self.breaker.forget();
+        !std::mem::replace(&mut self.is_changed, true)
+    }
+
+    /// Nothing goes there for now: a secret does not open. It is looked at again when one is over.
+    pub(super) fn hold(&mut self, listed: &Listed, now: Timestamp) {
+        self.fate = Fate::Waits;
+        let expiry = |held: &Held| match held {
+            Held::Sealed(secret) => secret.expires_at.filter(|at| *at > now),
+            Held::Plain(_) => None,
+        };
+        self.again_at = listed.secrets.iter().filter_map(expiry).min();
+    }
+
+    /// Whether it is time to look at it again.
+    pub(super) fn is_due_again(&self, now: Timestamp) -> bool {
+        self.again_at.is_some_and(|at| at <= now)
+    }
+
+    fn has_breaker(&self) -> bool {
+        self.settings.limits.use_breaker
+    }
+
+    /// Until when its breaker holds everything back, and then lets one attempt go at a time.
+    fn open_until(&self) -> Option<Timestamp> {
+        self.breaker.open_until().filter(|_| self.has_breaker())
+    }
+
+    /// What it may have in flight, out of so many slots.
+    pub(super) fn allowance(&self, slots: usize) -> Allowance {
+        let (rate, order) = (self.settings.limits.rate, self.settings.order);
+        let rate = rate.map(|rate| (MINUTE / rate.per_minute, rate.burst));
+        let allowance = match self.fate {
+            Fate::Goes => self.pace.allowance(slots),
+            // What comes meanwhile goes in order too, once it goes.
+            Fate::Waits => return Allowance { rate, order, ..Allowance::of(0) },
+            // None of them is waited for.
+            Fate::Ends => return Allowance::of(ENDED_AT_A_TIME),
+        };
+        let allowance = Allowance { rate, order, ..allowance };
+        match self.open_until() {
+            None => allowance,
+            Some(until) => Allowance {
+                at_a_time: 1,
+                not_before: until.max(allowance.not_before),
+                is_trusted: false,
+                ..allowance
+            },
+        }
+    }
+
+    /// Whether deliveries go there at this time.
+    pub(super) fn goes(&self, allowance: Allowance, now: Timestamp) -> bool {
+        self.fate == Fate::Goes && allowance.not_before <= now
+    }
+
+    /// How many deliveries may wait, if they may wait for long.
+    pub(super) fn held(&self) -> Option<u64> {
+        let limits = &self.settings.limits;
+        let waits = match self.fate {
+            Fate::Goes => {
+                let is_slow = limits.rate.is_some() || self.settings.order != Order::None;
+                is_slow || !self.pace.is_trusted() || self.open_until().is_some()
+            }
+            Fate::Waits => true,
+            Fate::Ends => false,
+        };
+        waits.then_some(limits.held)
+    }
+
+    /// An attempt has ended: what follows, and whether there is something to note that was not
+    /// before. `jitter` is 0 to 1, chosen at random.
+    pub(super) fn ended(
+        &mut self,
+        ticket: Ticket,
+        observed: Observed,
+        now: Timestamp,
+        jitter: f64,
+    ) -> (News, bool) {
+        let Observed { ended, status, bytes, took } = observed;
+        self.pace.end(ticket, ended, bytes, now, jitter);
+        if ended == Ended::Unsent {
+            return (News::default(), false);
+        }
+        let fared = Fared::of(status);
+        self.tally.add(fared == Fared::Succeeded, took, bytes, now);
+        let change = if self.has_breaker() {
+            self.breaker.ended(fared, now, jitter)
+        } else {
+            self.breaker.note(fared, now);
+            None
+        };
+        if change.is_some() {
+            self.pace.slow();
+        }
+        let after = self.settings.limits.disable_after.time();
+        let judged = after.and_then(|after| self.breaker.judge(now, after));
+        (News { change, judged }, !std::mem::replace(&mut self.is_changed, true))
+    }
+
+    /// What there is to note of it, under this key.
+    pub(super) fn note(&mut self, key: Name) -> EndpointNote {
+        self.is_changed = false;
+        EndpointNote { key, health: Some(self.breaker.health()), hours: self.tally.take() }
+    }
+
+    /// It was not noted; whether it was not known before that there is something to note. Its
+    /// attempts are lost: while the store can't be written, hardly any is made.
+    pub(super) fn unnoted(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_changed, true)
+    }
+
+    /// How it fares at this time.
+    pub(super) fn health(&self, now: Timestamp) -> Health {
+        let gate = if self.has_breaker() { self.breaker.gate(now) } else { Gate::Closed };
+        let (breaker, open_until) = match gate {
+            Gate::Closed => (0, None),
+            Gate::Open { until } => (1, Some(until)),
+            Gate::HalfOpen => (2, None),
+        };
+        Health { breaker, open_until, ..self.breaker.health() }
+    }
+}
