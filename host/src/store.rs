@@ -395,6 +395,12 @@ impl Store {
         }
     }
 
+    /// Where more works wait than this, and how many do: those of a kind that go back to one source,
+    /// or that are for one handler or one endpoint.
+    pub fn lanes_longer_than(&self, works: usize) -> Vec<(WorkKind, Name, usize)> {
+        self.handle.shared.backlog().longer_than(works)
+    }
+
     /// Finishes what is queued, then lets the file go: it may be opened again. What clones of this
     /// store are asked afterwards is [`Error::Closed`].
     pub async fn close(self) -> Result<(), Error> {

@@ -7,6 +7,7 @@
 
 mod ending;
 mod entry;
+mod lengths;
 mod order;
 mod queue;
 mod window;

@@ -32,6 +32,23 @@ fn check_count(bench: &Bench, disk: &Disk, context: &str) {
     assert_eq!(counted(&copy.store), live, "{context}");
 }
 
+#[tokio::test]
+async fn a_lane_is_as_long_as_what_waits_in_it_and_named_by_its_kind_and_group() {
+    let bench = Bench::new();
+    for number in 0..3 {
+        bench.bring(vec![event(&format!("evt_{number}"), "").to(&["ledger"], &["crm"])]).await;
+    }
+    bench.append(&["evt_9"]).await;
+    let first = bench.deliveries().await.remove(0);
+    bench.end_delivery(first, Verdict::RetryAt(in_minutes(1))).await;
+    let lane = |kind, group: &str, works: usize| (kind, name(group), works);
+    let (runs, deliveries) = (lane(WorkKind::Run, "ledger", 3), lane(WorkKind::Delivery, "crm", 3));
+    assert_eq!(bench.store.lanes_longer_than(2), [runs.clone(), deliveries.clone()]);
+    assert!(bench.store.lanes_longer_than(3).is_empty());
+    let parses = lane(WorkKind::Parse, "stripe", 1);
+    assert_eq!(bench.store.lanes_longer_than(0), [parses, runs, deliveries]);
+}
+
 /// A request to another source than the usual one.
 fn receipt_of(source: &str, id: &str) -> NewReceipt {
     NewReceipt { source: name(source), ..receipt(&[id]) }

@@ -9,6 +9,7 @@ mod allowance;
 mod drawn;
 mod flight;
 mod lanes;
+mod lengths;
 mod rate;
 mod ready;
 

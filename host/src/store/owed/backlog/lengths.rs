@@ -1,0 +1,18 @@
+//! Which lanes are long.
+//!
+//! Pure. Never says that one is too long.
+
+use super::Backlog;
+use crate::ids::Name;
+use crate::store::kind::WorkKind;
+
+impl Backlog {
+    /// The lanes in which more works wait than this, and how many do in each.
+    pub(in crate::store) fn longer_than(&self, works: usize) -> Vec<(WorkKind, Name, usize)> {
+        let of = move |kind: WorkKind| {
+            let lanes = self.queues[kind].longer_than(works);
+            lanes.map(move |(name, waiting)| (kind, name.clone(), waiting))
+        };
+        WorkKind::ALL.into_iter().flat_map(of).collect()
+    }
+}
