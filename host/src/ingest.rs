@@ -59,7 +59,7 @@ pub(crate) use pacing::Pacing;
 use refusals::Seen;
 use rejection::Rejection;
 pub use source::Source;
-pub(crate) use source::{Shares, Sources, Verify};
+pub(crate) use source::{Expected, Shares, Sources, Verify};
 
 #[derive(Debug)]
 pub(crate) struct Ingest {

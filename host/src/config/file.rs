@@ -279,6 +279,7 @@ fn source_of(
         let settings = settings(table.take("config"));
         let gate = gate::read(table, secrets, has_tls);
         let tenant = tenant_of(table);
+        let expected = table.take("expect").and_then(|entry| entry.expected());
         let verify = verify.unwrap_or(Some(Verify::default()))?;
         if list.written == 0 && !needs_none && !is_keyed && verify == Verify::Evidence {
             table.wrong(format!(
@@ -292,7 +293,7 @@ fn source_of(
         let source = Source::new(plugin?, secrets, tolerance.flatten(), verify, settings?, shares);
         let duplicates = duplicates.unwrap_or(Terms::DEFAULT);
         let source = source.with_keys_from(keys_from).with_duplicates(duplicates);
-        Some(source.with_gate(gate).with_tenant(tenant))
+        Some(source.with_gate(gate).with_tenant(tenant).with_expected(expected))
     })
 }
 

@@ -16,6 +16,7 @@ use super::document::{A_NAME, Entry, Table};
 use crate::address::Address;
 use crate::event::Timestamp;
 use crate::ids::Name;
+use crate::ingest::Expected;
 use crate::route::Pattern;
 use crate::tenant::Tenant;
 
@@ -34,6 +35,10 @@ pub(super) const fn hours(hours: u64) -> Duration {
 pub(super) const fn days(days: u64) -> Duration {
     hours(24 * days)
 }
+
+/// How much a source may be expected to bring, and within which time.
+const EXPECTED: RangeInclusive<u32> = 1..=1_000_000;
+const EXPECTED_WITHIN: RangeInclusive<Duration> = secs(60)..=days(7);
 
 /// What each value of a list becomes, without those that have a flaw.
 pub(super) fn all<'a, T>(
@@ -70,6 +75,25 @@ impl Entry<'_> {
             return None;
         }
         Some(duration)
+    }
+
+    /// How many requests should come within which time: `1 in 10m`.
+    pub(super) fn expected(&self) -> Option<Expected> {
+        const FORM: &str = "a number of requests and a time such as \"1 in 10m\": 1 to 1000000 \
+                            requests in 1m to 7d";
+        let read = |text: &str| {
+            let (requests, within) = text.split_once(" in ")?;
+            let requests =
+                requests.trim().parse::<u32>().ok().filter(|it| EXPECTED.contains(it))?;
+            let within = humantime::parse_duration(within.trim()).ok()?;
+            let fits = EXPECTED_WITHIN.contains(&within);
+            fits.then_some(Expected { requests, within })
+        };
+        let expected = read(self.text(FORM)?);
+        if expected.is_none() {
+            self.wrong(&format!("must be {FORM}"));
+        }
+        expected
     }
 
     /// A whole number within these bounds.

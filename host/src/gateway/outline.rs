@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::config::{Config, Verify};
 use crate::egress;
 use crate::ids::Name;
+use crate::ingest::Expected;
 use crate::plugin::{Grant, Tenanting};
 use crate::tenant::TenantOf;
 
@@ -35,6 +36,9 @@ fn of(config: &Config) -> Value {
             TenantOf::Operator => (),
             TenantOf::Fixed(tenant) => said["tenant"] = json!(tenant),
             TenantOf::Label(label) => said["tenant_label"] = json!(label),
+        }
+        if let Some(Expected { requests, within }) = source.expected {
+            said["expect"] = json!(format!("{requests} in {}", humantime::format_duration(within)));
         }
         (name, said)
     });

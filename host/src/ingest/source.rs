@@ -31,6 +31,15 @@ pub(crate) enum Verify {
     None,
 }
 
+/// How many requests a source should bring, as the operator says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// At least this many,
+    pub(crate) requests: u32,
+    /// within any span of this length.
+    pub(crate) within: Duration,
+}
+
 /// A place to post to.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -52,6 +61,8 @@ pub struct Source {
     pub(crate) gate: Gate,
     /// Whose its events are.
     pub(crate) tenant: TenantOf,
+    /// How much it should bring, if anybody is to be told that it does not.
+    pub(crate) expected: Option<Expected>,
     /// Why its plugin refuses to work for it, if it does: then nothing is taken.
     pub(crate) stopped: Option<Arc<str>>,
     /// Requests that are worked on at a time.
@@ -91,6 +102,7 @@ impl Source {
             duplicates: Terms::DEFAULT,
             gate: Gate::default(),
             tenant: TenantOf::default(),
+            expected: None,
             stopped: None,
             requests: Arc::new(Semaphore::new(shares.requests)),
             held: Share::of(shares.held_bytes),
@@ -114,6 +126,12 @@ impl Source {
     #[must_use]
     pub(crate) fn with_tenant(self, tenant: TenantOf) -> Self {
         Self { tenant, ..self }
+    }
+
+    /// With how much it should bring.
+    #[must_use]
+    pub(crate) fn with_expected(self, expected: Option<Expected>) -> Self {
+        Self { expected, ..self }
     }
 
     /// With how long its event ids are known.
