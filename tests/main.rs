@@ -22,6 +22,7 @@ mod secrets;
 mod admin;
 mod tenants;
 mod endpoints;
+mod operations;
 mod provider;
 mod fuzz;
 mod cli;

@@ -29,7 +29,7 @@ use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::lock::lock;
 use crate::secrets::Secret;
-use crate::store::{self, Health, Store};
+use crate::store::{self, EndpointNote, Health, Store};
 use crate::subscribers::Table;
 use crate::tenant::Tenant;
 
@@ -211,9 +211,20 @@ impl Directory {
         self.0.table.load()
     }
 
-    /// How an endpoint fared when that was last noted in the store, at the start.
+    /// How an endpoint fared when that was last [noted](Directory::noted).
     pub fn health(&self, key: &Name) -> Health {
         self.known().health(key)
+    }
+
+    /// This is noted in the store of how endpoints fare. It changes nothing of where they stand, and
+    /// nobody is told: it may be often.
+    pub fn noted(&self, notes: &[EndpointNote]) {
+        self.known().noted(notes);
+    }
+
+    /// The keys of the endpoints that have failed for so long that somebody should know.
+    pub fn warned(&self) -> Vec<Name> {
+        self.known().warned()
     }
 
     /// What opens the secrets of the store.

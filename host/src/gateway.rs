@@ -14,6 +14,7 @@ mod live;
 mod loading;
 mod noting;
 mod opening;
+mod operations;
 mod operators;
 mod outline;
 mod publishing;
@@ -52,6 +53,7 @@ use crate::ingest::{self, Ingest, Intake, Notes, Pacing};
 use crate::keys::Keys;
 use crate::listener::{self, Front, Port, Socket};
 use crate::metrics::{Kind, Metrics};
+use crate::notices::Notices;
 use crate::plugin::{self, Compiler, Registry};
 use crate::refused::RefusedRequests;
 use crate::retry::RetryPolicy;
@@ -68,6 +70,7 @@ use high_water::HighWater;
 use live::Live;
 use noting::Noting;
 pub(crate) use opening::open_store;
+use operations::Operations;
 use publishing::Publishing;
 use replaying::Replaying;
 use sealing::Sealing;
@@ -136,6 +139,7 @@ struct Parts {
     host: plugin::Host,
     registry: Arc<Registry>,
     metrics: Metrics,
+    notices: Notices,
     clock: Clock,
     dispatch: Arc<Dispatch>,
     delivery: Arc<Delivery>,
@@ -202,6 +206,7 @@ impl Gateway {
         self.beside(replaying.run(self.cancel.clone()));
         self.beside(Sealing::of(parts).run(self.cancel.clone()));
         self.beside(Publishing::of(parts).run(self.cancel.clone()));
+        self.beside(Operations::of(parts).run(self.cancel.clone()));
     }
 
     fn beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
@@ -415,7 +420,9 @@ impl Parts {
         let compiled = compiled.unwrap_or_else(|| config.data.join("compiled"));
         let host = plugin::Host::new(plugins(limits, compiler, compiled))?;
         let registry = Arc::new(Registry::default());
-        let breakers = |kind| Breakers::new(kind, clock.clone(), metrics.clone());
+        let notices = Notices::new(metrics.clone());
+        let breakers =
+            |kind| Breakers::new(kind, clock.clone(), metrics.clone()).telling(notices.clone());
         let dispatch = Arc::new(Dispatch {
             host: host.clone(),
             registry: registry.clone(),
@@ -450,6 +457,7 @@ impl Parts {
             host,
             registry,
             metrics,
+            notices,
             clock,
             dispatch,
             delivery,

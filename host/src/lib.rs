@@ -74,9 +74,9 @@
 //!   [`subscribers`] [`secrets`] `signature` `signing` [`token`] `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`directory`] (all endpoints) [`keys`] `listener` (hyper) `watch` (notify)
-//!   `metrics`, `disk` (free room), `refused` (the last requests that were), `subprocess`
-//!   (processes that are waited for), the loop in `worker`, and `proof` (whether a request is
-//!   genuine, by several of them)
+//!   `metrics`, `disk` (free room), `refused` (the last requests that were), `notices` (what
+//!   happened to the gateway), `subprocess` (processes that are waited for), the loop in `worker`,
+//!   and `proof` (whether a request is genuine, by several of them)
 //! - *Activities*, which never import each other: [`ingest`] [`dispatch`] `delivery` [`admin`]
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
@@ -116,6 +116,7 @@ mod metrics;
 mod disk;
 mod subprocess;
 mod refused;
+mod notices;
 mod worker;
 mod proof;
 

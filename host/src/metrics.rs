@@ -6,6 +6,7 @@
 
 mod endpoints;
 mod marks;
+mod notices;
 mod tenants;
 
 use std::fmt;
@@ -28,6 +29,7 @@ use crate::retry::Outcome;
 use endpoints::Shown;
 pub(crate) use marks::Mark;
 use marks::Marks;
+use notices::Notices;
 use tenants::Tenants;
 
 /// Counters, gauges and histograms. Clones count together.
@@ -60,6 +62,7 @@ pub(crate) struct Metrics {
     shown: Shown,
     marks: Marks,
     tenants: Tenants,
+    notices: Notices,
 }
 
 type Tries = Family<[(&'static str, Label); 3], Counter>;
@@ -214,6 +217,7 @@ impl Metrics {
             shown: Shown::default(),
             marks: Marks::new(r),
             tenants: Tenants::new(r),
+            notices: Notices::new(r),
             registry: Arc::default(),
         };
         let failures = metrics.sweep_failures.clone();

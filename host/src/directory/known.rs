@@ -9,7 +9,7 @@ use super::{EndpointFilter, FileEndpoint, Held, Listed};
 use crate::endpoint::{Endpoint, Origin, RawSettings, Standing, check};
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
-use crate::store::{EndpointRows, Health, StoredEndpoint, Tombstone};
+use crate::store::{EndpointNote, EndpointRows, Health, StoredEndpoint, Tombstone};
 use crate::subscribers::{Table, Tenanted};
 use crate::tenant::Tenant;
 
@@ -191,6 +191,20 @@ impl Known {
 
     pub(super) fn health(&self, key: &Name) -> Health {
         self.health.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Endpoints fare so; where they stand is said elsewhere.
+    pub(super) fn noted(&mut self, notes: &[EndpointNote]) {
+        for EndpointNote { key, health, .. } in notes {
+            let Some(health) = health else { continue };
+            let standing = self.health.get(key).and_then(|known| known.standing);
+            self.health.insert(key.clone(), Health { standing, ..health.clone() });
+        }
+    }
+
+    pub(super) fn warned(&self) -> Vec<Name> {
+        let warned = self.health.iter().filter(|(_, health)| health.warned);
+        warned.map(|(key, _)| key.clone()).collect()
     }
 
     /// Who receives what.

@@ -22,6 +22,7 @@ use crate::clock::{Clock, Moment};
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::metrics::{Kind, Metrics};
+use crate::notices::{Notice, Notices};
 use crate::plugin::CallError;
 
 /// What a call that ran out of time or memory counts for: it was dear.
@@ -71,6 +72,8 @@ pub(crate) struct Breakers {
     kind: Kind,
     clock: Clock,
     metrics: Metrics,
+    /// Where a pause is told, if anywhere.
+    notices: Option<Notices>,
     breakers: Mutex<BTreeMap<Name, Breaker>>,
     /// How many breakers there are, so that nothing is locked while nothing breaks.
     known: AtomicUsize,
@@ -103,7 +106,14 @@ impl Pause {
 impl Breakers {
     /// All closed.
     pub(crate) fn new(kind: Kind, clock: Clock, metrics: Metrics) -> Self {
-        Self { kind, clock, metrics, breakers: Mutex::default(), known: AtomicUsize::new(0) }
+        let (breakers, known) = (Mutex::default(), AtomicUsize::new(0));
+        Self { kind, clock, metrics, notices: None, breakers, known }
+    }
+
+    /// The same, and each first pause is told there.
+    #[must_use]
+    pub(crate) fn telling(self, notices: Notices) -> Self {
+        Self { notices: Some(notices), ..self }
     }
 
     /// How many calls of it there may be at a time, if otherwise there may be `most`. `digest` is
@@ -176,6 +186,10 @@ impl Breakers {
                 pause.as_secs()
             );
             self.metrics.set_paused(self.kind, name, true);
+            if let Some(notices) = &self.notices {
+                let (kind, name, digest) = (self.kind, name.clone(), breaker.digest.clone());
+                notices.tell(Notice::Failed { kind, name, digest, pause });
+            }
         }
     }
 

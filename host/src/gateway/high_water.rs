@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::disk::{Disk, Space};
+use crate::event::OWN_SOURCE;
 use crate::ids::Name;
-use crate::store::{Marks, OpenWorks, Store};
+use crate::store::{Marks, Open, OpenWorks, Store};
 
 /// Between two looks at the disk: in that time nobody writes as much as the usual mark.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -103,7 +104,9 @@ impl HighWater {
 
 /// The marks that are reached.
 fn over(open: &OpenWorks, space: Option<Space>) -> BTreeSet<Over> {
-    let sources = open.sources.iter().filter(|(_, open)| open.is_over);
+    // Nobody posts what the gateway raises itself.
+    let is_over = |name: &str, open: &Open| open.is_over && name != OWN_SOURCE;
+    let sources = open.sources.iter().filter(|(name, open)| is_over(name.as_str(), open));
     let sources = sources.map(|(name, _)| Over::Source(name.clone()));
     let gateway = open.all.is_over.then_some(Over::Gateway);
     let disk = space.is_some_and(|space| space.is_low).then_some(Over::Disk);
@@ -147,7 +150,7 @@ fn tell_end(over: &Over) {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::store::{self, Open};
+    use crate::store;
 
     fn high_water(folder: &std::path::Path) -> HighWater {
         let store = Store::open(&store::Config::at(folder), Clock::System);
@@ -179,7 +182,7 @@ mod tests {
         let (low, high) = (Open { works: 3, is_over: false }, Open { works: 9, is_over: true });
         let open = OpenWorks {
             all: high,
-            sources: [(name("one"), high), (name("other"), low)].into(),
+            sources: [(name("one"), high), (name("other"), low), (name(OWN_SOURCE), high)].into(),
             unknown: 0,
             marks: Marks { all: 9, per_source: 9 },
         };

@@ -37,6 +37,7 @@ use crate::dispatch::{Dispatch, Reading, Rules};
 use crate::egress;
 use crate::ingest;
 use crate::metrics::Metrics;
+use crate::notices::Notices;
 use crate::plugin::{self, About, Plugin, Registry, Wish};
 use crate::secrets::Redaction;
 use crate::store::{self, Retention, Store};
@@ -77,6 +78,7 @@ pub(super) struct Live {
     /// Looks at secrets, and writes to the audit log; nothing waits for it.
     telling: JoinSet<()>,
     auditor: Auditor,
+    notices: Notices,
     /// Whether what changes now is a change of what ran.
     is_started: bool,
     /// Cancelled once every file that was there at the start is loaded or refused.
@@ -126,6 +128,7 @@ impl Live {
             fronts: parts.fronts.clone(),
             telling: JoinSet::new(),
             auditor: parts.auditor(),
+            notices: parts.notices.clone(),
             is_started: false,
             loaded: CancellationToken::new(),
         };

@@ -1,4 +1,5 @@
-//! What became of the files while the gateway runs, for the audit log.
+//! What became of the files while the gateway runs, for the audit log and for whoever raises
+//! events of it.
 //!
 //! Beside everything else: nothing waits for it, and what can't be written down there is in the
 //! log. A start changes nothing, so it has no entry.
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Live;
 use crate::admin::PluginRow;
+use crate::notices::Notice;
 use crate::store::Deed;
 
 /// Who changed a file is not known.
@@ -35,6 +37,9 @@ impl Live {
             .map(|name| {
                 let state = |of: &BTreeMap<&str, Value>| of.get(*name).cloned().unwrap_or_default();
                 let (before, after) = (state(&was), state(&is));
+                if let Some(notice) = notice(name, &before, &after) {
+                    self.notices.tell(notice);
+                }
                 let is_refused = !after["refused"].is_null();
                 let outcome = if is_refused { "refused" } else { "applied" }.to_owned();
                 let from = self.config.plugins.display().to_string();
@@ -49,6 +54,23 @@ impl Live {
         while self.telling.try_join_next().is_some() {}
         // An error is in the log.
         self.telling.spawn(async move { drop(auditor.record(deed).await) });
+    }
+}
+
+/// What happened to a plugin that was in this state and is in that.
+fn notice(plugin: &str, before: &Value, after: &Value) -> Option<Notice> {
+    let text = |of: &Value, key: &str| of[key].as_str().map(str::to_owned);
+    let [(was, was_refused), (is, is_refused)] =
+        [before, after].map(|of| (text(of, "digest"), text(of, "refused")));
+    let plugin = plugin.to_owned();
+    match (is, is_refused) {
+        (running, Some(reason)) if was_refused.as_ref() != Some(&reason) => {
+            Some(Notice::Refused { plugin, running, reason })
+        }
+        (Some(digest), _) if was.as_ref() != Some(&digest) => {
+            Some(Notice::Reloaded { plugin, digest, before: was })
+        }
+        _ => None,
     }
 }
 
