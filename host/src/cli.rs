@@ -20,6 +20,7 @@ mod log;
 mod plugin;
 mod provider;
 mod receipt;
+mod rows;
 mod send;
 mod serve;
 mod sign;
@@ -75,7 +76,7 @@ enum Command {
     /// List the accepted requests of a running gateway
     #[command(subcommand)]
     Receipt(receipt::Command),
-    /// List the dead letters of a running gateway
+    /// List, show and export the dead letters of a running gateway
     #[command(subcommand)]
     Dead(dead::Command),
     /// Show what a source of a running gateway has refused

@@ -1,7 +1,9 @@
 //! `hookgate dead`: the dead letters as a person sees them.
 
+use serde_json::Value;
+
 use super::hookgate;
-use crate::harness::{Receiver, Setup, payment};
+use crate::harness::{Receiver, Setup, payment, text};
 
 #[tokio::test]
 async fn dead_letters_are_listed_by_reason_with_words_beside_it_and_counted() {
@@ -25,4 +27,12 @@ async fn dead_letters_are_listed_by_reason_with_words_beside_it_and_counted() {
     assert_eq!(columns, "delivery erp endpoint_gone the endpoint answered 410 Gone");
     assert_eq!((none.succeeded().lines().count(), none.err.as_str()), (1, ""));
     assert!(unknown.err.contains("`gone` is not a reason such as endpoint_timeout"));
+
+    let lines = list(&["--json", "--name", "erp"]).await;
+    let letter: Value = serde_json::from_str(lines.succeeded()).unwrap();
+    let export = hookgate(["dead", "export", "--admin", gateway.admin(), "--name", "erp"]).await;
+    assert_eq!((export.succeeded(), lines.err.as_str()), (lines.out.as_str(), ""));
+    let show =
+        ["dead", "show", &text(&letter["id"]), "--admin", gateway.admin()].map(str::to_owned);
+    assert!(hookgate(&show).await.succeeded().contains("\"status\": 410"));
 }

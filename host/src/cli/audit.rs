@@ -8,8 +8,8 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::at::At;
-use super::event::{table, text};
 use super::http;
+use super::rows::{table, text};
 use super::store::Place;
 use crate::store;
 

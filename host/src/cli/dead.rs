@@ -1,15 +1,16 @@
-//! `hookgate dead`: list the dead letters of a running gateway, over its admin API.
+//! `hookgate dead`: list, show and export the dead letters of a running gateway, over its admin API.
 //!
-//! `hookgate event show` shows one of them, and `hookgate event replay` has it tried again. Never
-//! says more of a letter than the list does.
+//! `hookgate event replay` and `hookgate replay start` have letters tried again. Never says more of
+//! a letter than the gateway does.
 
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 
 use super::at::At;
-use super::event::{given, table, text};
+use super::event;
 use super::output::note;
+use super::rows::{Listing, One, each, given, text};
 use crate::failure::Reason;
 
 #[derive(Debug, Subcommand)]
@@ -19,9 +20,20 @@ pub(super) enum Command {
     List {
         #[command(flatten)]
         filter: Filter,
-        /// The number of dead letters
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-        limit: u32,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Show the receipt, run or delivery of a dead letter with all its tries
+    Show {
+        /// The id: rcp_..., run_... or dlv_...
+        id: String,
+        #[command(flatten)]
+        one: One,
+    },
+    /// Write all dead letters to standard output, one JSON document a line
+    Export {
+        #[command(flatten)]
+        filter: Filter,
         #[command(flatten)]
         at: At,
     },
@@ -50,16 +62,25 @@ impl Filter {
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
-    let Command::List { filter, limit, at } = command;
-    let mut url = at.url("/v1/dead")?;
-    url.query_pairs_mut().extend_pairs(filter.pairs());
+    match command {
+        Command::List { filter, listing } => list(&filter, &listing).await,
+        Command::Show { id, one } => one.print(&event::path(&id)).await,
+        Command::Export { filter, at } => {
+            let mut url = at.url("/v1/dead")?;
+            url.query_pairs_mut().extend_pairs(filter.pairs());
+            each(&at, url, None, |letter| say!("{letter}")).await
+        }
+    }
+}
+
+async fn list(filter: &Filter, listing: &Listing) -> anyhow::Result<()> {
     let head = row(["HOOKGATE ID", "DIED (UTC)", "KIND", "NAME", "REASON", "DETAIL"]);
     let mut counts = BTreeMap::new();
-    table(&at, url, limit, &head, |letter| {
+    let line = |letter: &serde_json::Value| {
         *counts.entry(text(letter, "reason")).or_insert(0_u32) += 1;
         row(["id", "died_at", "kind", "name", "reason", "detail"].map(|key| text(letter, key)))
-    })
-    .await?;
+    };
+    listing.print("/v1/dead", filter.pairs(), &head, line).await?;
     if !counts.is_empty() {
         let counts = counts.iter().map(|(reason, count)| format!("{count} {reason}"));
         note(format_args!("by reason: {}", counts.collect::<Vec<_>>().join(", ")));
@@ -68,5 +89,5 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 fn row<T: std::fmt::Display>([id, died, kind, name, reason, detail]: [T; 6]) -> String {
-    format!("{id:<22}  {died:<24}  {kind:<8}  {name:<20}  {reason:<20}  {detail}")
+    format!("{id:<22}  {died:<24}  {kind:<8}  {name:<21}  {reason:<20}  {detail}")
 }

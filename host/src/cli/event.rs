@@ -11,6 +11,7 @@ use super::at::At;
 use super::http;
 use super::indented::indented;
 use super::output::{cell, note};
+use super::rows::{given, table, text};
 use crate::event::Timestamp;
 
 /// Between two looks how far a replay is.
@@ -95,13 +96,6 @@ impl Filter {
     }
 }
 
-/// The filters of these that are given, as parameters of the query.
-pub(super) fn given<const N: usize>(
-    filters: [(&'static str, Option<String>); N],
-) -> Vec<(&'static str, String)> {
-    filters.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
-}
-
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::List { filter, limit, at } => {
@@ -110,14 +104,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             list(&at, url, limit).await
         }
         Command::Show { id, at } => {
-            let list = match id.split_once('_') {
-                Some(("rcp", _)) => "receipts",
-                Some(("run", _)) => "runs",
-                Some(("dlv", _)) => "deliveries",
-                Some(("rpl", _)) => "replays",
-                _ => "events",
-            };
-            let answer = at.get(&at.url(&format!("/v1/{list}/{id}"))?).await?;
+            let answer = at.get(&at.url(&path(&id))?).await?;
             say!("{}", indented(http::ok(&answer)?))
         }
         Command::Replay { ids, filter, cancel, at } => {
@@ -140,6 +127,18 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
+/// Where an event is, or the receipt, run, delivery or replay of this id.
+pub(super) fn path(id: &str) -> String {
+    let list = match id.split_once('_') {
+        Some(("rcp", _)) => "receipts",
+        Some(("run", _)) => "runs",
+        Some(("dlv", _)) => "deliveries",
+        Some(("rpl", _)) => "replays",
+        _ => "events",
+    };
+    format!("/v1/{list}/{id}")
+}
+
 async fn list(at: &At, url: Url, limit: u32) -> anyhow::Result<()> {
     let head = row(["HOOKGATE ID", "RECORDED (UTC)", "STATE", "EVENT TYPE", "SUBJECT"]);
     table(at, url, limit, &head, |event| {
@@ -150,48 +149,6 @@ async fn list(at: &At, url: Url, limit: u32) -> anyhow::Result<()> {
 
 fn row<T: std::fmt::Display>([id, recorded, state, event_type, subject]: [T; 5]) -> String {
     format!("{id:<22}  {recorded:<24}  {state:<7}  {event_type:<28}  {subject}")
-}
-
-/// What stands in a cell of a table, if anything does.
-pub(super) fn text(row: &Value, key: &str) -> String {
-    cell(row[key].as_str().unwrap_or("-"))
-}
-
-/// Prints a list of the admin API as a table. Pages may be short, so asks until there are enough or
-/// no more.
-pub(super) async fn table(
-    at: &At,
-    mut url: Url,
-    limit: u32,
-    head: &str,
-    mut line: impl FnMut(&Value) -> String,
-) -> anyhow::Result<()> {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let filter: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    let mut left = limit;
-    let mut cursor: Option<String> = None;
-    while left > 0 {
-        url.query_pairs_mut().clear().extend_pairs(&filter);
-        url.query_pairs_mut().append_pair("limit", &left.min(100).to_string());
-        if let Some(cursor) = &cursor {
-            url.query_pairs_mut().append_pair("cursor", cursor);
-        }
-        let page = http::json(&at.get(&url).await?)?;
-        let rows = page["items"].as_array().map_or(&[][..], Vec::as_slice);
-        // Only now it is certain that there is a list.
-        if cursor.is_none() {
-            say!("{head}")?;
-        }
-        for row in rows {
-            say!("{}", line(row))?;
-        }
-        left = left.saturating_sub(rows.len());
-        match page["next"].as_str() {
-            Some(next) => cursor = Some(next.to_owned()),
-            None => break,
-        }
-    }
-    Ok(())
 }
 
 async fn replay(at: &At, body: &Value) -> anyhow::Result<Value> {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::at::At;
-use super::event::{given, table, text};
+use super::rows::{given, table, text};
 use crate::event::Timestamp;
 
 #[derive(Debug, Subcommand)]

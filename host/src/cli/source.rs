@@ -6,9 +6,9 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::at::At;
-use super::event::text;
 use super::http;
 use super::output::cell;
+use super::rows::text;
 use crate::ids::Name;
 
 #[derive(Debug, Subcommand)]

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::at::At;
 use super::deed::by_command;
-use super::event::text;
 use super::http;
 use super::output::{cell, note};
+use super::rows::text;
 use super::store::Place;
 use crate::clock::Clock;
 use crate::event::Timestamp;
