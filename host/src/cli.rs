@@ -1,7 +1,7 @@
 //! The `hookgate` command: what can be said to it, and which part answers.
 //!
 //! Wiring: each subcommand is a file. An error is printed with its chain, and the exit code is 1,
-//! or 2 where a store could not be looked at.
+//! or 2 where a store could not be looked at, or a plan was not applied.
 
 #[macro_use]
 mod output;
@@ -12,6 +12,7 @@ mod check;
 mod dead;
 mod deed;
 mod demo;
+mod endpoint;
 mod event;
 mod hours;
 mod http;
@@ -21,6 +22,7 @@ mod plugin;
 mod provider;
 mod receipt;
 mod rows;
+mod secret_file;
 mod send;
 mod serve;
 mod sign;
@@ -76,6 +78,9 @@ enum Command {
     /// List the accepted requests of a running gateway
     #[command(subcommand)]
     Receipt(receipt::Command),
+    /// Make, change, list, export and import endpoints of a running gateway
+    #[command(subcommand)]
+    Endpoint(endpoint::Command),
     /// List, show and export the dead letters of a running gateway
     #[command(subcommand)]
     Dead(dead::Command),
@@ -141,6 +146,7 @@ pub fn main() -> ExitCode {
             Command::Provider(command) => provider::run(command),
             Command::Event(command) => event::run(command).await,
             Command::Receipt(command) => receipt::run(command).await,
+            Command::Endpoint(command) => endpoint::run(command).await,
             Command::Dead(command) => dead::run(command).await,
             Command::Source(command) => source::run(command).await,
             Command::Hours(args) => hours::hours(args).await,
@@ -179,8 +185,10 @@ fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(format_args!("hookgate: {}", causes::chain(error.as_ref())));
-            // Scripts tell a store that can't be looked at from one with faults.
-            if error.is::<store::NotChecked>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            // Scripts tell a store that can't be looked at from one with faults, and a plan that
+            // nobody applied from one that failed.
+            let is_open = error.is::<store::NotChecked>() || error.is::<endpoint::NotApplied>();
+            if is_open { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -10,6 +10,7 @@ mod endpoint;
 mod file;
 mod gate;
 mod limits;
+mod manifest;
 mod master;
 mod patience;
 mod retention;
@@ -42,6 +43,7 @@ use crate::store::Retention;
 
 use document::Flaws;
 pub(crate) use limits::Limits;
+pub(crate) use manifest::Manifest;
 use world::Extent;
 
 pub(crate) use crate::ingest::Verify;

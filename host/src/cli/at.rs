@@ -89,6 +89,10 @@ impl At {
         self.ask(Method::POST, &self.url(path)?, Some(body)).await
     }
 
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
+        self.ask(Method::PATCH, &self.url(path)?, Some(body)).await
+    }
+
     pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
         self.ask(Method::DELETE, &self.url(path)?, None).await
     }
