@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod audit;
 mod dead;
+mod deliveries;
 mod document;
 mod idempotency;
 mod refused;

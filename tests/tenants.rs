@@ -233,3 +233,92 @@ async fn heard(gateway: &Harness, by: &str, until: &str) -> String {
     }
     heard
 }
+
+const MASTER: &str = "b3a1c2d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90";
+
+/// With the source `guest`, whose events say whose they are, and a master key.
+async fn of_merchants() -> Harness {
+    let secrets = format!("secrets = [{{ value = \"{GUEST_TOKEN}\" }}]");
+    let prepared = Setup::new()
+        .table("master_key = { file = \"master\" }")
+        .plugin("guest")
+        .source("guest", "guest", &format!("{secrets}\ntenant_label = \"merchant\""))
+        .prepare();
+    std::fs::write(prepared.folder().join("master"), MASTER).unwrap();
+    prepared.start().await
+}
+
+/// An endpoint for orders, made with this token; gives its id.
+async fn endpoint_by(gateway: &Harness, by: &str, receiver: &Receiver) -> String {
+    let body = json!({
+        "name": "crm", "url": receiver.url(), "events": ["order.*"], "retries": ["1h"],
+    });
+    let made = send(gateway, by, "POST", "/v1/endpoints", Some(&body)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    text(&made.json()["id"])
+}
+
+/// The ids in a list, newest first.
+async fn ids(gateway: &Harness, by: &str, path: &str) -> Vec<String> {
+    let page = send(gateway, by, "GET", path, None).await;
+    assert_eq!(page.status, 200, "{path}: {}", page.body);
+    crate::harness::texts(&page.json()["items"], "id")
+}
+
+#[tokio::test]
+async fn a_token_of_a_tenant_has_the_deliveries_to_its_own_endpoints_and_no_others() {
+    let receiver = Receiver::answering(500).await;
+    let gateway = of_merchants().await;
+    let ops = make(&gateway, "", &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let mut of = Vec::new();
+    for tenant in ["acme", "globex"] {
+        let scopes = ["read", "replay", "write"];
+        let token = json!({ "name": tenant, "scopes": scopes, "tenant": tenant });
+        let token = make(&gateway, &ops, &token).await;
+        let endpoint = endpoint_by(&gateway, &token, &receiver).await;
+        of.push((tenant, token, endpoint));
+    }
+    let operators = endpoint_by(&gateway, &ops, &receiver).await;
+    // The other tenant's are the newer ones.
+    for (id, merchant) in [("1", "acme"), ("2", "globex"), ("3", "globex"), ("4", "globex")] {
+        let labels = json!({ "merchant": merchant });
+        let command = json!({ "id": id, "type": "order.paid", "labels": labels });
+        gateway.guest(&command).await.accepted();
+    }
+    receiver.arrived(8).await;
+    assert_eq!(send(&gateway, &ops, "GET", "/v1/settled", None).await.status, 200);
+    let all = ids(&gateway, &ops, "/v1/deliveries").await;
+    assert_eq!(all.len(), 8);
+
+    let [(_, acme, _), (_, globex, foreign)] = &of[..] else { panic!("there are two") };
+    let own = ids(&gateway, acme, "/v1/deliveries?limit=1").await;
+    assert_eq!(own.len(), 1, "the first page is no empty one");
+    let others = ids(&gateway, globex, "/v1/deliveries").await;
+    assert_eq!(others.len(), 3);
+    for query in [format!("endpoint={foreign}"), "tenant=globex".into(), "endpoint=crm".into()] {
+        let path = format!("/v1/deliveries?{query}");
+        check_empty(&path, &send(&gateway, acme, "GET", &path, None).await);
+    }
+    let elsewhere = format!("/v1/deliveries?endpoint={operators}");
+    check_empty(&elsewhere, &send(&gateway, acme, "GET", &elsewhere, None).await);
+    for delivery in all.iter().filter(|id| **id != own[0]) {
+        for (method, what) in [("GET", ""), ("POST", "/retry"), ("POST", "/discard")] {
+            let path = format!("/v1/deliveries/{delivery}{what}");
+            let body = (method == "POST").then(|| json!({}));
+            let answer = send(&gateway, acme, method, &path, body.as_ref()).await;
+            assert_eq!((answer.status, kind(&answer)), (404, "not-found".to_owned()), "{path}");
+        }
+    }
+
+    // All that wait for another try end, the other tenant's last.
+    for (by, delivery) in [(acme, &own[0]), (globex, &others[0]), (globex, &others[1])] {
+        let path = format!("/v1/deliveries/{delivery}/discard");
+        let answer = send(&gateway, by, "POST", &path, Some(&json!({}))).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    for path in ["/v1/dead?limit=1", "/v1/deliveries?state=dead&limit=1"] {
+        assert_eq!(ids(&gateway, acme, path).await, own, "{path}");
+    }
+    assert_eq!(ids(&gateway, globex, "/v1/dead").await.len(), 2);
+    assert_eq!(ids(&gateway, &ops, "/v1/dead?tenant=globex").await.len(), 2);
+}

@@ -11,6 +11,7 @@ mod access;
 mod audit;
 mod auditor;
 mod bodies;
+mod deliveries;
 mod endpoints;
 mod failures;
 mod gate;

@@ -86,14 +86,14 @@ pub use self::owed::backlog::{Allowance, Windows};
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
 pub use self::read::cursor::Cursor;
-pub use self::read::filter::{DeadFilter, EventFilter, ReceiptFilter};
+pub use self::read::filter::{DeadFilter, DeliveryFilter, EventFilter, ReceiptFilter};
 pub use self::read::hours::{EventCount, HOURS_MAX, Hour, TryCount};
 pub use self::read::replays::{Replay, Replayed};
 pub use self::read::snapshot::{Following, Gap, Growth, Listing, News, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{
-    AttemptView, DamagedItem, DeadLetter, DeliveryView, EventBody, EventSummary, EventView, Of,
-    OutcomeView, Progressed, ReceiptSummary, ReceiptView, RunView, State, TimesView, TryView,
-    VerdictView,
+    AttemptView, DamagedItem, DeadLetter, DeliverySummary, DeliveryView, EventBody, EventSummary,
+    EventView, LastAttempt, Of, OutcomeView, Progressed, ReceiptSummary, ReceiptView, RunView,
+    State, TimesView, TryView, VerdictView,
 };
 pub use self::repair::{LostState, Repaired, Undecided, repair, repair_anyway};
 pub use self::report::{Attempt, Effects, Parsed, PluginStamp, Refused, Try};
@@ -102,6 +102,7 @@ pub use self::stats::{KindStats, Stats};
 pub use self::tries::Committing;
 pub use self::write::audit::AuditPage;
 pub use self::write::commit::{RunRefused, StateFull};
+pub use self::write::discard::Discarded;
 pub use self::write::ending::{EndOwed, Ended};
 
 use self::aside::{aside, in_background};

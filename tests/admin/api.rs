@@ -72,6 +72,7 @@ async fn every_operation_answers_as_the_document_says() {
         ("getEvent", path("events", &event["id"])),
         ("getReceipt", path("receipts", &event["receipt"]["id"])),
         ("getRun", path("runs", &run["id"])),
+        ("listDeliveries", "/v1/deliveries?limit=2".to_owned()),
         ("getDelivery", path("deliveries", &delivery["id"])),
         ("listRefused", "/v1/sources/guest/refused".to_owned()),
         ("listReplays", "/v1/replays".to_owned()),
@@ -87,6 +88,10 @@ async fn every_operation_answers_as_the_document_says() {
         check(id, &gateway.ask(&path).await);
     }
     check("cancelReplay", &gateway.delete(&replay).await);
+    let waits = path("deliveries", &delivery_to(&gateway.event("2").await, "crm")["id"]);
+    for (id, what) in [("discardDelivery", "discard"), ("retryDelivery", "retry")] {
+        check(id, &gateway.tell(&format!("{waits}/{what}"), &json!({})).await);
+    }
     // It does not end.
     let stream = gateway.client().get(format!("{}/v1/events/stream", gateway.admin()));
     let stream = stream.send().await.unwrap();

@@ -1,4 +1,4 @@
-//! One thing with its history: an event, a receipt, a run, a delivery.
+//! One thing with its history: an event, a receipt, a run. A delivery is shown beside its list.
 //!
 //! What carries credentials loses them here. Never lists anything.
 
@@ -10,17 +10,17 @@ use axum::routing::get;
 use serde::Serialize;
 
 use super::operation::{Answer, Need, Operation, Parameter, Tenants, Turn, Verb};
-use super::path::{DELIVERY_ID, EVENT_ID, RECEIPT_ID, RUN_ID, Segment};
+use super::path::{EVENT_ID, RECEIPT_ID, RUN_ID, Segment};
 use super::problem::Kind;
 use super::reach::Reach;
 use super::redact;
 use super::schema::Schemas;
 use super::{Admin, Problem, own};
 use crate::ids::{Id, IdKind};
-use crate::store::{self, DeliveryView, EventView, Of, ReceiptView, RunView};
+use crate::store::{self, EventView, Of, ReceiptView, RunView};
 use crate::token::Scope;
 
-pub(super) static OPERATIONS: [Operation; 4] = [
+pub(super) static OPERATIONS: [Operation; 3] = [
     Operation {
         path: "/v1/events/{id}",
         id: "getEvent",
@@ -49,16 +49,6 @@ pub(super) static OPERATIONS: [Operation; 4] = [
         parameters: &[RUN_ID],
         answers: &[Answer::ok("The run.", Schemas::of::<Of<RunView>>)],
         handler: || get(run),
-        ..ITEM
-    },
-    Operation {
-        path: "/v1/deliveries/{id}",
-        id: "getDelivery",
-        summary: "Shows a delivery with its attempts and its event.",
-        tenants: Tenants::Own,
-        parameters: &[DELIVERY_ID],
-        answers: &[Answer::ok("The delivery.", Schemas::of::<Of<DeliveryView>>)],
-        handler: || get(delivery),
         ..ITEM
     },
 ];
@@ -141,14 +131,4 @@ async fn run(
 ) -> Result<Json<Of<RunView>>, Problem> {
     let id = segment.id(IdKind::Run)?;
     found(id, admin.store.run(id).await?)
-}
-
-async fn delivery(
-    State(admin): State<Arc<Admin>>,
-    reach: Reach,
-    segment: Segment,
-) -> Result<Json<Of<DeliveryView>>, Problem> {
-    let id = segment.id(IdKind::Delivery)?;
-    let delivery = admin.store.delivery(id).await?;
-    found(id, delivery.and_then(|delivery| own::delivery(&admin, &reach, delivery)))
 }

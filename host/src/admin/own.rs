@@ -5,12 +5,16 @@
 //! endpoints. Asks the store no more than it needs to know whose something is. Never refuses what
 //! is asked for without a tenant.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::reach::Reach;
 use super::{Admin, Problem};
-use crate::ids::{Id, IdKind};
+use crate::directory::{EndpointFilter, Listed};
+use crate::ids::{Id, IdKind, Name};
 use crate::store::{
-    self, DeadFilter, DeadLetter, DeliveryView, EventSummary, EventView, Listing, Of, Page, State,
-    WorkKind,
+    self, DeadFilter, DeadLetter, DeliveryFilter, DeliverySummary, DeliveryView, EventSummary,
+    EventView, Listing, Of, Page, State, WorkKind,
 };
 
 /// A page without anything on it.
@@ -78,25 +82,49 @@ pub(super) fn delivery(
 pub(super) async fn letters(
     admin: &Admin,
     reach: &Reach,
-    filter: DeadFilter,
+    mut filter: DeadFilter,
     page: Page,
 ) -> Result<Listing<DeadLetter>, Problem> {
+    let Ok(tenant) = reach.narrowed(filter.tenant.take()) else { return Ok(nothing()) };
+    filter.tenant = tenant;
     if reach.is_all() {
         return Ok(admin.store.dead_matching(&filter, page).await?);
     }
     if filter.kind.is_some_and(|kind| kind != WorkKind::Delivery) {
         return Ok(nothing());
     }
-    let filter = DeadFilter { kind: Some(WorkKind::Delivery), ..filter };
+    let (kind, among) = (Some(WorkKind::Delivery), endpoints(admin, reach));
+    let filter = DeadFilter { kind, among, ..filter };
     let mut page = admin.store.dead_matching(&filter, page).await?;
-    let events: Vec<Id> = page.items.iter().filter_map(|letter| letter.event).collect();
-    let tenants = admin.store.tenants(events).await?;
-    page.items.retain(|letter| {
-        let of = letter.event.and_then(|event| tenants.get(&event));
-        reach.sees_delivery(&admin.directory, &letter.name, of)
-    });
     page.items.iter_mut().for_each(|letter| letter.receipt = None);
     Ok(without_damaged(reach, page))
+}
+
+/// What deliveries call the endpoints within reach, also those that were deleted; `None` if that is
+/// all.
+pub(super) fn endpoints(admin: &Admin, reach: &Reach) -> Option<Arc<BTreeSet<Name>>> {
+    let tenant = reach.narrowed(None).ok().flatten()?;
+    let filter = EndpointFilter { tenant: Some(tenant.clone()), ..EndpointFilter::default() };
+    let open = admin.directory.page(&filter, None, usize::MAX);
+    let deleted = admin.directory.deleted();
+    let is_own = |listed: &Arc<Listed>| {
+        let owner = listed.endpoint.settings.tenant.as_ref();
+        owner == Some(&tenant)
+    };
+    let own = open.iter().chain(deleted.iter().filter(|listed| is_own(listed)));
+    Some(Arc::new(own.map(|listed| listed.endpoint.key.clone()).collect()))
+}
+
+/// A page of the deliveries within reach.
+pub(super) async fn deliveries(
+    admin: &Admin,
+    reach: &Reach,
+    mut filter: DeliveryFilter,
+    page: Page,
+) -> Result<Listing<DeliverySummary>, Problem> {
+    let Ok(tenant) = reach.narrowed(filter.tenant.take()) else { return Ok(nothing()) };
+    let filter = DeliveryFilter { tenant, among: endpoints(admin, reach), ..filter };
+    Ok(without_damaged(reach, admin.store.deliveries(&filter, page).await?))
 }
 
 /// The works that these ids stand for to whoever asks: of an event, the deliveries within reach.

@@ -73,6 +73,8 @@ pub(crate) enum Kind {
     NoMasterKey,
     /// Somebody has changed it meanwhile.
     Changed,
+    /// The delivery is being attempted, or has ended.
+    NotPending,
     /// The first request with this idempotency key is not answered yet.
     InProgress,
     /// Nobody knows whether the request with this idempotency key was done.
@@ -123,7 +125,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, for the document and for tests.
-    pub(super) const ALL: [Self; 49] = [
+    pub(super) const ALL: [Self; 50] = [
         Self::MalformedQuery,
         Self::UnknownParameter,
         Self::InvalidParameter,
@@ -150,6 +152,7 @@ impl Kind {
         Self::TooManySecrets,
         Self::NoMasterKey,
         Self::Changed,
+        Self::NotPending,
         Self::InProgress,
         Self::OutcomeUnknown,
         Self::AnswerNotKept,
@@ -208,6 +211,7 @@ impl Kind {
             Self::TooManySecrets => ("too-many-secrets", 409, "Too many secrets"),
             Self::NoMasterKey => ("no-master-key", 409, "No master key"),
             Self::Changed => ("changed", 409, "Changed meanwhile"),
+            Self::NotPending => ("not-pending", 409, "Delivery not pending"),
             Self::InProgress => ("in-progress", 409, "First request not answered yet"),
             Self::OutcomeUnknown => ("outcome-unknown", 409, "Outcome of first request unknown"),
             Self::AnswerNotKept => ("answer-not-kept", 409, "Answer of first request not kept"),

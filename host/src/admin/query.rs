@@ -18,12 +18,16 @@ use crate::directory::EndpointFilter;
 use crate::endpoint::Status;
 use crate::event::Timestamp;
 use crate::failure::Reason;
-use crate::ids::{Id, Name};
+use crate::ids::{Id, IdKind, InvalidName, Name};
 use crate::route::Pattern;
-use crate::store::{Cursor, DeadFilter, EventFilter, Page, ReceiptFilter, State, WorkKind};
+use crate::store::{
+    Cursor, DeadFilter, DeliveryFilter, EventFilter, Page, ReceiptFilter, State, WorkKind,
+};
 use crate::tenant::Tenant;
 
 const STATUSES: [Status; 3] = [Status::Enabled, Status::Paused, Status::Disabled];
+
+const TYPES: &str = "an event type such as payment.failed or payment.*";
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 500;
@@ -41,7 +45,7 @@ pub(super) const TYPE: Parameter = Parameter::query(
 pub(super) const SUBJECT: Parameter =
     Parameter::query("subject", "Only events about exactly this subject.", Schemas::of::<String>);
 pub(super) const TENANT: Parameter =
-    Parameter::query("tenant", "Only events of this tenant.", Schemas::of::<Tenant>);
+    Parameter::query("tenant", "Only what is about events of this tenant.", Schemas::of::<Tenant>);
 pub(super) const STATE: Parameter =
     Parameter::query("state", "Only what stands so.", Schemas::of::<State>);
 pub(super) const AFTER: Parameter =
@@ -57,6 +61,13 @@ pub(super) const NAME: Parameter = Parameter::query(
 );
 pub(super) const REASON: Parameter =
     Parameter::query("reason", "Only dead letters with this reason.", Schemas::of::<Reason>);
+pub(super) const REASON_OF: Parameter =
+    Parameter::query("reason", "Only dead deliveries with this reason.", Schemas::of::<Reason>);
+pub(super) const ENDPOINT: Parameter = Parameter::query(
+    "endpoint",
+    "Only deliveries to this endpoint: its id, or the name of one of the configuration.",
+    endpoints,
+);
 pub(super) const CURSOR: Parameter = Parameter::query(
     "cursor",
     "The `next` of the previous page of the list with the same filters.",
@@ -81,6 +92,11 @@ pub(super) const ORDER: Parameter =
     Parameter::query("order", "Which come first: the newest, or the oldest.", orders);
 pub(super) const BEHIND: Parameter =
     Parameter::query("cursor", "The `next` of the previous page in the same order.", numbers);
+
+fn endpoints(_: &mut Schemas) -> serde_json::Value {
+    let names = "[a-z0-9][a-z0-9-]{0,62}";
+    schema::text(&format!("^(ep_[0-9a-hjkmnp-tv-z]{{18}}|{names})$"), "An id or a name.")
+}
 
 fn orders(_: &mut Schemas) -> serde_json::Value {
     schema::one_of(&["newest", "oldest"])
@@ -168,12 +184,12 @@ impl Pairs {
     fn filter(&self) -> Result<EventFilter, Problem> {
         Ok(EventFilter {
             source: self.name("source")?,
-            event_type: self.value("type", "an event type such as payment.failed or payment.*")?,
+            event_type: self.value("type", TYPES)?,
             subject: self.text("subject").map(str::to_owned),
             state: self.state()?,
             after: self.time("after")?,
             before: self.time("before")?,
-            tenant: self.value("tenant", "a tenant: 1 to 64 letters, digits and `-_.:@`")?,
+            tenant: self.tenant()?,
         })
     }
 
@@ -191,8 +207,29 @@ impl Pairs {
         Ok(DeadFilter {
             kind: self.value("kind", "parse, run or delivery")?,
             name: self.name("name")?,
+            among: None,
             reason: self.value("reason", &format!("one of {reasons}"))?,
+            tenant: self.tenant()?,
         })
+    }
+
+    fn deliveries(&self) -> Result<DeliveryFilter, Problem> {
+        let reasons = Reason::ALL.map(Reason::as_str).join(", ");
+        Ok(DeliveryFilter {
+            endpoint: None,
+            among: None,
+            state: self.state()?,
+            reason: self.value("reason", &format!("one of {reasons}"))?,
+            event_type: self.value("type", TYPES)?,
+            subject: self.text("subject").map(str::to_owned),
+            tenant: self.tenant()?,
+            after: self.time("after")?,
+            before: self.time("before")?,
+        })
+    }
+
+    fn tenant(&self) -> Result<Option<Tenant>, Problem> {
+        self.value("tenant", "a tenant: 1 to 64 letters, digits and `-_.:@`")
     }
 
     fn name(&self, name: &str) -> Result<Option<Name>, Problem> {
@@ -219,6 +256,41 @@ impl<S: Sync> FromRequestParts<S> for DeadQuery {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let pairs = Pairs::of(&parts.uri)?;
         Ok(Self(pairs.dead()?, pairs.page()?))
+    }
+}
+
+/// Which deliveries, and which part of the list.
+pub(super) struct DeliveriesQuery {
+    /// To this endpoint.
+    pub(super) endpoint: Option<NamedEndpoint>,
+    pub(super) filter: DeliveryFilter,
+    pub(super) page: Page,
+}
+
+/// An endpoint as somebody names it.
+pub(super) enum NamedEndpoint {
+    Id(Id),
+    Name(Name),
+}
+
+impl FromStr for NamedEndpoint {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        match text.parse::<Id>() {
+            Ok(id) if id.kind == IdKind::Endpoint => Ok(Self::Id(id)),
+            _ => text.parse().map(Self::Name),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for DeliveriesQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let pairs = Pairs::of(&parts.uri)?;
+        let endpoint = pairs.value("endpoint", "the id or the name of an endpoint")?;
+        Ok(Self { endpoint, filter: pairs.deliveries()?, page: pairs.page()? })
     }
 }
 
@@ -289,10 +361,9 @@ impl<S: Sync> FromRequestParts<S> for EndpointsQuery {
             let detail = || format!("`state` must be enabled, paused or disabled, not `{text}`");
             known.ok_or_else(|| wrong("state", detail()))
         });
-        let tenant = pairs.value("tenant", "a tenant: 1 to 64 letters, digits and `-_.:@`")?;
         let (name, state) = (pairs.name("name")?, state.transpose()?);
         Ok(Self {
-            filter: EndpointFilter { tenant, name, state },
+            filter: EndpointFilter { tenant: pairs.tenant()?, name, state },
             behind: pairs.value("cursor", "the `next` of the previous page")?,
             limit: pairs.limit()?,
         })

@@ -10,14 +10,16 @@ use axum::{Extension, Router};
 use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
 use super::{
-    Admin, audit, endpoints, gate, health, items, lists, plugins, refused, replays, stream, tokens,
+    Admin, audit, deliveries, endpoints, gate, health, items, lists, plugins, refused, replays,
+    stream, tokens,
 };
 
 /// Every operation, as the document has them.
-static TABLE: [&[Operation]; 12] = [
+static TABLE: [&[Operation]; 13] = [
     &lists::OPERATIONS,
     &stream::OPERATIONS,
     &items::OPERATIONS,
+    &deliveries::OPERATIONS,
     &refused::OPERATIONS,
     &replays::OPERATIONS,
     &endpoints::OPERATIONS,
@@ -110,7 +112,10 @@ mod tests {
             "listDeadLetters",
             "streamEvents",
             "getEvent",
+            "listDeliveries",
             "getDelivery",
+            "retryDelivery",
+            "discardDelivery",
             "replay",
             "listReplays",
             "getReplay",

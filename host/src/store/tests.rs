@@ -6,6 +6,8 @@ mod company;
 mod conforming;
 mod counting;
 mod damaging;
+mod delivering;
+mod discarding;
 mod disk;
 mod duplicates;
 mod endpointing;

@@ -10,6 +10,7 @@ pub(super) mod audit;
 pub(super) mod batch;
 pub(super) mod commit;
 mod derive;
+pub(super) mod discard;
 pub(super) mod draft;
 pub(super) mod ending;
 pub(super) mod endpoints;

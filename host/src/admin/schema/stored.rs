@@ -24,8 +24,8 @@ use crate::tenant::Tenant;
 
 impl Described for Id {
     fn schema(_: &mut Schemas) -> Value {
-        let said = "A receipt, event, run, delivery or replay of this store.";
-        text("^(rcp|evt|run|dlv|rpl)_[0-9a-hjkmnp-tv-z]{18}$", said)
+        let said = "A receipt, event, run, delivery, replay or endpoint of this store.";
+        text("^(rcp|evt|run|dlv|rpl|ep)_[0-9a-hjkmnp-tv-z]{18}$", said)
     }
 }
 

@@ -1,7 +1,10 @@
-//! Which events, receipts and dead letters a list has.
+//! Which events, receipts, deliveries and dead letters a list has.
 //!
 //! Values. What the index is asked for follows from them, and so does whether a record that it
 //! named fits. Never knows how a work stands: a state is held against it by whoever lists.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::cursor::List;
 use super::view::{DeadLetter, State};
@@ -108,6 +111,83 @@ impl EventFilter {
     }
 }
 
+/// Which deliveries.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// To this endpoint.
+    pub endpoint: Option<Name>,
+    /// To one of these endpoints.
+    pub among: Option<Arc<BTreeSet<Name>>>,
+    /// In this state.
+    pub state: Option<State>,
+    /// Which died of this.
+    pub reason: Option<Reason>,
+    /// Of events of these types.
+    pub event_type: Option<Pattern>,
+    /// Of events about this business entity.
+    pub subject: Option<String>,
+    /// Of events of this tenant.
+    pub tenant: Option<Tenant>,
+    /// Stored at this time or later.
+    pub after: Option<Timestamp>,
+    /// Stored before this time.
+    pub before: Option<Timestamp>,
+}
+
+impl DeliveryFilter {
+    /// The list of the deliveries that match. To which endpoints somebody may look does not tell
+    /// one list from another: that may change between two pages.
+    pub(super) fn list(&self) -> List {
+        let Self { endpoint, among: _, state, reason, event_type, subject, .. } = self;
+        let filters = [
+            endpoint.as_ref().map(Name::to_string),
+            state.map(|state| format!("{state:?}")),
+            reason.map(|reason| reason.to_string()),
+            event_type.as_ref().map(Pattern::to_string),
+            subject.clone(),
+            self.tenant.as_ref().map(Tenant::to_string),
+            self.after.map(|after| after.to_string()),
+            self.before.map(|before| before.to_string()),
+        ];
+        List::of("deliveries", &filters)
+    }
+
+    /// Whether deliveries to an endpoint are wanted.
+    pub(super) fn goes_to(&self, endpoint: &Name) -> bool {
+        self.endpoint.as_ref().is_none_or(|wanted| wanted == endpoint)
+            && self.among.as_ref().is_none_or(|among| among.contains(endpoint))
+    }
+
+    /// Whether deliveries of an event are wanted. What is not kept any more has nothing that a
+    /// filter could name.
+    pub(super) fn is_of(&self, event: Option<&StoredEvent>) -> bool {
+        let about = event.map(|stored| &stored.event);
+        self.event_type
+            .as_ref()
+            .is_none_or(|types| about.is_some_and(|event| types.matches(&event.event_type)))
+            && self
+                .subject
+                .as_ref()
+                .is_none_or(|it| about.and_then(|event| event.subject.as_ref()) == Some(it))
+            && self
+                .tenant
+                .as_ref()
+                .is_none_or(|it| event.and_then(|stored| stored.tenant.as_ref()) == Some(it))
+    }
+
+    /// Whether what was stored at this time is wanted.
+    pub(super) fn is_within(&self, at: Timestamp) -> bool {
+        self.after.is_none_or(|after| at >= after) && self.before.is_none_or(|before| at < before)
+    }
+
+    /// The letters among which the dead ones are.
+    pub(super) fn letters(&self) -> DeadFilter {
+        let Self { endpoint, among, reason, .. } = self.clone();
+        let kind = Some(WorkKind::Delivery);
+        DeadFilter { kind, name: endpoint, among, reason, tenant: None }
+    }
+}
+
 /// Which dead letters.
 #[derive(Debug, Clone, Default)]
 pub struct DeadFilter {
@@ -115,23 +195,31 @@ pub struct DeadFilter {
     pub kind: Option<WorkKind>,
     /// Of this source, handler or endpoint.
     pub name: Option<Name>,
+    /// Of one of these.
+    pub among: Option<Arc<BTreeSet<Name>>>,
     /// Which died of this.
     pub reason: Option<Reason>,
+    /// About events of this tenant.
+    pub tenant: Option<Tenant>,
 }
 
 impl DeadFilter {
     /// The list of the letters that match.
     pub(super) fn list(&self) -> List {
-        let Self { kind, name, reason } = self;
+        let Self { kind, name, among: _, reason, tenant } = self;
         let kind = kind.map(|kind| format!("{kind:?}"));
         let reason = reason.map(|reason| reason.to_string());
-        List::of("dead", &[kind, name.as_ref().map(Name::to_string), reason])
+        let mut filters = vec![kind, name.as_ref().map(Name::to_string), reason];
+        // Without one there is no more to tell: so cursors of a Hookgate without tenants go on.
+        filters.extend(tenant.iter().map(|tenant| Some(tenant.to_string())));
+        List::of("dead", &filters)
     }
 
-    /// Whether a letter fits.
+    /// Whether all of a letter fits but whose event it is about.
     pub(super) fn matches(&self, letter: &DeadLetter) -> bool {
         self.kind.is_none_or(|kind| kind == letter.kind)
             && self.name.as_ref().is_none_or(|name| *name == letter.name)
+            && self.among.as_ref().is_none_or(|among| among.contains(&letter.name))
             && self.reason.is_none_or(|reason| reason == letter.reason)
     }
 }

@@ -5,6 +5,7 @@
 //! is named by its position, and all else is shown. They read on a thread that may wait for the
 //! disk.
 
+mod deliveries;
 mod following;
 mod letters;
 mod lists;
@@ -14,7 +15,6 @@ mod walk;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::iter::once;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +44,6 @@ use crate::store::owed::undone::Look;
 use crate::store::owed::works::Stored;
 use crate::store::report::PluginStamp;
 use crate::store::shared::Shared;
-use crate::tenant::Tenant;
 
 /// Most items of a page.
 pub const PAGE_ITEMS_MAX: usize = 1000;
@@ -137,22 +136,6 @@ impl Store {
         self.ask_view(move |snapshot| match snapshot.find(id)? {
             Some(stored) if id.kind == IdKind::Delivery => snapshot.delivery_of(&stored, id),
             _ => Ok(None),
-        })
-        .await
-    }
-
-    /// The tenant of each of these events that has one.
-    pub async fn tenants(&self, events: Vec<Id>) -> Result<HashMap<Id, Tenant>, Error> {
-        self.ask_view(move |snapshot| {
-            let mut tenants = HashMap::new();
-            for id in events {
-                if let Some(Stored::Event(event)) = snapshot.find(id)?
-                    && let Some(tenant) = &event.tenant
-                {
-                    tenants.insert(id, tenant.clone());
-                }
-            }
-            Ok(tenants)
         })
         .await
     }

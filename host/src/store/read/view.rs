@@ -3,6 +3,7 @@
 //! Values with the field names of the JSON API. A receipt is shown as it came, with headers that
 //! may carry a source's token: whoever hands it on hides those.
 
+mod delivered;
 mod tried;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub use self::delivered::{DeliverySummary, LastAttempt};
 pub use self::tried::{AttemptView, OutcomeView, TimesView, TryView, VerdictView};
 use crate::event::{Event, Money, Timestamp};
 use crate::failure::Reason;

@@ -39,7 +39,11 @@ fn filters() -> Vec<DeadFilter> {
     filters.extend(names.map(|it| DeadFilter { name: Some(name(it)), ..any() }));
     filters.extend(Reason::ALL.map(|it| DeadFilter { reason: Some(it), ..any() }));
     let (kind, reason) = (Some(WorkKind::Delivery), Some(REASONS[1]));
-    filters.push(DeadFilter { kind, name: Some(name("erp")), reason });
+    filters.push(DeadFilter { kind, name: Some(name("erp")), reason, ..any() });
+    filters.extend([&["crm", "erp"][..], &["erp"], &[]].map(|names| {
+        let among = names.iter().map(|it| name(it)).collect();
+        DeadFilter { among: Some(Arc::new(among)), ..any() }
+    }));
     filters.push(DeadFilter { kind: Some(WorkKind::Run), name: Some(name("crm")), ..any() });
     filters
 }
@@ -52,6 +56,7 @@ impl Bench {
             let fits = |letter: &&DeadLetter| {
                 filter.kind.is_none_or(|kind| kind == letter.kind)
                     && filter.name.as_ref().is_none_or(|name| *name == letter.name)
+                    && filter.among.as_ref().is_none_or(|among| among.contains(&letter.name))
                     && filter.reason.is_none_or(|reason| reason == letter.reason)
             };
             let expected: Vec<Id> = all.iter().filter(fits).map(|letter| letter.id).collect();
@@ -196,6 +201,6 @@ async fn a_list_of_letters_comes_back_in_time_also_if_it_finds_none() {
     shared.file.commit(change).unwrap();
     shared.have_letters_reasons.store(true, Ordering::Relaxed);
     let (name, reason) = (Some(name(ENDPOINTS[0])), Some(REASONS[1]));
-    let listed = bench.in_no_time(&DeadFilter { name, reason, kind: None });
+    let listed = bench.in_no_time(&DeadFilter { name, reason, ..DeadFilter::default() });
     assert!(listed.items.is_empty() && listed.next.is_some(), "no letter has both");
 }

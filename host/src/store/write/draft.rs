@@ -189,6 +189,16 @@ impl<'d> Draft<'d> {
         }
     }
 
+    /// Whether this draft has a work stand otherwise.
+    pub(super) fn changes_work(&self, work: u64) -> bool {
+        self.batch.standings.contains_key(&work)
+    }
+
+    /// Since when an open work waits, as its row says, if it has one that can be read.
+    pub(super) fn row_since(&self, work: u64) -> Result<Option<Timestamp>, Failure> {
+        Ok(self.basis.damages.pass(self.look.since(work))?.flatten())
+    }
+
     /// Says what the letter of a dead work is found by, if that was not said when it died.
     pub(super) fn file_letter(&mut self, work: u64, row: DeathRow) {
         self.batch.updates.push(Update::Died { work, row });
@@ -283,7 +293,7 @@ impl<'d> Draft<'d> {
         let waiting = self.waiting(kind, whose, (after, by_position));
         let since = waiting.since;
         // If that can't be read, it can't be read in its lane either.
-        let waited = self.basis.damages.pass(self.look.since(position))?.flatten();
+        let waited = self.row_since(position)?;
         self.stand((kind, position), before, after, Some(waiting))?;
         match self.changes.tried.iter_mut().find(|(_, tried, _)| *tried == position) {
             Some((.., standing)) => {

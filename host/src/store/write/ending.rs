@@ -143,7 +143,7 @@ impl Operation for EndOne {
 
 impl Draft<'_> {
     /// A delivery ends dead, of which nothing was sent now.
-    fn end(
+    pub(super) fn end(
         &mut self,
         lease: &Lease,
         group: &Name,

@@ -7,7 +7,7 @@
 use super::order::OrderKey;
 use super::queue::Phase;
 use super::window::When;
-use super::{Backlog, Entry, InFlight};
+use super::{Backlog, Entry, InFlight, OpenWork};
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::kind::WorkKind;
@@ -43,6 +43,38 @@ impl Backlog {
         let is_more = left > taken.len();
         self.queues[kind].set_ending(number, is_more);
         (taken, is_more)
+    }
+
+    /// Takes one work that waits, wherever that is, for whoever ends it; `None` if somebody works
+    /// on it. Its row, if it has one, says that it waits since `row`.
+    pub(in crate::store) fn take_out(
+        &mut self,
+        work: &OpenWork,
+        row: Option<Timestamp>,
+    ) -> Option<InFlight> {
+        let OpenWork { kind, group, entry: named, due, root, .. } = work;
+        let (kind, position) = (*kind, named.position);
+        let number = self.queues[kind].number(group)?;
+        let taken = |entry: Entry, blocked: Option<OrderKey>| {
+            let phase = Phase::OutOfTurn { blocked };
+            InFlight { kind, entry, group: number, phase }
+        };
+        if let Some(entry) = self.queues[kind].take_out(number, position) {
+            return Some(taken(entry, None));
+        }
+        if self.queues[kind].has_blocked(number)
+            && let Some((key, entry)) = self.order.take_out(named.order, position)
+        {
+            self.queues[kind].draw_blocked(number, 1);
+            return Some(taken(entry, Some(key)));
+        }
+        if !self.queues[kind].take_far(number, (row?, position), *due != Timestamp(0)) {
+            return None;
+        }
+        let source = self.count.number(root.as_ref());
+        self.note_reopened(*named);
+        // Others of its subject do not wait for it: they are on disk too, or before it.
+        Some(taken(Entry { source, order: None, ..*named }, named.order))
     }
 
     fn draw(&mut self, kind: WorkKind, number: u32) -> Option<Entry> {

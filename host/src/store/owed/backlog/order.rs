@@ -159,6 +159,27 @@ impl SubjectOrder {
         }
         next
     }
+
+    /// Takes the work at this position out of those that wait behind others: of this key, or of
+    /// whichever it is.
+    pub(super) fn take_out(
+        &mut self,
+        key: Option<OrderKey>,
+        position: u64,
+    ) -> Option<(OrderKey, Entry)> {
+        let is_it = move |waiting: &(Entry, When)| waiting.0.position == position;
+        let (key, behind) = match key {
+            Some(key) => (key, self.waiting.get_mut(&key)?),
+            None => {
+                let mut all = self.waiting.iter_mut().map(|(key, behind)| (*key, behind));
+                all.find(|(_, behind)| behind.iter().any(is_it))?
+            }
+        };
+        let found = behind.iter().position(is_it)?;
+        let (entry, _) = behind.remove(found)?;
+        Some((key, Entry { order: None, ..entry }))
+    }
+
     /// Takes up to `most` of those that wait behind the one in front, which stays there.
     pub(super) fn draw(&mut self, key: OrderKey, most: usize) -> Vec<Entry> {
         let Some(behind) = self.waiting.get_mut(&key) else { return Vec::new() };

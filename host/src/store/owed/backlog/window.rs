@@ -266,6 +266,23 @@ impl Window {
         Found::Far
     }
 
+    /// The key of a work that waits in memory behind the bound.
+    pub(super) fn later_at(&self, position: u64) -> Option<Key> {
+        self.later.keys().find(|key| key.1 == position).copied()
+    }
+
+    /// Takes a work with a row that waits on disk only under this key, if it does: from now on what
+    /// is read of it does not count.
+    pub(super) fn take_far(&mut self, key: Key, waits: bool) -> bool {
+        if !self.is_beyond(key) || self.is_early(key.1) || self.later.contains_key(&key) {
+            return false;
+        }
+        self.pass_over(key.1);
+        self.early.insert(key.1);
+        self.count_far(waits, -1);
+        true
+    }
+
     fn pass_over(&mut self, position: u64) {
         if let Some(passed_over) = &mut self.passed_over {
             passed_over.insert(position);

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::times::SEGMENTS_MIN;
 use super::{Listing, PAGE_ITEMS_MAX, Page, Snapshot};
+use crate::ids::Name;
 use crate::retry::Outcome;
 use crate::store::error::{Damaged, Failure};
+use crate::store::facts::StoredEvent;
 use crate::store::file::death_rows::{By, DEATHS_KNOWN, DeathRow, hash};
 use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
@@ -23,6 +25,12 @@ use crate::store::reasons::Account;
 
 /// Ways that have no letter in common are not held against each other for longer.
 const STEPS_MAX: usize = 256;
+
+/// Of more names than this each letter is held against them.
+const NAMES_MAX: usize = 64;
+
+/// What letters are found by, one way or another: by any of these.
+pub(super) type Way = Vec<By>;
 
 /// Letters that have no rows to be found by, with what those are to say and the record of the try
 /// that each work died of.
@@ -44,8 +52,7 @@ impl Snapshot<'_> {
         let started = Instant::now();
         let limit = page.limit.clamp(1, PAGE_ITEMS_MAX);
         let mut list = Listing { items: Vec::new(), damaged: Vec::new(), next: None };
-        let has_reasons = self.shared.have_letters_reasons.load(Ordering::Relaxed);
-        let ways = if self.are_letters_filed()? { ways(filter, has_reasons) } else { Vec::new() };
+        let ways = self.ways(filter)?;
         let (mut before, mut read) = (page.before(), 0);
         while let Some(position) = self.letter_before(&ways, before)? {
             let is_late = read >= SEGMENTS_MIN && started.elapsed() >= time;
@@ -64,9 +71,22 @@ impl Snapshot<'_> {
             let id = work_id(kind, position, self.tag());
             let letter = self.dead_letter(kind, position);
             let letter = self.readable(letter, Some(id), &mut list.damaged)?;
-            list.items.extend(letter.filter(|letter| filter.matches(letter)));
+            if let Some(letter) = letter.filter(|letter| filter.matches(letter))
+                && self.is_of(&letter, filter)?
+            {
+                list.items.push(letter);
+            }
         }
         Ok(list)
+    }
+
+    /// Whether a letter is about an event of the tenant that is asked for.
+    fn is_of(&self, letter: &DeadLetter, filter: &DeadFilter) -> Result<bool, Failure> {
+        let Some(tenant) = &filter.tenant else { return Ok(true) };
+        let Some(id) = letter.event else { return Ok(false) };
+        let event = self.shared.damages.pass(self.find(id))?.flatten();
+        let is_its = |event: &StoredEvent| event.tenant.as_ref() == Some(tenant);
+        Ok(matches!(event, Some(Stored::Event(event)) if is_its(&event)))
     }
 
     /// Whether every letter has rows that it is found by.
@@ -94,7 +114,7 @@ impl Snapshot<'_> {
 
     /// The last letter before this position that is found in all of these ways; or, where none is
     /// for long, one that is found in some of them, so that the list can look at the clock.
-    fn letter_before(&self, ways: &[By], before: u64) -> Result<Option<u64>, Failure> {
+    pub(super) fn letter_before(&self, ways: &[Way], before: u64) -> Result<Option<u64>, Failure> {
         if ways.is_empty() {
             let last = self.dead.within(..before)?.next_back().transpose()?;
             return Ok(last.map(|(work, _)| work));
@@ -104,7 +124,7 @@ impl Snapshot<'_> {
         loop {
             let mut least = wanted;
             for way in ways {
-                match self.view.died_up_to(*way, least)? {
+                match self.last_of(way, least)? {
                     Some(work) => least = work,
                     None => return Ok(None),
                 }
@@ -114,6 +134,23 @@ impl Snapshot<'_> {
             }
             (wanted, steps) = (least, steps + 1);
         }
+    }
+
+    /// The last letter up to this position that is found in this way.
+    fn last_of(&self, way: &[By], position: u64) -> Result<Option<u64>, Failure> {
+        let mut last = None;
+        for by in way {
+            last = last.max(self.view.died_up_to(*by, position)?);
+        }
+        Ok(last)
+    }
+
+    /// The ways in which the letters that match are found; none as long as not all are.
+    pub(super) fn ways(&self, filter: &DeadFilter) -> Result<Vec<Way>, Failure> {
+        if !self.are_letters_filed()? {
+            return Ok(Vec::new());
+        }
+        Ok(ways(filter, self.shared.have_letters_reasons.load(Ordering::Relaxed)))
     }
 
     /// Looks through some letters for those that have no rows to be found by, or not by their
@@ -186,13 +223,16 @@ impl Snapshot<'_> {
 
 /// The ways in which the letters that match are found: also by their reason, where all have one
 /// of the closed list.
-fn ways(filter: &DeadFilter, has_reasons: bool) -> Vec<By> {
-    let DeadFilter { kind, name, reason } = filter;
+fn ways(filter: &DeadFilter, has_reasons: bool) -> Vec<Way> {
+    let DeadFilter { kind, name, among, reason, tenant: _ } = filter;
+    let by_name = |name: &Name| By::Name(hash(name.as_str()));
+    let among = among.as_ref().filter(|among| among.len() <= NAMES_MAX);
     let reason = reason.filter(|_| has_reasons);
     let ways = [
-        name.as_ref().map(|name| By::Name(hash(name.as_str()))),
-        reason.map(|reason| By::Reason(hash(reason.as_str()))),
-        kind.map(|kind| By::Kind(kind as u8)),
+        name.as_ref().map(|name| vec![by_name(name)]),
+        among.map(|among| among.iter().map(by_name).collect()),
+        reason.map(|reason| vec![By::Reason(hash(reason.as_str()))]),
+        kind.map(|kind| vec![By::Kind(kind as u8)]),
     ];
     ways.into_iter().flatten().collect()
 }

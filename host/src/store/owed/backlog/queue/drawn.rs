@@ -1,7 +1,9 @@
-//! Works of a group that are taken out of their turn, wherever they wait in memory.
+//! Works of a group that are taken out of their turn, wherever they wait.
 //!
-//! Pure. They are in flight, and take neither slots nor places. Never looks behind the window.
+//! Pure. They are in flight, and take neither slots nor places. Behind the window there is only the
+//! one that somebody names. Never says why one is taken.
 
+use super::super::window::{Found, Key};
 use super::{Entry, Queue};
 use crate::ids::Name;
 
@@ -16,6 +18,11 @@ impl Queue {
         let group = &self.groups[number as usize];
         let (ready, waiting) = group.window.beyond();
         group.ready.len() + group.timed.len() + group.blocked + ready + waiting
+    }
+
+    /// Whether works of a group wait behind others of their subject.
+    pub(in crate::store::owed::backlog) fn has_blocked(&self, number: u32) -> bool {
+        self.groups[number as usize].blocked > 0
     }
 
     /// Whether works of a group are to end: then it is read although it may be switched off.
@@ -46,7 +53,51 @@ impl Queue {
         Some(entry)
     }
 
-    /// The same of so many that wait behind another of their subject.
+    /// Takes the work of a group at this position, if it is in memory and waits behind no other.
+    pub(in crate::store::owed::backlog) fn take_out(
+        &mut self,
+        number: u32,
+        position: u64,
+    ) -> Option<Entry> {
+        let group = &mut self.groups[number as usize];
+        let timed = group.timed.keys().find(|key| key.1 == position).copied();
+        let entry = if let Some(entry) = group.ready.take_out(position) {
+            self.lanes.ready -= 1;
+            entry
+        } else if let Some(key) = timed {
+            let (_, entry) = self.stop_timer(number, key)?;
+            self.lanes.fires(&mut self.groups[number as usize].window, key);
+            entry
+        } else {
+            let key = group.window.later_at(position)?;
+            let Found::Later(entry) = self.find(number, key) else { return None };
+            // It may get a row while it is in flight.
+            self.bars(number, position);
+            entry
+        };
+        self.groups[number as usize].in_flight += 1;
+        self.weigh(number);
+        Some(entry)
+    }
+
+    /// Takes the work of a group with this key, if it is on disk only; whether it was.
+    pub(in crate::store::owed::backlog) fn take_far(
+        &mut self,
+        number: u32,
+        key: Key,
+        waits: bool,
+    ) -> bool {
+        let is_rowed = self.is_rowed(key.1);
+        let group = &mut self.groups[number as usize];
+        let is_far = is_rowed && group.window.take_far(key, waits);
+        if is_far {
+            group.in_flight += 1;
+            self.weigh(number);
+        }
+        is_far
+    }
+
+    /// So many that waited behind another of their subject are taken.
     pub(in crate::store::owed::backlog) fn draw_blocked(&mut self, number: u32, works: usize) {
         let group = &mut self.groups[number as usize];
         group.blocked -= works;

@@ -194,7 +194,7 @@ impl Queue {
         }
     }
 
-    fn is_rowed(&self, position: u64) -> bool {
+    pub(super) fn is_rowed(&self, position: u64) -> bool {
         position < self.lanes.mark
     }
 

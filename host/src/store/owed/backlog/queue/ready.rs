@@ -48,6 +48,11 @@ impl Ready {
         self.live.pop().or_else(|| self.replayed.pop())
     }
 
+    /// Takes out the work at this position.
+    pub(super) fn take_out(&mut self, position: u64) -> Option<Entry> {
+        self.live.take_out(position).or_else(|| self.replayed.take_out(position))
+    }
+
     pub(super) fn first(&self) -> Option<&Entry> {
         self.live.works.front().or_else(|| self.replayed.works.front())
     }
@@ -76,5 +81,13 @@ impl Line {
         let entry = self.works.pop_front()?;
         self.given_back = self.given_back.saturating_sub(1);
         Some(entry)
+    }
+
+    fn take_out(&mut self, position: u64) -> Option<Entry> {
+        let found = self.works.iter().position(|entry| entry.position == position)?;
+        if found < self.given_back {
+            self.given_back -= 1;
+        }
+        self.works.remove(found)
     }
 }

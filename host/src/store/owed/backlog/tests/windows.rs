@@ -99,6 +99,7 @@ impl Model {
             0 => self.pass(),
             1..=4 => self.take(),
             5..=10 => self.end_one(),
+            11 if self.random.bool() => self.take_out(),
             11 => self.hasten(),
             12..=13 => self.begin_read(),
             14 => self.end_read(),
@@ -193,6 +194,31 @@ impl Model {
             let before = std::mem::replace(&mut owed.when, when).since;
             self.backlog.hasten(&self.work(position), Some(before));
         }
+    }
+
+    /// Somebody ends one out of its turn, wherever it waits, or does not after all.
+    fn take_out(&mut self) {
+        if self.kind != WorkKind::Delivery {
+            return;
+        }
+        let row = |model: &Self, position: u64| {
+            (position < model.mark).then(|| model.open[&position].when.since)
+        };
+        let taken: Vec<u64> = self.in_flight.iter().map(|it| it.entry.position).collect();
+        for position in &taken {
+            let (work, row) = (self.work(*position), row(self, *position));
+            let again = self.backlog.take_out(&work, row);
+            assert!(again.is_none(), "{}: {position} is in flight", self.context);
+        }
+        let waits = |position: &u64| !taken.contains(position);
+        let waiting: Vec<u64> = self.open.keys().copied().filter(waits).collect();
+        let Some(position) = self.random.choice(waiting) else { return };
+        let (work, row) = (self.work(position), row(self, position));
+        let found = self.backlog.take_out(&work, row);
+        let found = found.unwrap_or_else(|| panic!("{}: {position} is nowhere", self.context));
+        assert_eq!(found.entry.position, position);
+        let goes_back = !self.is_ordered && work.due == AT_ONCE && self.random.u8(..4) == 0;
+        if goes_back { self.backlog.give_back(&found) } else { self.finish(&found) }
     }
 
     fn begin_read(&mut self) {

@@ -1,0 +1,314 @@
+//! Deliveries: their list, each with its attempts, and what is done to one: it is tried again, or
+//! given up.
+//!
+//! A list names the endpoint of each as it is now. Never shows a body.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Extension, Json};
+use serde::Serialize;
+use serde_json::json;
+
+use super::audit::{self, Change};
+use super::bodies::{NO_BODY, check_empty};
+use super::items::found;
+use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
+use super::path::{DELIVERY_ID, Segment};
+use super::problem::Kind;
+use super::query::{self, DeliveriesQuery, NamedEndpoint};
+use super::reach::Reach;
+use super::schema::Schemas;
+use super::{Admin, Problem, idempotency, own};
+use crate::event::Timestamp;
+use crate::failure::{Phase, Reason};
+use crate::ids::{Id, IdKind, Name};
+use crate::store::{self, DeliverySummary, DeliveryView, Discarded, LastAttempt, Listing, Of};
+use crate::tenant::Tenant;
+use crate::token::Scope;
+
+/// What may be wrong with a request to try a delivery again.
+const PROBLEMS: &[Kind] = &[
+    Kind::InvalidId,
+    Kind::MalformedBody,
+    Kind::NotFound,
+    Kind::BodyTimeout,
+    Kind::BodyTooLarge,
+    Kind::InvalidBody,
+    Kind::Damaged,
+];
+
+pub(super) static OPERATIONS: [Operation; 4] = [
+    Operation {
+        path: "/v1/deliveries",
+        id: "listDeliveries",
+        summary: "Lists deliveries, those of the newest events and parcels first.",
+        parameters: &[
+            query::ENDPOINT,
+            query::STATE,
+            query::REASON_OF,
+            query::TYPE,
+            query::SUBJECT,
+            query::TENANT,
+            query::AFTER,
+            query::BEFORE,
+            query::CURSOR,
+            query::LIMIT,
+        ],
+        answers: &[Answer::ok("A page of deliveries.", Schemas::of::<Listing<ListedDelivery>>)],
+        problems: &[Kind::InvalidParameter, Kind::ForeignCursor],
+        handler: || get(list),
+        ..DELIVERY
+    },
+    Operation {
+        path: "/v1/deliveries/{id}",
+        id: "getDelivery",
+        summary: "Shows a delivery with its attempts and its event.",
+        problems: &[Kind::InvalidId, Kind::NotFound, Kind::Damaged],
+        handler: || get(show),
+        ..DELIVERY
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/v1/deliveries/{id}/retry",
+        id: "retryDelivery",
+        summary: "Tries a delivery now that waits for its next attempt, and one again that ended.",
+        need: Need::Scope(Scope::Replay),
+        parameters: &[DELIVERY_ID, idempotency::KEY],
+        body: Some(NO_BODY),
+        problems: PROBLEMS,
+        handler: || post(retry),
+        ..DELIVERY
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/v1/deliveries/{id}/discard",
+        id: "discardDelivery",
+        summary: "Ends a delivery that waits, without an attempt: it becomes a dead letter.",
+        need: Need::Scope(Scope::Write),
+        parameters: &[DELIVERY_ID, idempotency::KEY],
+        body: Some(NO_BODY),
+        problems: &[
+            Kind::InvalidId,
+            Kind::MalformedBody,
+            Kind::NotFound,
+            Kind::BodyTimeout,
+            Kind::NotPending,
+            Kind::BodyTooLarge,
+            Kind::InvalidBody,
+            Kind::Damaged,
+        ],
+        handler: || post(discard),
+        ..DELIVERY
+    },
+];
+
+/// What is the same for most of them.
+const DELIVERY: Operation = Operation {
+    verb: Verb::Get,
+    path: "",
+    id: "",
+    summary: "",
+    need: Need::Scope(Scope::Read),
+    tenants: Tenants::Own,
+    turn: Turn::Shared,
+    parameters: &[DELIVERY_ID],
+    body: None,
+    answers: &[Answer::ok("The delivery.", Schemas::of::<Of<DeliveryView>>)],
+    problems: &[],
+    handler: || get(show),
+};
+
+/// A delivery in a list.
+#[derive(Serialize)]
+struct ListedDelivery {
+    id: Id,
+    endpoint: DeliveryEndpoint,
+    event_id: Id,
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    subject: Option<String>,
+    tenant: Option<Tenant>,
+    state: store::State,
+    reason: Option<Reason>,
+    tries_made: u32,
+    retry_at: Option<Timestamp>,
+    recorded_at: Timestamp,
+    last_attempt: Option<LastAttempt>,
+}
+
+/// The endpoint of a delivery, as it is now.
+#[derive(Serialize)]
+struct DeliveryEndpoint {
+    id: Id,
+    name: Name,
+    tenant: Option<Tenant>,
+    deleted: bool,
+}
+
+object! {
+    /// A delivery in a list.
+    ListedDelivery {
+        id: Id,
+        endpoint: DeliveryEndpoint,
+        /// The event that it is about.
+        event_id: Id,
+        /// The type of the event, if the event is kept.
+        event_type as "type": Option<String>,
+        /// The business entity that the event is about.
+        subject: Option<String>,
+        /// Whose event it is.
+        tenant: Option<Tenant>,
+        state: store::State,
+        /// Why it is dead, if it is.
+        reason: Option<Reason>,
+        /// Attempts since it was opened or reopened.
+        tries_made: u32,
+        /// Not tried before this time.
+        retry_at: Option<Timestamp>,
+        /// When the gateway stored it.
+        recorded_at: Timestamp,
+        /// How the last attempt went, or what ended the delivery without one.
+        last_attempt: Option<LastAttempt>,
+    }
+}
+
+object! {
+    /// The endpoint that a delivery goes to.
+    DeliveryEndpoint {
+        id: Id,
+        name: Name,
+        /// Whose endpoint it is; null for the operator's.
+        tenant: Option<Tenant>,
+        /// Whether it is no longer there.
+        deleted: bool,
+    }
+}
+
+object! {
+    /// The last attempt of a delivery.
+    LastAttempt {
+        /// When it began.
+        at: Timestamp,
+        /// The status of the answer, if one came.
+        status: Option<u16>,
+        /// The phase that it ended in.
+        phase: Option<Phase>,
+        /// Why it failed, if it did.
+        reason: Option<Reason>,
+    }
+}
+
+impl ListedDelivery {
+    fn of(admin: &Admin, summary: DeliverySummary) -> Self {
+        let DeliverySummary { id, endpoint, event_id, event_type, subject, tenant, .. } = summary;
+        Self {
+            id,
+            endpoint: DeliveryEndpoint::of(admin, endpoint, id.tag),
+            event_id,
+            event_type,
+            subject,
+            tenant,
+            state: summary.state,
+            reason: summary.reason,
+            tries_made: summary.tries_made,
+            retry_at: summary.retry_at,
+            recorded_at: summary.recorded_at,
+            last_attempt: summary.last_attempt,
+        }
+    }
+}
+
+impl DeliveryEndpoint {
+    /// The endpoint that deliveries of the store with this tag call so.
+    fn of(admin: &Admin, key: Name, tag: u32) -> Self {
+        match admin.directory.get(&key) {
+            Some(listed) => Self {
+                id: listed.endpoint.id,
+                name: listed.endpoint.settings.name.clone(),
+                tenant: listed.endpoint.settings.tenant.clone(),
+                deleted: listed.deleted.is_some(),
+            },
+            None => {
+                let id = key.endpoint_id().unwrap_or_else(|| Id::endpoint_of(&key, tag));
+                Self { id, name: key, tenant: None, deleted: true }
+            }
+        }
+    }
+}
+
+/// What deliveries call the endpoint.
+fn key(admin: &Admin, endpoint: NamedEndpoint) -> Name {
+    match endpoint {
+        NamedEndpoint::Name(name) => name,
+        NamedEndpoint::Id(id) => {
+            let listed = admin.directory.by_id(id);
+            listed.map_or_else(|| id.key(), |listed| listed.endpoint.key.clone())
+        }
+    }
+}
+
+async fn list(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    DeliveriesQuery { endpoint, mut filter, page }: DeliveriesQuery,
+) -> Result<Json<Listing<ListedDelivery>>, Problem> {
+    filter.endpoint = endpoint.map(|endpoint| key(&admin, endpoint));
+    let Listing { items, damaged, next } = own::deliveries(&admin, &reach, filter, page).await?;
+    let items = items.into_iter().map(|summary| ListedDelivery::of(&admin, summary)).collect();
+    Ok(Json(Listing { items, damaged, next }))
+}
+
+/// The delivery of this id, if it is within reach.
+async fn delivery(admin: &Admin, reach: &Reach, id: Id) -> Result<Json<Of<DeliveryView>>, Problem> {
+    let delivery = admin.store.delivery(id).await?;
+    found(id, delivery.and_then(|delivery| own::delivery(admin, reach, delivery)))
+}
+
+async fn show(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
+) -> Result<Json<Of<DeliveryView>>, Problem> {
+    delivery(&admin, &reach, segment.id(IdKind::Delivery)?).await
+}
+
+async fn retry(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
+    body: Body,
+) -> Result<(Extension<Change>, Json<Of<DeliveryView>>), Problem> {
+    let id = segment.id(IdKind::Delivery)?;
+    // Only of its own does it learn more than that there is no such delivery.
+    drop(delivery(&admin, &reach, id).await?);
+    check_empty(&admin.turns.read(body).await?)?;
+    let replayed = admin.store.replay(vec![id]).await?;
+    let change = audit::after(&json!({ "ids": [id], "replayed": replayed }));
+    Ok((change, delivery(&admin, &reach, id).await?))
+}
+
+async fn discard(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
+    body: Body,
+) -> Result<(Extension<Change>, Json<Of<DeliveryView>>), Problem> {
+    let id = segment.id(IdKind::Delivery)?;
+    drop(delivery(&admin, &reach, id).await?);
+    check_empty(&admin.turns.read(body).await?)?;
+    let refused = match admin.store.discard(id).await? {
+        Discarded::Ended => None,
+        Discarded::InFlight => Some("is being attempted: wait for its outcome"),
+        Discarded::Finished => Some("has ended already"),
+    };
+    if let Some(why) = refused {
+        return Err(Problem::new(Kind::NotPending, format!("{id} {why}")));
+    }
+    let Json(now) = delivery(&admin, &reach, id).await?;
+    let state = now.work.progress.state;
+    let change = audit::after(&json!({ "id": id, "state": state, "reason": Reason::Discarded }));
+    Ok((change, Json(now)))
+}
