@@ -216,8 +216,8 @@ impl Directory {
         self.known().health(key)
     }
 
-    /// This is noted in the store of how endpoints fare. It changes nothing of where they stand, and
-    /// nobody is told: it may be often.
+    /// This is what there is to note of how endpoints fare. It changes nothing of where they stand,
+    /// and nobody is told: it may be often.
     pub fn noted(&self, notes: &[EndpointNote]) {
         self.known().noted(notes);
     }

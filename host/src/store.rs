@@ -396,8 +396,8 @@ impl Store {
         }
     }
 
-    /// Where more works wait than this, and how many do: those of a kind that go back to one source,
-    /// or that are for one handler or one endpoint.
+    /// Where more works wait than this, and how many do: parses of one source, runs of one handler,
+    /// or deliveries to one endpoint.
     pub fn lanes_longer_than(&self, works: usize) -> Vec<(WorkKind, Name, usize)> {
         self.handle.shared.backlog().longer_than(works)
     }

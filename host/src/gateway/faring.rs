@@ -12,6 +12,7 @@ use tracing::{debug, warn};
 use super::Parts;
 use crate::causes::chain;
 use crate::delivery::Delivery;
+use crate::directory::Directory;
 use crate::failure::Reason;
 use crate::ids::Name;
 use crate::store::{self, EndOwed, Ended, Store};
@@ -24,12 +25,17 @@ const NO_ROOM: &str = "more deliveries wait for the endpoint than its `held` let
 
 pub(super) struct Faring {
     delivery: Arc<Delivery>,
+    directory: Directory,
     store: Store,
 }
 
 impl Faring {
     pub(super) fn of(parts: &Parts) -> Self {
-        Self { delivery: parts.delivery.clone(), store: parts.store.clone() }
+        Self {
+            delivery: parts.delivery.clone(),
+            directory: parts.directory.clone(),
+            store: parts.store.clone(),
+        }
     }
 
     /// Goes on until cancelled.
@@ -60,6 +66,8 @@ impl Faring {
         if notes.is_empty() {
             return;
         }
+        // Whoever tells of endpoints goes by it, also while the store can't be written.
+        self.directory.noted(&notes);
         let names = notes.iter().map(|note| note.key.clone()).collect();
         if let Err(error) = self.store.note_endpoints(notes).await {
             // The next time has them too.

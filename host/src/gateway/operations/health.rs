@@ -14,7 +14,8 @@ use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::store::Health;
 
-/// What happened so long before a start is no news: whoever subscribed since would take it for some.
+/// What happened so long before a start is no news, though whoever subscribed since has not heard
+/// of it.
 const NEWS: Duration = Duration::from_secs(7 * 86_400);
 /// How long before a secret expires somebody is told.
 const NOTICE: Duration = Duration::from_secs(86_400);
