@@ -130,6 +130,42 @@ async fn a_paused_endpoint_keeps_its_deliveries_until_it_is_resumed() {
     receiver.arrived(1).await;
 }
 
+/// Guards I4.
+#[tokio::test]
+async fn an_endpoint_that_repeats_its_own_secrets_has_none_of_them_stored() {
+    let receiver = Receiver::start().await;
+    let gateway = start("").await;
+    let more = json!({ "credential": { "bearer": "sesame-of-the-shop" } });
+    let (made, secret) = create(&gateway, &receiver, more).await;
+    receiver.answer_saying(422, format!("Bearer sesame-of-the-shop, signed with {secret}"));
+    order(&gateway, "1").await;
+
+    assert_eq!(receiver.received()[0].header("authorization"), "Bearer sesame-of-the-shop");
+    let delivery = delivery_to(&gateway.event("1").await, &key(&made));
+    assert_eq!(delivery["attempts"][0]["answer"], "Bearer (hidden), signed with (hidden)");
+}
+
+#[tokio::test]
+async fn a_header_is_a_credential_or_for_everybody_to_see() {
+    let receiver = Receiver::start().await;
+    let gateway = start("").await;
+    let credential = json!({ "header": { "name": "X-Key", "value": "sesame-of-the-shop" } });
+    let both = json!({
+        "name": "both", "url": receiver.url(), "events": ["*"], "credential": credential,
+        "headers": { "x-key": "a" },
+    });
+    let refused = gateway.tell("/v1/endpoints", &both).await;
+    assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("credential")));
+
+    let (made, _) = create(&gateway, &receiver, json!({ "credential": credential })).await;
+    let patch = json!({ "headers": { "x-key": "a" } });
+    let refused = send(&gateway, "PATCH", &path(&made), &patch).await;
+    assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("credential")));
+    let patch = json!({ "headers": { "x-key": "a" }, "credential": null });
+    let changed = send(&gateway, "PATCH", &path(&made), &patch).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+}
+
 /// Guards that nothing waits for an endpoint that nobody can bring back (I8).
 #[tokio::test]
 async fn an_endpoint_deleted_with_deliveries_owed_ends_them_as_dead_with_the_reason() {

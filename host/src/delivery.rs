@@ -1,6 +1,6 @@
 //! The way out: what endpoints are owed, signed, attempted, recorded, judged.
 //!
-//! Each attempt goes through `egress` and ends in the store, whatever became of it. An endpoint
+//! Each attempt goes through a transport and ends in the store, whatever became of it. An endpoint
 //! that does not answer gets fewer attempts at a time, then single probes with pauses; so does one
 //! that answers and fails. What is held back meanwhile costs no try. One that is gone, or has done
 //! nothing but fail for days, is disabled. A delivery never knows why it is owed, and an endpoint
@@ -9,44 +9,41 @@
 mod body;
 mod breaker;
 mod following;
+mod hidden;
+mod https;
 mod notices;
 mod pace;
 mod paced;
 mod ready;
 mod tally;
+mod transport;
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use http::header::CONTENT_TYPE;
 use tracing::{debug, info, warn};
 
 use self::body::{Content, content};
 use self::breaker::{Change, Judged};
 use self::following::State;
 pub(crate) use self::following::why_gone;
+use self::https::Https;
 use self::notices::Cause;
-use self::pace::{Ended, Ticket};
 use self::paced::{Fate, News, Observed};
 use self::ready::Ready;
+use self::transport::{Seen, Sending, Transport};
 use crate::causes::chain;
 use crate::clock::Clock;
 use crate::directory::{Directory, DirectoryError, Listed};
-use crate::egress::{
-    Answer, Attempted, EXCERPT_BYTES_MAX, Egress, EgressError, Identity, Patience, Terms, Trace,
-};
+use crate::egress::Egress;
 use crate::endpoint::{Endpoint, Format, Standing, Status, Why};
 use crate::event::Timestamp;
-use crate::failure::{AttemptDetail, Reason};
+use crate::failure::Reason;
 use crate::ids::{Id, Name};
 use crate::metrics::Metrics;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
-use crate::signing;
 use crate::store::{self, Attempt, DeliveryWork, EndpointChange, Payload, Store, WorkKind};
 use crate::worker::{Slot, Work, committed, judge, on_disk};
-
-/// An endpoint that has been silent for this time may have fallen silent for good.
-const LATE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Delivery {
@@ -55,7 +52,7 @@ pub(crate) struct Delivery {
     /// For signatures and retries.
     clock: Clock,
     metrics: Metrics,
-    egress: Egress,
+    https: Https,
     /// What is known of endpoints.
     directory: Directory,
     /// What all attempts may take together.
@@ -104,26 +101,6 @@ impl Work for Deliveries {
     }
 }
 
-/// What an attempt saw of the other side.
-struct Seen {
-    status: Option<u16>,
-    answer: String,
-    outcome: Outcome,
-    ended: Ended,
-    /// The case of what went wrong.
-    case: &'static str,
-    /// What the store keeps besides.
-    detail: AttemptDetail,
-}
-
-impl Seen {
-    fn unsent(case: &'static str, reason: Reason, outcome: Outcome) -> Self {
-        let detail = AttemptDetail { reason: Some(reason), ..AttemptDetail::default() };
-        let (status, answer) = (None, String::new());
-        Self { status, answer, outcome, ended: Ended::Unsent, case, detail }
-    }
-}
-
 impl Delivery {
     /// To the endpoints of a directory, once they are [followed](Self::follow); attempts take up to
     /// `slots` together.
@@ -135,11 +112,12 @@ impl Delivery {
         slots: usize,
     ) -> Self {
         let state = Mutex::default();
-        Self { store, clock, metrics, egress, directory, slots, state }
+        let https = Https::new(egress);
+        Self { store, clock, metrics, https, directory, slots, state }
     }
 
     pub(crate) fn egress(&self) -> &Egress {
-        &self.egress
+        self.https.egress()
     }
 
     async fn deliver(&self, work: DeliveryWork, slot: Slot) -> Result<(), store::Error> {
@@ -259,45 +237,19 @@ impl Delivery {
         };
         let bytes = content.body.len();
         let ticket = self.with_paced(&work.endpoint, |paced| (paced.pace.begin(), false));
-        let seen = self.post(work, endpoint, content, at, ticket).await;
+        let late = || {
+            if let Some(ticket) = ticket {
+                self.with_paced(&work.endpoint, |paced| (paced.pace.late(ticket), false));
+            }
+        };
+        let mut seen = self.https.send(Sending { id: work.id, at, content, endpoint }, late).await;
+        seen.hide(&endpoint.hidden);
         let Some(ticket) = ticket else { return Ok((seen, News::default())) };
         let (now, jitter) = (self.clock.now(), fastrand::f64());
         let took = started.elapsed();
         let observed = Observed { ended: seen.ended, status: seen.status, bytes, took };
         let news = self.with_paced(&work.endpoint, |it| it.ended(ticket, observed, now, jitter));
         Ok((seen, news.unwrap_or_default()))
-    }
-
-    async fn post(
-        &self,
-        work: &DeliveryWork,
-        endpoint: &Ready,
-        content: Content,
-        now: Timestamp,
-        ticket: Option<Ticket>,
-    ) -> Seen {
-        let id = work.id.to_string();
-        let mut headers = signing::headers(id, now.seconds(), &content.body, &endpoint.keys);
-        headers.push((CONTENT_TYPE, content.content_type));
-        headers.extend_from_slice(&endpoint.headers);
-        let (timeout, connect_timeout) = endpoint.timeouts;
-        let patience = Patience::of(timeout).or_late(LATE, || {
-            if let Some(ticket) = ticket {
-                self.with_paced(&work.endpoint, |paced| (paced.pace.late(ticket), false));
-            }
-        });
-        let terms = Terms {
-            identity: &Identity::system(),
-            connect_timeout,
-            body_excerpt: EXCERPT_BYTES_MAX,
-        };
-        let posted = self.egress.post(&endpoint.target, terms, headers, content.body, patience);
-        let Attempted { ended, trace } = posted.await;
-        let seen = match ended {
-            Ok(answer) => answered(answer),
-            Err(error) => unanswered(&error),
-        };
-        Seen { detail: traced(trace, seen.detail), ..seen }
     }
 
     async fn content(
@@ -397,48 +349,4 @@ fn event_of(work: &DeliveryWork) -> Id {
         Payload::Event(stored) => stored.id,
         Payload::Parcel(stored) => stored.event,
     }
-}
-
-/// What an attempt saw, with how its request went.
-fn traced(trace: Trace, detail: AttemptDetail) -> AttemptDetail {
-    let Trace { peer, phase, times_us, reused, http2, .. } = trace;
-    AttemptDetail { peer, phase, times_us, reused, http2, ..detail }
-}
-
-/// How an answer is judged: 2xx is success, 410 says never again, all else may pass.
-fn answered(answer: Answer) -> Seen {
-    let outcome = match answer.status {
-        200..=299 => Outcome::Success,
-        410 => Outcome::permanent("the endpoint answered 410 Gone"),
-        status => Outcome::Transient {
-            reason: format!("the endpoint answered {status}"),
-            retry_after: answer.retry_after,
-        },
-    };
-    let ended = match answer.status {
-        429 | 503 => Ended::Overloaded { asked: answer.retry_after },
-        _ => Ended::Answered,
-    };
-    let reason = match answer.status {
-        200..=299 => None,
-        410 => Some(Reason::EndpointGone),
-        _ => Some(Reason::EndpointRefused),
-    };
-    let status = Some(answer.status);
-    let content_type = answer.content_type;
-    let detail = AttemptDetail { reason, content_type, ..AttemptDetail::default() };
-    Seen { status, answer: answer.excerpt, outcome, ended, case: "answered", detail }
-}
-
-/// No answer came. Also what the guard refuses may pass: a name may stand for another address soon,
-/// and the operator may allow this one.
-fn unanswered(error: &EgressError) -> Seen {
-    let outcome = Outcome::transient(error.to_string());
-    let ended = match error {
-        EgressError::InvalidHeader(_) | EgressError::InvalidPath(_) => Ended::Unsent,
-        _ => Ended::Unanswered,
-    };
-    let (reason, causes) = (Some(error.reason()), error.causes());
-    let detail = AttemptDetail { reason, causes, ..AttemptDetail::default() };
-    Seen { status: None, answer: String::new(), outcome, ended, case: error.label(), detail }
 }

@@ -24,9 +24,8 @@ use self::dial::{HTTP_1, HTTP_2};
 pub(crate) use self::error::EgressError;
 use self::exchange::Exchange;
 use self::guard::{Guard, Refusal};
-pub(crate) use self::identity::Authorities;
-pub use self::identity::Identity;
 use self::identity::trusting;
+pub(crate) use self::identity::{Authorities, Identity};
 pub use self::operator::operator_client;
 pub(crate) use self::operator::operator_client_of;
 use self::origin::{Origin, Peer};
@@ -66,7 +65,7 @@ mod trace;
 /// Most bytes that are kept of an answer's body.
 pub(crate) const EXCERPT_BYTES_MAX: usize = 4096;
 /// Most bytes of an answer's content type that are kept.
-const CONTENT_TYPE_BYTES_MAX: usize = 127;
+pub(crate) const CONTENT_TYPE_BYTES_MAX: usize = 127;
 
 /// How to reach out.
 #[derive(Debug, Clone)]

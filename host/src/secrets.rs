@@ -4,8 +4,8 @@
 //! can't be printed, compared or serialised, and no error here repeats a content: only
 //! `crate::signature`, `crate::signing`, [`crate::keys`], the
 //! [vault](crate::directory::vault), an endpoint's [credential](crate::endpoint::Credential),
-//! `crate::egress` for the key of a client certificate, and whoever makes or sends a
-//! [token](crate::token) look inside.
+//! `crate::egress` for the key of a client certificate, `crate::delivery` to hide what an endpoint
+//! repeats, and whoever makes or sends a [token](crate::token) look inside.
 
 mod plain;
 mod redaction;

@@ -8,6 +8,7 @@ mod body;
 mod secrets;
 mod shown;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -32,7 +33,8 @@ use super::schema::Schemas;
 use super::{Admin, Problem, idempotency, redact};
 use crate::directory::vault::{NotSealed, Vault};
 use crate::directory::{DirectoryError, Listed};
-use crate::endpoint::{Origin, RawSettings, check};
+use crate::egress::Identity;
+use crate::endpoint::{Credential, Origin, RawSettings, check};
 use crate::ids::{Id, IdKind};
 use crate::store::EndpointChange;
 use crate::tenant::Tenant;
@@ -203,11 +205,24 @@ fn found(admin: &Admin, reach: &Reach, id: Id) -> Result<Arc<Listed>, Problem> {
 fn checked(admin: &Admin, settings: &RawSettings) -> Result<(), Problem> {
     let checked = check(settings.clone(), Origin::Api).map_err(DirectoryError::from)?;
     match admin.egress.literal_refusal(&checked.url) {
-        None => Ok(()),
+        None => match Identity::new(&checked.trust.ca, None) {
+            Ok(_) => Ok(()),
+            Err(wrong) => Err(body::wrong("ca", &format!("has {wrong}"))),
+        },
         Some(refusal) => {
             let detail = format!("the gateway would hold all deliveries to `url`: {refusal}");
             Err(Problem::new(Kind::EgressRefused, detail).with("field", "url"))
         }
+    }
+}
+
+/// No header is both a credential and one that everybody may see.
+fn check_headers(settings: &RawSettings, credential: Option<&Credential>) -> Result<(), Problem> {
+    let Some((name, _)) = credential.and_then(Credential::header) else { return Ok(()) };
+    let mut headers = settings.headers.iter().flat_map(BTreeMap::keys);
+    match headers.any(|header| header.eq_ignore_ascii_case(name.as_str())) {
+        false => Ok(()),
+        true => Err(body::wrong("credential", "must be another header than those of `headers`")),
     }
 }
 
@@ -243,6 +258,7 @@ async fn create(
         settings.tenant = tenant.map(String::from);
     }
     checked(&admin, &settings)?;
+    check_headers(&settings, credential.as_ref())?;
     let first = First::of(signature, secrets, credential)?;
     let now = admin.access.now();
     let seal = |vault: &Vault, id: Id| first.sealed(vault, id, now);
@@ -279,7 +295,12 @@ async fn change(
     let patch = Patch::parse(&admin.turns.read(body).await?)?;
     let mut revision = patch.revision;
     let mut now = Arc::clone(&before);
-    if let Some(settings) = patch.settings(&before.endpoint.settings)? {
+    let settings = patch.settings(&before.endpoint.settings)?;
+    let sent = || before.active(admin.directory.vault(), admin.access.now()).ok()?.credential;
+    let credential = patch.credential.clone().unwrap_or_else(sent);
+    let whole = settings.clone().unwrap_or_else(|| (&*before.endpoint.settings).into());
+    check_headers(&whole, credential.as_ref())?;
+    if let Some(settings) = settings {
         checked(&admin, &settings)?;
         let change = EndpointChange::Settings(Box::new(settings));
         now = admin.directory.change(id, revision, change).await?;

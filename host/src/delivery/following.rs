@@ -9,9 +9,11 @@ use std::sync::{Arc, MutexGuard};
 use tracing::warn;
 
 use super::Delivery;
+use super::https::Https;
 use super::notices::Notices;
 use super::paced::Paced;
 use super::ready::{Ready, Unready};
+use super::transport::Transport;
 use crate::directory::Listed;
 use crate::endpoint::Why;
 use crate::event::Timestamp;
@@ -59,9 +61,9 @@ impl Delivery {
 
     /// An endpoint is so from now on, or nobody knows it.
     fn update(&self, state: &mut State, name: &Name, listed: Option<&Listed>) {
-        state.ready.remove(name);
         let listed = listed.filter(|listed| listed.deleted.is_none());
         let Some(listed) = listed else {
+            state.ready.remove(name);
             state.paces.remove(name);
             state.notices.remove(name);
             self.store.allow(name, Allowance::of(1));
@@ -162,11 +164,20 @@ impl Delivery {
     pub(super) fn ready(&self, listed: &Listed, now: Timestamp) -> Result<Arc<Ready>, Unready> {
         let key = &listed.endpoint.key;
         let known = self.state().ready.get(key).cloned();
-        if let Some(ready) = known.filter(|ready| ready.is_of(listed, now)) {
-            return Ok(ready);
+        let known = match known {
+            Some(ready) if ready.is_of(listed, now) => return Ok(ready),
+            known => known,
+        };
+        if !Https::SCHEMES.contains(&listed.endpoint.settings.url.scheme()) {
+            return Err(Unready::Scheme);
         }
-        let ready = Arc::new(Ready::of(listed, &self.directory, now)?);
-        self.state().ready.insert(key.clone(), Arc::clone(&ready));
+        let ready = Arc::new(Ready::of(listed, &self.directory, now, known.as_deref())?);
+        let mut state = self.state();
+        // Another attempt may have been as fast: then both use the same connections.
+        if let Some(other) = state.ready.get(key).filter(|it| it.is_of(listed, now)) {
+            return Ok(Arc::clone(other));
+        }
+        state.ready.insert(key.clone(), Arc::clone(&ready));
         Ok(ready)
     }
 

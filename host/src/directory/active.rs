@@ -57,7 +57,7 @@ impl Listed {
 
 /// An endpoint of the store with these secrets, for tests.
 #[cfg(test)]
-pub(super) fn listed(position: u64, secrets: Vec<Held>) -> Arc<Listed> {
+pub(super) fn listed(position: u64, secrets: Vec<Held>) -> std::sync::Arc<Listed> {
     use crate::endpoint::{Endpoint, RawSettings, Standing, check};
     use crate::ids::{Id, IdKind};
 
@@ -72,13 +72,13 @@ pub(super) fn listed(position: u64, secrets: Vec<Held>) -> Arc<Listed> {
         id,
         key: id.key(),
         origin: Origin::Api,
-        settings: Arc::new(check(draft, Origin::Api).unwrap()),
+        settings: std::sync::Arc::new(check(draft, Origin::Api).unwrap()),
         standing: Standing::enabled(at),
         created_at: at,
         updated_at: at,
         revision: 1,
     };
-    Arc::new(Listed { endpoint, secrets: secrets.into(), deleted: None })
+    std::sync::Arc::new(Listed { endpoint, secrets: secrets.into(), deleted: None })
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ const SESSIONS: usize = 8;
 /// Which certificates count at the other side, and which the gateway shows there. Equal to its
 /// clones, and to no other that was made of the same.
 #[derive(Clone, Default)]
-pub struct Identity(Option<Arc<Own>>);
+pub(crate) struct Identity(Option<Arc<Own>>);
 
 /// What an identity has in place of the gateway's.
 struct Own {
@@ -48,7 +48,7 @@ impl Identity {
 
     /// Trusts these authorities in place of the gateway's, where there are any, and shows this
     /// chain of certificates with its key; all in PEM. Or says what is wrong with them.
-    pub fn new(ca: &[u8], client: Option<(&[u8], &Secret)>) -> Result<Self, String> {
+    pub(crate) fn new(ca: &[u8], client: Option<(&[u8], &Secret)>) -> Result<Self, String> {
         let provider = provider();
         let trusts = match ca {
             [] => None,
