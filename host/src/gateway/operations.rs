@@ -27,7 +27,7 @@ use self::silence::{Silence, Silent};
 use super::Parts;
 use crate::causes::chain;
 use crate::clock::{Clock, Moment};
-use crate::directory::{Directory, Listed};
+use crate::directory::Directory;
 use crate::disk::{Disk, Space};
 use crate::effect::Allowance;
 use crate::ids::Name;
@@ -145,7 +145,7 @@ impl Operations {
         for key in keys {
             let listed = self.directory.get(&key);
             let health = self.directory.health(&key);
-            let is = listed.as_deref().map(|listed: &Listed| (listed, &health));
+            let is = listed.as_deref().map(|listed| (listed, &health));
             facts.extend(seen.unwell.look(&key, is, now));
         }
         facts
