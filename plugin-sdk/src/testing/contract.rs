@@ -24,6 +24,11 @@ use crate::money::Money;
 use crate::outbox::Emission;
 use crate::time;
 
+/// What the types of the gateway's own events begin with.
+const OWN_TYPES: &str = "hookgate.";
+/// The type of the event that an alert becomes: the one of these that a plugin may use too.
+pub(crate) const ALERT_TYPE: &str = "hookgate.alert";
+
 /// Checks the events that a provider returns for a request whose body has this many bytes.
 #[cfg(feature = "testing")]
 pub(crate) fn events(events: &[Event], body_bytes: usize) -> Result<(), String> {
@@ -96,6 +101,9 @@ fn named(of: &str, event_type: &str, subject: Option<&str>) -> Result<(), String
     if !is_event_type(event_type) {
         let shown = shortened(event_type, limits::TYPE_BYTES_MAX);
         return Err(format!("`{of}.type` is `{shown}`, not an event type such as payment.failed"));
+    }
+    if event_type.starts_with(OWN_TYPES) && event_type != ALERT_TYPE {
+        return Err(format!("`{of}.type` is `{event_type}`, a type of the gateway's own events"));
     }
     let fits = |subject| text(&format!("{of}.subject"), subject, limits::SUBJECT_BYTES_MAX);
     subject.map_or(Ok(()), fits)

@@ -6,15 +6,13 @@
 
 use serde_json::json;
 
-use super::contract;
+use super::contract::{self, ALERT_TYPE};
 use super::doors::Effect;
 use crate::event::Event;
 use crate::handler::Context;
 use crate::limits::{CHAIN_MAX, EMITTED_BYTES, EMITTED_EVENTS};
 use crate::outbox::Severity;
 
-/// The type of the event that an alert becomes.
-const ALERT_TYPE: &str = "hookgate.alert";
 /// The label on it.
 const SEVERITY: &str = "severity";
 

@@ -202,6 +202,10 @@ fn an_emission_is_held_to_the_contract() {
         "`emission.type` is `a b`, not an event type such as payment.failed",
     );
     invalid(
+        || emit(|it| it.type_ = "hookgate.disk.low".into()),
+        "`emission.type` is `hookgate.disk.low`, a type of the gateway's own events",
+    );
+    invalid(
         || emit(|it| it.money = Some(Money { amount: "ten".into(), currency: "EUR".into() })),
         "`emission.money` amount `ten` is not a decimal number",
     );
