@@ -77,6 +77,26 @@ async fn a_delivery_is_signed_with_every_secret_of_the_endpoint() {
 }
 
 #[tokio::test]
+async fn a_credential_of_the_configuration_goes_with_each_delivery() {
+    for (credential, name, value) in [
+        ("{ bearer = { value = \"open-sesame\" } }", "authorization", "Bearer open-sesame"),
+        (
+            "{ basic = { username = \"shop\", password = { value = \"sesame\" } } }",
+            "authorization",
+            "Basic c2hvcDpzZXNhbWU=",
+        ),
+        ("{ header = { name = \"X-Key\", value = { value = \"open\" } } }", "x-key", "open"),
+    ] {
+        let receiver = Receiver::start().await;
+        let gateway = one(&receiver, &format!("credential = {credential}")).await;
+        fail_a_payment(&gateway).await;
+        let received = &receiver.received()[0];
+        assert_eq!(received.header(name), value);
+        assert!(received.is_signed_with(ENDPOINT_SECRET));
+    }
+}
+
+#[tokio::test]
 async fn the_standard_body_is_type_timestamp_and_data() {
     let receiver = Receiver::start().await;
     let gateway = one(&receiver, "body = \"standard\"").await;

@@ -5,6 +5,7 @@
 //! checked later. Never applies anything: a broken file changes nothing. Never repeats a value of
 //! the file.
 
+mod credential;
 mod document;
 mod endpoint;
 mod file;

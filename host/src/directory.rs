@@ -24,7 +24,7 @@ pub use self::jwks::public_key;
 use self::known::Known;
 use self::vault::Vault;
 use crate::clock::Clock;
-use crate::endpoint::{Endpoint, SealedSecret, Settings, Status};
+use crate::endpoint::{Credential, Endpoint, SealedSecret, SecretKind, Settings, Status};
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::lock::lock;
@@ -68,8 +68,10 @@ pub struct Listed {
 /// A secret of an endpoint, as it is in memory.
 #[derive(Debug, Clone)]
 pub enum Held {
-    /// Of the configuration.
+    /// Of the configuration: one that signs.
     Plain(Secret),
+    /// Of the configuration: one of another kind.
+    Other(SecretKind, Secret),
     /// Of the store: the vault opens it.
     Sealed(SealedSecret),
 }
@@ -81,6 +83,10 @@ pub struct FileEndpoint {
     pub settings: Settings,
     /// All that sign: several during a rotation.
     pub keys: Vec<Secret>,
+    /// What goes along as it is.
+    pub credential: Option<Credential>,
+    /// The key of its client certificate, in PEM.
+    pub client_key: Option<Secret>,
 }
 
 /// Without the URL, which may have a password in it.

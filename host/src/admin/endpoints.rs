@@ -204,6 +204,11 @@ fn found(admin: &Admin, reach: &Reach, id: Id) -> Result<Arc<Listed>, Problem> {
 /// address, and is looked at for each attempt.
 fn checked(admin: &Admin, settings: &RawSettings) -> Result<(), Problem> {
     let checked = check(settings.clone(), Origin::Api).map_err(DirectoryError::from)?;
+    if checked.trust.client.is_some() {
+        // Without its key nothing could go there.
+        let detail = "is for endpoints of the configuration, which have a `client_key` beside it";
+        return Err(body::wrong("client_certificate", detail));
+    }
     match admin.egress.literal_refusal(&checked.url) {
         None => match Identity::new(&checked.trust.ca, None) {
             Ok(_) => Ok(()),

@@ -154,7 +154,12 @@ mod tests {
             events: vec!["*".to_owned()],
             ..RawSettings::default()
         };
-        FileEndpoint { settings: check(raw, Origin::File).unwrap(), keys: Vec::new() }
+        FileEndpoint {
+            settings: check(raw, Origin::File).unwrap(),
+            keys: Vec::new(),
+            credential: None,
+            client_key: None,
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use url::Url;
 
+use super::credential::Shown;
 use super::document::{Entry, Table};
 use super::secret::Secrets;
 use super::values::all;
@@ -26,7 +27,7 @@ const FORMATS: [(&str, Format); 3] =
     [("standard", Format::Standard), ("cloudevents", Format::CloudEvents), ("raw", Format::Raw)];
 
 /// What is checked as it is for the API.
-const CHECKED: [&str; 11] = [
+const CHECKED: [&str; 13] = [
     "description",
     "filter",
     "headers",
@@ -38,6 +39,8 @@ const CHECKED: [&str; 11] = [
     "order",
     "skip_after",
     "metadata",
+    "ca",
+    "client_certificate",
 ];
 
 /// Reads the table of an endpoint, and notes it if it subscribes to nothing.
@@ -64,11 +67,13 @@ pub(super) fn endpoint_of<'a>(
         let connect_timeout = table.duration("connect_timeout", TIMEOUT, default.connect_timeout);
         let concurrency = table.count("concurrency", CONCURRENCY, default.concurrency);
         let retries = table.take("retries").map_or_else(RetryPolicy::deliveries, retries);
-        let checked = checked(name, table)?;
+        let shown = Shown::read(table, secrets);
+        let checked = checked(name, table, secrets)?;
+        let (credential, client_key) = shown.of(&checked, table);
         let limits = Limits { timeout, connect_timeout, concurrency, ..checked.limits };
         let (url, events, body) = (url?, patterns, body.unwrap_or_default());
         let settings = Settings { url, events, body, limits, retries, ..checked };
-        Some(FileEndpoint { settings, keys })
+        Some(FileEndpoint { settings, keys, credential, client_key })
     })
 }
 
@@ -107,7 +112,7 @@ fn retries(entry: Entry<'_>) -> RetryPolicy {
 }
 
 /// What is checked as it is for the API, in settings that have nothing else.
-fn checked(name: &Name, table: &mut Table<'_>) -> Option<Settings> {
+fn checked(name: &Name, table: &mut Table<'_>, secrets: &mut Secrets<'_>) -> Option<Settings> {
     let written = CHECKED.map(|key| (key, table.take(key)));
     let written = written.into_iter().filter_map(|(key, entry)| Some((key, entry?)));
     let written: BTreeMap<&str, Entry<'_>> = written.collect();
@@ -123,6 +128,8 @@ fn checked(name: &Name, table: &mut Table<'_>) -> Option<Settings> {
             "order" => raw.order = Some(entry.text("\"none\" or \"subject\"")?.to_owned()),
             "use_breaker" => raw.use_breaker = Some(entry.truth()?),
             "disable_after" => raw.disable_after = Some(entry.text("a duration")?.to_owned()),
+            "ca" => raw.ca = Some(pem(*entry, secrets)?),
+            "client_certificate" => raw.client_certificate = Some(pem(*entry, secrets)?),
             "burst" => raw.burst = Some(number(entry)?),
             "held" => raw.held = Some(number(entry)?),
             "skip_after" => raw.skip_after = Some(number(entry)?),
@@ -149,6 +156,15 @@ fn checked(name: &Name, table: &mut Table<'_>) -> Option<Settings> {
         _ => entry.wrong(&invalid.detail),
     }
     None
+}
+
+/// What is in a file in PEM.
+fn pem(entry: Entry<'_>, secrets: &mut Secrets<'_>) -> Option<String> {
+    let text = String::from_utf8(secrets.file(entry)?).ok();
+    if text.is_none() {
+        entry.wrong("names a file that is not PEM");
+    }
+    text
 }
 
 fn number(entry: &Entry<'_>) -> Option<u64> {

@@ -113,7 +113,7 @@ impl Paced {
         self.fate = Fate::Waits;
         let expiry = |held: &Held| match held {
             Held::Sealed(secret) => secret.expires_at.filter(|at| *at > now),
-            Held::Plain(_) => None,
+            Held::Plain(_) | Held::Other(..) => None,
         };
         self.again_at = listed.secrets.iter().filter_map(expiry).min();
     }

@@ -32,6 +32,10 @@ impl Listed {
         for held in self.secrets.iter() {
             match held {
                 Held::Plain(secret) => active.signing.push(secret.clone()),
+                Held::Other(SecretKind::ClientKey, key) => active.client_key = Some(key.clone()),
+                Held::Other(kind, secret) => {
+                    active.credential = Credential::of(*kind, secret.clone());
+                }
                 Held::Sealed(secret) if secret.is_over(now) => (),
                 Held::Sealed(secret) => sealed.push(secret),
             }

@@ -64,6 +64,7 @@ impl KeySet {
             for held in endpoint.secrets.iter() {
                 let found = match held {
                     Held::Plain(secret) => of(secret, fingerprint(secret)),
+                    Held::Other(..) => continue,
                     Held::Sealed(secret) => {
                         let ends = secret.expires_at.map(|at| at.after(AFTERWARDS));
                         if ends.is_some_and(|at| at <= now) {

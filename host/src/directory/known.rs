@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{EndpointFilter, FileEndpoint, Held, Listed};
-use crate::endpoint::{Endpoint, Origin, RawSettings, Standing, check};
+use crate::endpoint::{Credential, Endpoint, Origin, RawSettings, SecretKind, Standing, check};
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::store::{EndpointNote, EndpointRows, Health, StoredEndpoint, Tombstone};
@@ -57,7 +57,7 @@ impl Known {
     /// These are the endpoints of the configuration, in the place of those before.
     pub(super) fn configure(&mut self, file: Vec<FileEndpoint>, now: Timestamp) {
         let before = self.remove(Origin::File);
-        for FileEndpoint { settings, keys } in file {
+        for FileEndpoint { settings, keys, credential, client_key } in file {
             let key = settings.name.clone();
             let id = Id::endpoint_of(&key, self.tag);
             let before = before.get(&key).map(|listed| &listed.endpoint);
@@ -73,7 +73,14 @@ impl Known {
                 updated_at: now,
                 revision: before.map_or(1, |before| before.revision + 1),
             };
-            let secrets: Vec<Held> = keys.into_iter().map(Held::Plain).collect();
+            let mut secrets: Vec<Held> = keys.into_iter().map(Held::Plain).collect();
+            secrets.extend(
+                credential
+                    .as_ref()
+                    .map(Credential::kept)
+                    .map(|(kind, secret)| Held::Other(kind, secret.clone())),
+            );
+            secrets.extend(client_key.map(|key| Held::Other(SecretKind::ClientKey, key)));
             self.put(Arc::new(Listed { endpoint, secrets: secrets.into(), deleted: None }));
         }
     }

@@ -26,7 +26,12 @@ fn raw(name: &str, tenant: Option<&str>) -> RawSettings {
 }
 
 fn of_file(name: &str) -> FileEndpoint {
-    FileEndpoint { settings: check(raw(name, None), Origin::File).unwrap(), keys: Vec::new() }
+    FileEndpoint {
+        settings: check(raw(name, None), Origin::File).unwrap(),
+        keys: Vec::new(),
+        credential: None,
+        client_key: None,
+    }
 }
 
 fn routed(directory: &Directory, tenant: Option<&str>) -> Vec<Name> {

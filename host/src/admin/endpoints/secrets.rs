@@ -96,7 +96,7 @@ fn kind_of(secret: &Secret, field: &'static str) -> Result<SecretKind, Problem> 
 fn kept(listed: &Listed) -> Vec<SealedSecret> {
     let sealed = |held: &Held| match held {
         Held::Sealed(secret) => Some(secret.clone()),
-        Held::Plain(_) => None,
+        Held::Plain(_) | Held::Other(..) => None,
     };
     listed.secrets.iter().filter_map(sealed).collect()
 }
@@ -170,6 +170,7 @@ fn of(admin: &Admin, listed: &Listed, held: &Held) -> Value {
             let kind = kind_of(secret, "secrets").ok();
             (kind, fingerprint(secret), Some(secret.clone()), None)
         }
+        Held::Other(kind, secret) => (Some(*kind), fingerprint(secret), None, None),
         Held::Sealed(secret) => {
             let place = secret.place(listed.endpoint.id.position);
             let is_public = place.is_some_and(|place| place.kind == SecretKind::Whsk);

@@ -14,7 +14,12 @@ fn endpoint(name: &str, tenant: Option<&str>) -> FileEndpoint {
         events: vec!["order.*".to_owned()],
         ..RawSettings::default()
     };
-    FileEndpoint { settings: check(raw, Origin::File).unwrap(), keys: Vec::new() }
+    FileEndpoint {
+        settings: check(raw, Origin::File).unwrap(),
+        keys: Vec::new(),
+        credential: None,
+        client_key: None,
+    }
 }
 
 fn event(merchant: Option<&str>) -> Event {

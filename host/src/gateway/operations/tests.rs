@@ -44,7 +44,12 @@ fn raw(name: &str, tenant: Option<&str>, events: &str) -> RawSettings {
 }
 
 fn of_file(name: &str, events: &str) -> FileEndpoint {
-    FileEndpoint { settings: check(raw(name, None, events), Origin::File).unwrap(), keys: vec![] }
+    FileEndpoint {
+        settings: check(raw(name, None, events), Origin::File).unwrap(),
+        keys: vec![],
+        credential: None,
+        client_key: None,
+    }
 }
 
 /// A secret of the number 7 that expires then.
