@@ -2,9 +2,11 @@
 //! twice.
 //!
 //! The real program, killed at moments that a seed chooses, also while it starts, and started again
-//! on the same data, while many connections post events, the same events again, and forged ones.
-//! `make crash N=1000` does that for long; `HOOKGATE_SEED` draws the same again, as far as the
-//! machine lets the same happen.
+//! on the same data, while many connections post events, the same events again, and forged ones,
+//! and while endpoints are made, paused, rotated and deleted. `make crash N=1000` does that for
+//! long; `HOOKGATE_SEED` draws the same again, as far as the machine lets the same happen.
+
+mod owners;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
+use self::owners::{Acts, Owners};
 use crate::harness::{Ledger, Load, Process, Receiver, Setup, Stopped, Tally, payment, seed};
 
 /// Kills, if `HOOKGATE_CRASH_CYCLES` says nothing else.
@@ -62,8 +65,12 @@ impl Moment {
     }
 }
 
+/// What seals the secrets of endpoints.
+const MASTER: &str = "b3a1c2d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90";
+
 struct Crashing {
     ledger: Arc<Ledger>,
+    owners: Arc<Owners>,
     random: Rng,
 }
 
@@ -76,6 +83,7 @@ impl Crashing {
             return Process::kill_in_start(stopped, after).await;
         }
         let gateway = Process::start(stopped).await;
+        let owning = self.owners.start(&gateway, self.random.fork());
         let mut load = None;
         match moment {
             Moment::Starting(_) => unreachable!("it is killed before it has started"),
@@ -91,30 +99,35 @@ impl Crashing {
         if let Some(load) = load {
             load.broken().await;
         }
+        owning.ended().await;
         stopped
     }
 }
 
-/// Guards I1, I3, I6 and I8.
+/// Guards I1, I3, I6 and I8; and of endpoints that what was answered holds: one that was made is
+/// there, one that was deleted stays so and is owed nothing, and every secret signs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_answered_survives_kill_9_and_happens_once() {
     let (seed, cycles, began) = (seed(), cycles(), Instant::now());
     println!("HOOKGATE_SEED={seed}");
     let (ledger, _receiver, setup) = Ledger::open().await;
-    let mut stopped = setup.prepare();
+    let owners = Arc::new(Owners::new().await);
+    let mut stopped = setup.line("master_key = { file = \"master\" }").prepare();
+    std::fs::write(stopped.folder().join("master"), MASTER).unwrap();
     let random = Rng::with_seed(seed);
-    let mut crashing = Crashing { ledger: ledger.clone(), random };
+    let mut crashing = Crashing { ledger: ledger.clone(), owners: owners.clone(), random };
 
     for cycle in 1..=cycles {
         let lived = tokio::time::timeout(PATIENCE, crashing.live(stopped)).await;
         let tally = ledger.tally();
         stopped = lived.unwrap_or_else(|_| panic!("cycle {cycle} is stuck at {tally:?}"));
         if cycle % 100 == 0 {
-            println!("{cycle} cycles: {}", told(&tally, began));
+            println!("{cycle} cycles: {}", told(&tally, owners.acts(), began));
         }
     }
     let gateway = Process::start(stopped).await;
-    println!("{cycles} cycles: {}", told(&ledger.tally(), began));
+    println!("{cycles} cycles: {}", told(&ledger.tally(), owners.acts(), began));
+    owners.verify(&gateway).await;
     ledger.check(&gateway).await;
     let stopped = gateway.terminate().await;
 
@@ -124,11 +137,13 @@ async fn what_was_answered_survives_kill_9_and_happens_once() {
     println!("nothing is lost and nothing took place twice: {seconds} s, {megabytes} MiB on disk");
 }
 
-fn told(tally: &Tally, began: Instant) -> String {
+fn told(tally: &Tally, acts: Acts, began: Instant) -> String {
     let Tally { answered, delivered, repeated, duplicates, forged, put_off, .. } = tally;
+    let Acts { created, stood, rotated, deleted } = acts;
     format!(
         "{answered} events answered, {delivered} deliveries ({repeated} attempts twice), \
-         {duplicates} duplicates, {forged} forged refused, {put_off} put off, {} owed, {} s",
+         {duplicates} duplicates, {forged} forged refused, {put_off} put off, {} owed; endpoints: \
+         {created} made, {stood} paused or resumed, {rotated} rotated, {deleted} deleted; {} s",
         tally.owed(),
         began.elapsed().as_secs(),
     )

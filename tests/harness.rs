@@ -37,7 +37,7 @@ use tokio::task::JoinSet;
 pub(crate) use certificate::{Authority, Identity};
 pub(crate) use delays::{FOURTH_TRY, SECOND_ATTEMPT, SECOND_TRY, THIRD_ATTEMPT, THIRD_TRY};
 pub(crate) use flow::Flow;
-pub(crate) use ledger::{Ledger, Tally};
+pub(crate) use ledger::{Ledger, Tally, subject};
 pub(crate) use load::Load;
 pub(crate) use log::Log;
 pub(crate) use process::{Process, refusal, serve};

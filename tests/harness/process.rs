@@ -131,10 +131,16 @@ impl Process {
     }
 
     /// Each event, newest first.
-    pub(crate) async fn each_event(&self, mut see: impl FnMut(&Value)) {
+    pub(crate) async fn each_event(&self, see: impl FnMut(&Value)) {
+        self.each("/v1/events", see).await;
+    }
+
+    /// Each row of a list, in its order; the path may have filters.
+    pub(crate) async fn each(&self, list: &str, mut see: impl FnMut(&Value)) {
+        let first = if list.contains('?') { '&' } else { '?' };
         let mut cursor = String::new();
         loop {
-            let page = self.ask(&format!("/v1/events?limit=500{cursor}")).await.json();
+            let page = self.ask(&format!("{list}{first}limit=500{cursor}")).await.json();
             page["items"].as_array().into_iter().flatten().for_each(&mut see);
             let Some(next) = page["next"].as_str() else { break };
             cursor = format!("&cursor={next}");

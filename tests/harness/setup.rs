@@ -136,6 +136,12 @@ egress  = { allow = ["127.0.0.0/8"] }
         self.plugin(name).table(&format!("[handlers.{name}]\n{rest}"))
     }
 
+    /// With a line before all tables.
+    pub(crate) fn line(mut self, text: &str) -> Self {
+        self.config.insert_str(0, &format!("{text}\n"));
+        self
+    }
+
     /// With any other lines.
     pub(crate) fn table(mut self, text: &str) -> Self {
         writeln!(self.config, "\n{text}").expect("a string can be written");
