@@ -3,6 +3,7 @@
 mod audit;
 mod configuration;
 mod dead;
+mod delivery;
 mod endpoint;
 mod output;
 mod recorded;

@@ -11,6 +11,7 @@ mod audit;
 mod check;
 mod dead;
 mod deed;
+mod delivery;
 mod demo;
 mod endpoint;
 mod event;
@@ -81,6 +82,9 @@ enum Command {
     /// Make, change, list, export and import endpoints of a running gateway
     #[command(subcommand)]
     Endpoint(endpoint::Command),
+    /// List, show, retry and discard deliveries of a running gateway
+    #[command(subcommand)]
+    Delivery(delivery::Command),
     /// List, show and export the dead letters of a running gateway
     #[command(subcommand)]
     Dead(dead::Command),
@@ -147,6 +151,7 @@ pub fn main() -> ExitCode {
             Command::Event(command) => event::run(command).await,
             Command::Receipt(command) => receipt::run(command).await,
             Command::Endpoint(command) => endpoint::run(command).await,
+            Command::Delivery(command) => delivery::run(command).await,
             Command::Dead(command) => dead::run(command).await,
             Command::Source(command) => source::run(command).await,
             Command::Hours(args) => hours::hours(args).await,
