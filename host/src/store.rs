@@ -86,9 +86,11 @@ pub use self::owed::backlog::{Allowance, Windows};
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
 pub use self::read::cursor::Cursor;
-pub use self::read::filter::{DeadFilter, DeliveryFilter, EventFilter, ReceiptFilter};
+pub use self::read::filter::{
+    DeadFilter, DeliveryFilter, EventFilter, NewReplay, ReceiptFilter, ReplayFilter,
+};
 pub use self::read::hours::{EventCount, HOURS_MAX, Hour, TryCount};
-pub use self::read::replays::{Replay, Replayed};
+pub use self::read::replays::{EndpointMatches, Preview, Replay, Replayed, Sample};
 pub use self::read::snapshot::{Following, Gap, Growth, Listing, News, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{
     AttemptView, DamagedItem, DeadLetter, DeliverySummary, DeliveryView, EventBody, EventSummary,

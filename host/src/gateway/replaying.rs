@@ -1,8 +1,9 @@
 //! Who goes on with the replays by filter: one slice after the other, of each replay in turn.
 //!
 //! A task of the gateway beside the path of events, so that a replay needs nobody who waits for it,
-//! and goes on after a start. Near a high-water mark it opens nothing. A slice that fails is told
-//! and tried again, and the other replays go on meanwhile; it never ends the gateway.
+//! and goes on after a start. Near a high-water mark, and while enough is open that was opened
+//! again, it opens nothing; a replay with a rate rests between its slices. A slice that fails is
+//! told and tried again, and the other replays go on meanwhile; it never ends the gateway.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -40,16 +41,16 @@ impl Replaying {
     async fn replay(&self) {
         let Self { store, disk } = self;
         let mut last = None;
-        let mut paused: HashMap<Id, Instant> = HashMap::new();
+        let mut resting: HashMap<Id, Instant> = HashMap::new();
         loop {
             let moved = store.replays_moved();
-            paused.retain(|_, until| *until > Instant::now());
-            let Some(id) = next(|after| store.next_replay(after), last, &paused) else {
+            resting.retain(|_, until| *until > Instant::now());
+            let Some(id) = next(|after| store.next_replay(after), last, &resting) else {
                 // For one that begins.
                 store.hold_replays(false);
                 tokio::select! {
                     () = moved => (),
-                    () = first_of(&paused) => (),
+                    () = first_of(&resting) => (),
                 }
                 continue;
             };
@@ -60,51 +61,58 @@ impl Replaying {
                 continue;
             }
             last = Some(id);
-            if !self.advance(id).await {
-                paused.insert(id, Instant::now() + TROUBLE_PAUSE);
+            let until = self.advance(id).await;
+            if until > Instant::now() {
+                resting.insert(id, until);
             }
         }
     }
 
-    /// Does a slice of a replay. Whether it need not pause.
-    async fn advance(&self, id: Id) -> bool {
+    /// Does a slice of a replay. When the next may begin.
+    async fn advance(&self, id: Id) -> Instant {
+        let began = Instant::now();
         match self.store.advance_replay(id).await {
-            Ok(Some(replay)) => tell(&replay),
-            Ok(None) => return false,
-            Err(store::Error::Unavailable(_)) => self.store.available().await,
+            Ok(Some(replay)) => {
+                tell(&replay);
+                began + replay.rest()
+            }
+            Ok(None) => began + TROUBLE_PAUSE,
+            Err(store::Error::Unavailable(_)) => {
+                self.store.available().await;
+                began
+            }
             // Others end the gateway for that.
             Err(store::Error::Closed | store::Error::Failed(_)) => pending().await,
             Err(error) => {
                 let reason = chain(&error);
                 error!("failed to go on with {id}; the gateway will try again: {reason}");
-                return false;
+                Instant::now() + TROUBLE_PAUSE
             }
         }
-        true
     }
 }
 
-/// The replay whose turn is next, behind the last one, among those that do not pause.
+/// The replay whose turn is next, behind the last one, among those that do not rest.
 fn next(
     behind: impl Fn(Option<Id>) -> Option<Id>,
     last: Option<Id>,
-    paused: &HashMap<Id, Instant>,
+    resting: &HashMap<Id, Instant>,
 ) -> Option<Id> {
     let mut id = last;
-    // Behind as many as pause, and as the turns go round, there is one that does not or there is
+    // Behind as many as rest, and as the turns go round, there is one that does not or there is
     // none.
-    for _ in 0..=paused.len() {
+    for _ in 0..=resting.len() {
         id = behind(id);
-        if id.is_none_or(|id| !paused.contains_key(&id)) {
+        if id.is_none_or(|id| !resting.contains_key(&id)) {
             return id;
         }
     }
     None
 }
 
-/// Resolves when the first pause is over; never if none pauses.
-async fn first_of(paused: &HashMap<Id, Instant>) {
-    match paused.values().min() {
+/// Resolves when the first rest is over; never if none rests.
+async fn first_of(resting: &HashMap<Id, Instant>) {
+    match resting.values().min() {
         Some(until) => sleep_until(*until).await,
         None => pending().await,
     }
@@ -131,16 +139,16 @@ mod tests {
     use crate::ids::IdKind;
 
     #[test]
-    fn the_others_take_their_turns_while_replays_pause() {
+    fn the_others_take_their_turns_while_replays_rest() {
         let ids = [1, 2, 3].map(|position| Id { kind: IdKind::Replay, position, tag: 7 });
         let behind = |after: Option<Id>| {
             let later = ids.into_iter().find(|id| Some(*id) > after);
             later.or(Some(ids[0]))
         };
         let until = Instant::now();
-        let next = |last: Option<Id>, paused: &[usize]| {
-            let paused = paused.iter().map(|place| (ids[*place], until)).collect();
-            next(behind, last, &paused)
+        let next = |last: Option<Id>, resting: &[usize]| {
+            let resting = resting.iter().map(|place| (ids[*place], until)).collect();
+            next(behind, last, &resting)
         };
 
         assert_eq!(next(None, &[0]), Some(ids[1]));

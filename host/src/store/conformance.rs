@@ -16,7 +16,7 @@
 //! | I12 nothing decides over the process | `damage` |
 //!
 //! `replays` and `by_filter` have what is asked for by ids and by a filter, the latter also for I7,
-//! I10 and I11. `far` has what need not be in memory, for I3, I8 and I11, and `ending` what ends
+//! I10 and I11, and `bulk` what keeps very much of it from others, for I7, I8 and I11. `far` has what need not be in memory, for I3, I8 and I11, and `ending` what ends
 //! without a try, for I3 and I8.
 //!
 //! Beside them `order` has the promise that what is of one subject goes one after the other,
@@ -25,6 +25,7 @@
 //! before anything comes to a store.
 
 pub(in crate::store) mod bounds;
+pub(in crate::store) mod bulk;
 pub(in crate::store) mod by_filter;
 pub(in crate::store) mod concurrency;
 pub(in crate::store) mod cuts;
@@ -153,6 +154,15 @@ macro_rules! suite {
                 what_waits_together_is_committed_together,
                 a_full_queue_refuses_and_stores_nothing,
             }
+            "current_thread" bulk {
+                replays_open_no_more_than_1024_works_at_a_time,
+                a_paused_replay_stands_still_until_it_is_resumed,
+                a_replay_of_an_endpoint_reaches_its_deliveries_and_no_others,
+                a_replay_by_reason_or_kind_reaches_those_works_alone,
+                the_dead_deliveries_of_what_a_run_sent_are_reached_too,
+                no_tenant_has_more_than_four_unfinished_replays,
+                a_preview_says_what_a_replay_would_come_to_and_opens_nothing,
+            }
             "current_thread" by_filter {
                 a_replay_goes_on_after_a_start_and_never_comes_to_what_is_newer,
                 a_kill_in_any_slice_of_a_replay_repeats_none_and_loses_none,
@@ -163,7 +173,7 @@ macro_rules! suite {
                 replays_that_are_held_keep_nobody_from_idleness,
                 a_canceled_replay_goes_no_further_and_leaves_its_place_to_another,
                 replays_are_listed_newest_first_also_after_a_start,
-                a_slice_has_few_events_where_each_has_many_works,
+                a_slice_has_no_more_works_where_an_event_has_many,
                 a_look_in_which_nothing_matches_costs_one_commit,
             }
             "multi_thread" concurrency {

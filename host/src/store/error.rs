@@ -23,7 +23,8 @@ pub enum Error {
     /// The cursor is of a list with other filters.
     #[error("`cursor` is the `next` of a list with other filters")]
     ForeignCursor,
-    /// Too many replays by filter are not finished. Nothing was stored; later may be better.
+    /// Too many replays by filter are not finished, or of one tenant. Nothing was stored; later may
+    /// be better.
     #[error(
         "{open} replays by filter are not finished, and the gateway goes on with at most {open}; \
          cancel one, or ask again later"

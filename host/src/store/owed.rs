@@ -27,7 +27,7 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::sync::{Notify, watch};
 
 use self::backlog::Backlog;
-use self::replays::OpenReplay;
+use self::replays::{Limits, OpenReplay, REOPENED_MAX};
 use self::tally::Tallies;
 use super::bell::Bell;
 use super::kind::{PerKind, WorkKind};
@@ -80,7 +80,27 @@ impl Owed {
 
     /// The replay whose turn it is behind this one, if there is one that need not wait.
     pub(super) fn next_replay(&self, after: Option<Id>) -> Option<Id> {
-        replays::next(&self.replays.borrow(), after, &self.tallies)
+        if self.replays.borrow().is_empty() {
+            return None;
+        }
+        // Before the look: nobody has both, so that no one waits for the other.
+        let limits = self.replay_limits();
+        replays::next(&self.replays.borrow(), after, limits)
+    }
+
+    fn replay_limits(&self) -> Limits<'_> {
+        Limits { tallies: &self.tallies, has_room: self.replay_room() > 0 }
+    }
+
+    /// How many works replays by filter may open for now.
+    pub(super) fn replay_room(&self) -> usize {
+        REOPENED_MAX.saturating_sub(self.backlog().reopened_open())
+    }
+
+    /// Whether a replay by filter is not finished that opens works and is not paused: the end of any
+    /// work may let it go on.
+    pub(super) fn is_replay_to_open(&self) -> bool {
+        self.replays.borrow().iter().any(|replay| replay.opens && !replay.is_paused)
     }
 
     /// All replays are held from now on, or not any more.
@@ -92,11 +112,11 @@ impl Owed {
 
     /// Whether a replay stands still for now, if it is not finished.
     pub(super) fn replay_waits(&self, id: Id) -> bool {
+        let limits = self.replay_limits();
+        let is_held = self.are_replays_held.load(Ordering::Acquire);
         let replays = self.replays.borrow();
         let replay = replays.iter().find(|replay| replay.id == id);
-        replay.is_some_and(|replay| {
-            self.are_replays_held.load(Ordering::Acquire) || replay.waits(&self.tallies)
-        })
+        replay.is_some_and(|replay| !replay.is_paused && (is_held || replay.waits(limits)))
     }
 
     /// Whether a replay goes on by itself.

@@ -58,7 +58,7 @@ impl DeathRow {
         row
     }
 
-    fn read(row: &[u8]) -> Option<Self> {
+    pub(super) fn read(row: &[u8]) -> Option<Self> {
         let (kind, rest) = row.split_first()?;
         let (name, reason) = rest.split_first_chunk::<HASH_BYTES>()?;
         let reason = u64::from_be_bytes(reason.try_into().ok()?);

@@ -3,6 +3,8 @@
 //! Everybody who reads the store reads one. It keeps old pages and removed volumes alive while it
 //! lives, so nobody keeps one. Never writes.
 
+mod letters;
+
 use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 use std::sync::Arc;
@@ -10,7 +12,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
 
-use super::death_rows::{self, By};
 use super::id_rows::IdView;
 use super::index_rows::IndexView;
 use super::kept_rows::{Kept, KeptRows};
@@ -18,7 +19,7 @@ use super::live::WrittenDown;
 use super::owed_rows::{self, OwedWork, due_key, read_due_key};
 use super::redo::{OwedRow, Raw};
 use super::schema::{
-    DEAD, DEATHS, DUE, IDS, INDEX, META, OPEN, OUTCOMES, OWED, REPLAYS, SEGMENTS, STATE, SWEPT,
+    DEAD, DUE, IDS, INDEX, META, OPEN, OUTCOMES, OWED, REPLAYS, SEGMENTS, STATE, SWEPT,
 };
 use super::totals::Totals;
 use super::volumes::{EXTENT_BYTES, Extent, Shown};
@@ -194,34 +195,6 @@ impl View {
     pub(in crate::store) fn live(&self) -> Result<Option<SharesByVolume>, Failure> {
         let WrittenDown { rows, is_of_now, .. } = WrittenDown::read(&self.transaction)?;
         Ok(is_of_now.then_some(rows))
-    }
-
-    /// The last work up to this position whose dead letter is found by this.
-    pub(in crate::store) fn died_up_to(
-        &self,
-        by: By,
-        position: u64,
-    ) -> Result<Option<u64>, Failure> {
-        let Some(deaths) = self.deaths()? else { return Ok(None) };
-        let (from, until) = (by.key(0), by.key(position));
-        let last = deaths.range(from.as_slice()..=until.as_slice())?.next_back().transpose()?;
-        Ok(last.and_then(|(key, _)| death_rows::work_of(key.value())))
-    }
-
-    /// Whether it is said what the dead letter of a work is found by, and the reason is one of the
-    /// closed list.
-    pub(in crate::store) fn has_death(&self, work: u64) -> Result<bool, Failure> {
-        let Some(deaths) = self.deaths()? else { return Ok(false) };
-        let row = deaths.get(death_rows::letter(work).as_slice())?;
-        Ok(row.is_some_and(|row| death_rows::has_reason(row.value())))
-    }
-
-    fn deaths(&self) -> Result<Option<ByteTable>, Failure> {
-        match self.transaction.open_table(DEATHS) {
-            Ok(rows) => Ok(Some(rows)),
-            Err(TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// The index.

@@ -3,9 +3,12 @@
 //! Values. What the index is asked for follows from them, and so does whether a record that it
 //! named fits. Never knows how a work stands: a state is held against it by whoever lists.
 
+mod replay;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub use self::replay::{NewReplay, ReplayFilter};
 use super::cursor::List;
 use super::view::{DeadLetter, State};
 use crate::event::Timestamp;
@@ -89,13 +92,27 @@ impl EventFilter {
 
     /// Whether all but the state fits.
     pub(super) fn matches(&self, stored: &StoredEvent) -> bool {
+        self.is_about(stored) && self.is_of_time(stored.recorded_at)
+    }
+
+    /// Whether what the event is fits, whenever it was stored.
+    pub(super) fn is_about(&self, stored: &StoredEvent) -> bool {
         let event = &stored.event;
         self.source.as_ref().is_none_or(|source| *source == event.source)
             && self.event_type.as_ref().is_none_or(|types| types.matches(&event.event_type))
             && self.subject.as_ref().is_none_or(|it| Some(it) == event.subject.as_ref())
-            && self.after.is_none_or(|after| stored.recorded_at >= after)
-            && self.before.is_none_or(|before| stored.recorded_at < before)
             && self.tenant.as_ref().is_none_or(|it| Some(it) == stored.tenant.as_ref())
+    }
+
+    /// Whether what was stored at this time fits.
+    pub(super) fn is_of_time(&self, at: Timestamp) -> bool {
+        self.after.is_none_or(|after| at >= after) && self.before.is_none_or(|before| at < before)
+    }
+
+    /// Whether it says what an event is, beside its time and its state.
+    pub(super) fn says_what(&self) -> bool {
+        let Self { source, event_type, subject, tenant, .. } = self;
+        source.is_some() || event_type.is_some() || subject.is_some() || tenant.is_some()
     }
 
     /// What the index is asked for.

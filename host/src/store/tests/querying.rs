@@ -4,7 +4,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use super::*;
-use crate::store::read::snapshot::Snapshot;
+use crate::ids::IdKind;
+use crate::store::read::snapshot::{Bounds, FoundWork, Snapshot};
 
 fn page(cursor: Option<Cursor>, limit: usize) -> Page {
     Page { cursor, limit }
@@ -126,28 +127,32 @@ impl Bench {
             let mut new = receipt(&[]);
             Arc::make_mut(&mut new.request).received_at = self.clock.now();
             self.store.append(new).await.unwrap();
-            let events = vec![event(&format!("evt_{day}_{number}"), "pi_1")];
+            let new = event(&format!("evt_{day}_{number}"), "pi_1").to(&["ledger"], &[]);
             self.store
-                .commit_parse(self.parse().await, tried(Verdict::Done), events)
+                .commit_parse(self.parse().await, tried(Verdict::Done), vec![new])
                 .await
                 .unwrap()
                 .unwrap();
         }
     }
 
-    /// The provider's ids of the events in the log that are not older than this, oldest first, and
-    /// where to go on.
+    /// The provider's ids of the events in the log that are not older than this, oldest first, as a
+    /// replay finds them, and where to go on.
     async fn since(&self, after: Option<Timestamp>, time: Duration) -> (Vec<String>, Option<u64>) {
         let filter = EventFilter { after, ..EventFilter::default() };
         let snapshot = self.store.handle.shared.snapshot().unwrap();
-        let found = snapshot.events_within(&filter, 0..u64::MAX, 99, time).unwrap();
-        (self.provider_ids(&found.events).await, found.next)
+        let found = snapshot.works_for(&filter.into(), 0..u64::MAX, Bounds { most: 99, time });
+        let found = found.unwrap();
+        (self.provider_ids(&found.works).await, found.next)
     }
 
-    async fn provider_ids(&self, events: &[(Id, u32)]) -> Vec<String> {
+    /// Of the events that these runs are on.
+    async fn provider_ids(&self, runs: &[FoundWork]) -> Vec<String> {
+        let tag = self.store.handle.shared.file.tag;
         let mut ids = Vec::new();
-        for (id, _) in events {
-            ids.push(self.store.event(*id).await.unwrap().unwrap().event.id);
+        for run in runs {
+            let id = Id { kind: IdKind::Run, position: run.position, tag };
+            ids.push(self.store.event(id).await.unwrap().unwrap().event.id);
         }
         ids
     }
@@ -207,8 +212,9 @@ async fn a_list_between_two_times_reads_no_more_than_lies_there() {
     assert_eq!(seen, expected);
     assert!(pages < 25, "{pages} pages of 16 segments out of 3600");
 
-    let found = snapshot.events_within(&filter, 0..u64::MAX, 99, Duration::from_secs(60)).unwrap();
-    assert_eq!((bench.provider_ids(&found.events).await, found.next), (expected, None));
+    let bounds = Bounds { most: 99, time: Duration::from_secs(60) };
+    let found = snapshot.works_for(&filter.into(), 0..u64::MAX, bounds).unwrap();
+    assert_eq!((bench.provider_ids(&found.works).await, found.next), (expected, None));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ mod tests;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::draft::Draft;
 use super::op::{Answer, Operation, Reply};
@@ -25,13 +25,13 @@ use crate::store::log::segment::RecordKind;
 use crate::store::owed::backlog::OpenWork;
 use crate::store::owed::standing::Progress;
 use crate::store::owed::works::{Stored, work_id};
-use crate::store::read::filter::EventFilter;
+use crate::store::read::filter::ReplayFilter;
 use crate::store::read::replays::Replayed;
-use crate::store::read::snapshot::Found;
+use crate::store::read::snapshot::{Bounds, FoundWork};
 use crate::store::read::view::State;
 use crate::store::shared::Shared;
 
-/// Most events or dead letters that one transaction opens again.
+/// Most dead letters that one look goes through.
 const BATCH_MAX: usize = 256;
 /// About as much as what is opened again adds for each thing that was asked for.
 const TARGET_BYTES: usize = 1 << 10;
@@ -101,34 +101,25 @@ struct Targets {
 }
 
 impl Shared {
-    /// Looks through some of a part of the log for events that match, oldest first. Goes on until
-    /// there is one, or for the time of a slice: where few match, not every look costs a commit.
-    fn matching(&self, filter: &EventFilter, part: Range<u64>) -> Result<Targets, Error> {
+    /// Looks through some of a part of the log for works that match, oldest first. Goes on until
+    /// there are so many, or for the time of a slice: where few match, not every look costs a
+    /// commit.
+    fn matching(
+        &self,
+        filter: &ReplayFilter,
+        part: Range<u64>,
+        most: usize,
+    ) -> Result<Targets, Error> {
         let snapshot = self.snapshot()?;
-        let started = Instant::now();
-        let look = || -> Result<Targets, Failure> {
-            let mut targets = Targets { next: Some(part.start), ..Targets::default() };
-            while let Some(from) = targets.next
-                && targets.targets.is_empty()
-            {
-                let time = SLICE_TIME.saturating_sub(started.elapsed());
-                if time.is_zero() {
-                    break;
-                }
-                let found = snapshot.events_within(filter, from..part.end, BATCH_MAX, time)?;
-                let Found { events, next, damaged } = found;
-                for event in events {
-                    let is_so = |standing| filter.state == Some(State::of(standing));
-                    if filter.state.is_none() || snapshot.has_work(event, is_so)? {
-                        let target = Target { id: event.0, only: filter.state, is_named: false };
-                        targets.targets.push(target);
-                    }
-                }
-                (targets.next, targets.damaged) = (next, targets.damaged + damaged);
-            }
-            Ok(targets)
+        let bounds = Bounds { most, time: SLICE_TIME };
+        let found = snapshot.works_for(filter, part, bounds)?;
+        let only = filter.events.state;
+        let target = |work: FoundWork| {
+            let id = work_id(work.kind, work.position, self.file.tag);
+            Target { id, only, is_named: false }
         };
-        Ok(look()?)
+        let targets = found.works.into_iter().map(target).collect();
+        Ok(Targets { targets, next: found.next, damaged: found.damaged })
     }
 
     /// Looks through some dead letters, oldest first.

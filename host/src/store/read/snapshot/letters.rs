@@ -175,7 +175,7 @@ impl Snapshot<'_> {
         Ok(unfiled)
     }
 
-    fn dead_letter(&self, kind: WorkKind, position: u64) -> Result<DeadLetter, Failure> {
+    pub(super) fn dead_letter(&self, kind: WorkKind, position: u64) -> Result<DeadLetter, Failure> {
         let damaged = || Damaged { position };
         let id = work_id(kind, position, self.tag());
         let standing = self.standing(position)?;

@@ -38,12 +38,6 @@ impl Snapshot<'_> {
         at.is_some_and(|(at, after)| at.after(CLOCK_SLACK) < after)
     }
 
-    /// Whether all of a segment is newer than a list goes.
-    pub(super) fn is_behind(&self, segment: &Segment, before: Option<Timestamp>) -> bool {
-        let at = before.and_then(|before| Some((first_written(segment, self.tag())?, before)));
-        at.is_some_and(|(at, before)| at >= before.after(CLOCK_SLACK))
-    }
-
     /// The key of the segment that takes this position, or the position itself.
     pub(super) fn key_at(&self, position: u64) -> Result<u64, Failure> {
         Ok(self.log.key_up_to(position)?.unwrap_or(position))

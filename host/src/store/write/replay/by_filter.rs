@@ -2,34 +2,41 @@
 //!
 //! Each slice opens works and writes down how far its replay has come, in one commit: a kill
 //! neither repeats a slice nor loses one. Whoever drives the replays asks for one slice after the
-//! other. Never decides when that is.
+//! other. Never decides when that is, but opens nothing where too much is open that was opened
+//! again.
+
+use std::future::pending;
 
 use super::{BATCH_MAX, TARGET_BYTES, Targets};
 use crate::ids::{Id, IdKind};
 use crate::store::Store;
 use crate::store::error::{Error, Failure};
 use crate::store::log::segment::RecordKind;
-use crate::store::read::filter::EventFilter;
+use crate::store::read::filter::NewReplay;
 use crate::store::read::replays::{Replay, Replayed};
 use crate::store::write::draft::Draft;
 use crate::store::write::op::{Answer, Operation, Reply};
 
 /// Most replays that are not finished.
 const OPEN_MAX: usize = 16;
+/// The same of one tenant: none has all places of the others.
+const OF_TENANT_MAX: usize = 4;
 /// Finished replays that are kept.
 const FINISHED_MAX: usize = 100;
 
 impl Store {
-    /// Begins to open again what is finished of all events that match, and to hasten what waits:
+    /// Begins to open again what is finished of all works that match, and to hasten what waits:
     /// oldest first, up to where the log ends now. If the filter asks for a state, only what stands
-    /// so of them. Returns when that is on disk; [`Store::advance_replay`] goes on with it. Beyond
-    /// 16 that are not finished it is [`Error::TooManyReplays`].
-    pub async fn begin_replay(&self, filter: EventFilter) -> Result<Replay, Error> {
-        self.ask(|reply| BeginReplay { filter, reply }).await
+    /// so. Returns when that is on disk; [`Store::advance_replay`] goes on with it. Beyond 16 that
+    /// are not finished, or 4 of the filter's tenant, it is [`Error::TooManyReplays`].
+    pub async fn begin_replay(&self, new: impl Into<NewReplay>) -> Result<Replay, Error> {
+        let new = new.into();
+        self.ask(|reply| BeginReplay { new, reply }).await
     }
 
-    /// The replay by filter whose turn is next, behind this one; `None` if there is none that need
-    /// not wait for a high-water mark. One that only hastens opens nothing, and never waits.
+    /// The replay by filter whose turn is next, behind this one; `None` if there is none that is
+    /// neither paused nor has to wait: for a high-water mark, or until fewer than 1,024 works are
+    /// open that were opened again. One that only hastens opens nothing, and never waits.
     pub fn next_replay(&self, after: Option<Id>) -> Option<Id> {
         self.handle.shared.owed.next_replay(after)
     }
@@ -40,25 +47,37 @@ impl Store {
         let owed = &self.handle.shared.owed;
         let mut replays = owed.replays.subscribe();
         let mut crossed = owed.tallies.crossings();
+        let mut moved = owed.is_replay_to_open().then(|| owed.moved());
         async move {
+            let ended = async {
+                match &mut moved {
+                    Some(moved) => drop(moved.changed().await),
+                    None => pending().await,
+                }
+            };
             tokio::select! {
                 // The senders live as long as the store.
                 _ = replays.changed() => (),
                 _ = crossed.changed() => (),
+                () = ended => (),
             }
         }
     }
 
-    /// Does the next slice of a replay by filter, if it is not finished, and gives how far it is
-    /// then; `None` if there is no such replay. Dropped, it may have done the slice.
+    /// Does the next slice of a replay by filter, if it goes on and may open works, and gives how far
+    /// it is then; `None` if there is no such replay. Dropped, it may have done the slice.
     pub async fn advance_replay(&self, id: Id) -> Result<Option<Replay>, Error> {
         // Where cores are short, whoever posts an event comes first.
         let looked = self.in_background(move |shared| {
             let Some(replay) = shared.replay(id)? else { return Ok(None) };
-            if replay.finished_at.is_some() {
+            let most = match replay.filter.opens() {
+                true => replay.slice().min(shared.owed.replay_room()),
+                false => replay.slice(),
+            };
+            if replay.finished_at.is_some() || replay.paused || most == 0 {
                 return Ok(Some((replay, None)));
             }
-            let found = shared.matching(&replay.filter, replay.next..id.position)?;
+            let found = shared.matching(&replay.filter, replay.next..id.position, most)?;
             Ok(Some((replay, Some(found))))
         });
         match looked.await? {
@@ -74,7 +93,18 @@ impl Store {
     /// Ends a replay by filter where it is, if it is not finished, and gives how far it came;
     /// `None` if there is no such replay. The works that it opened stay open.
     pub async fn cancel_replay(&self, id: Id) -> Result<Option<Replay>, Error> {
-        self.ask(|reply| CancelReplay { id, reply }).await
+        self.ask(|reply| ChangeReplay { id, change: Change::Cancel, reply }).await
+    }
+
+    /// Has a replay by filter stand still where it is, if it is not finished, until it is resumed;
+    /// `None` if there is no such replay. The works that it opened go on.
+    pub async fn pause_replay(&self, id: Id) -> Result<Option<Replay>, Error> {
+        self.ask(|reply| ChangeReplay { id, change: Change::Pause, reply }).await
+    }
+
+    /// Has a paused replay by filter go on; `None` if there is no such replay.
+    pub async fn resume_replay(&self, id: Id) -> Result<Option<Replay>, Error> {
+        self.ask(|reply| ChangeReplay { id, change: Change::Resume, reply }).await
     }
 
     /// Whoever drives the replays lets none of them go on, or does again: while they are held,
@@ -87,7 +117,7 @@ impl Store {
 /// A replay to begin.
 #[derive(Debug)]
 struct BeginReplay {
-    filter: EventFilter,
+    new: NewReplay,
     reply: Reply<Replay>,
 }
 
@@ -97,8 +127,8 @@ impl Operation for BeginReplay {
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
-        let begun = draft.begin_replay(&self.filter)?;
-        self.reply.keep(begun.ok_or(Error::TooManyReplays { open: OPEN_MAX }));
+        let begun = draft.begin_replay(&self.new)?;
+        self.reply.keep(begun.map_err(|TooMany(open)| Error::TooManyReplays { open }));
         Ok(())
     }
 
@@ -106,6 +136,9 @@ impl Operation for BeginReplay {
         Some(&mut self.reply)
     }
 }
+
+/// So many are not finished, and no more may be.
+struct TooMany(usize);
 
 /// A slice of a replay.
 #[derive(Debug)]
@@ -133,21 +166,30 @@ impl Operation for AdvanceReplay {
     }
 }
 
-/// A replay to end where it is.
+/// What becomes of a replay that is not finished.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Cancel,
+    Pause,
+    Resume,
+}
+
+/// A replay to end, or to have stand still or go on.
 #[derive(Debug)]
-struct CancelReplay {
+struct ChangeReplay {
     id: Id,
+    change: Change,
     reply: Reply<Option<Replay>>,
 }
 
-impl Operation for CancelReplay {
+impl Operation for ChangeReplay {
     fn bytes(&self) -> usize {
         TARGET_BYTES
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
-        let canceled = draft.cancel_replay(self.id)?;
-        self.reply.keep(Ok(canceled));
+        let changed = draft.change_replay(self.id, self.change)?;
+        self.reply.keep(Ok(changed));
         Ok(())
     }
 
@@ -157,21 +199,26 @@ impl Operation for CancelReplay {
 }
 
 impl Draft<'_> {
-    /// Adds a replay; `None` if too many are not finished.
-    fn begin_replay(&mut self, filter: &EventFilter) -> Result<Option<Replay>, Failure> {
+    /// Adds a replay, unless too many are not finished.
+    fn begin_replay(&mut self, new: &NewReplay) -> Result<Result<Replay, TooMany>, Failure> {
         let mut replays = self.replays()?;
-        let open = replays.iter().filter(|replay| replay.finished_at.is_none());
-        if open.count() >= OPEN_MAX {
-            return Ok(None);
+        let open = || replays.iter().filter(|replay| replay.finished_at.is_none());
+        if open().count() >= OPEN_MAX {
+            return Ok(Err(TooMany(OPEN_MAX)));
+        }
+        let tenant = &new.filter.events.tenant;
+        let of_tenant = open().filter(|replay| replay.filter.events.tenant == *tenant);
+        if tenant.is_some() && of_tenant.count() >= OF_TENANT_MAX {
+            return Ok(Err(TooMany(OF_TENANT_MAX)));
         }
         // The position of this record is the number of the replay.
         let id = self.next_id(IdKind::Replay);
         self.record(RecordKind::Gap, &());
-        let replay = Replay::begun(id, filter.clone(), self.now);
+        let replay = Replay::begun(id, new.clone(), self.now);
         self.put_replay_row(id.position, Some(replay.write()));
         replays.push(replay.clone());
         self.put_open(&replays);
-        Ok(Some(replay))
+        Ok(Ok(replay))
     }
 
     /// Opens what was found for a slice of a replay, and writes down how far that is then. Nothing
@@ -187,7 +234,7 @@ impl Draft<'_> {
             return Ok(None);
         };
         let replay = &mut replays[place];
-        if replay.finished_at.is_some() || replay.next != from {
+        if replay.finished_at.is_some() || replay.paused || replay.next != from {
             return Ok(Some(replay.clone()));
         }
         // Nobody has named these, so none of them is unknown.
@@ -206,18 +253,32 @@ impl Draft<'_> {
         Ok(Some(replay.clone()))
     }
 
-    /// Ends a replay where it is, if it is not finished.
-    fn cancel_replay(&mut self, id: Id) -> Result<Option<Replay>, Failure> {
+    /// Ends a replay where it is, or has it stand still or go on, if it is not finished.
+    fn change_replay(&mut self, id: Id, change: Change) -> Result<Option<Replay>, Failure> {
         let mut replays = self.replays()?;
         let Some(place) = replays.iter().position(|replay| replay.id == id) else {
             return Ok(None);
         };
-        let replay = replays.remove(place);
-        if replay.finished_at.is_some() {
+        let paused = match change {
+            _ if replays[place].finished_at.is_some() => return Ok(Some(replays.remove(place))),
+            Change::Cancel => {
+                self.leave_segment();
+                let canceled = Replay { canceled: true, paused: false, ..replays.remove(place) };
+                return Ok(Some(self.finish(canceled, &replays)));
+            }
+            Change::Pause => true,
+            Change::Resume => false,
+        };
+        let replay = &mut replays[place];
+        if replay.paused != paused {
+            replay.paused = paused;
+            let (row, replay) = (replay.write(), replay.clone());
+            self.leave_segment();
+            self.put_replay_row(id.position, Some(row));
+            self.put_open(&replays);
             return Ok(Some(replay));
         }
-        self.leave_segment();
-        Ok(Some(self.finish(Replay { canceled: true, ..replay }, &replays)))
+        Ok(Some(replay.clone()))
     }
 
     /// A replay is finished now; these are the others.
