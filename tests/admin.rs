@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod audit;
+mod bulk;
 mod dead;
 mod deliveries;
 mod document;

@@ -27,6 +27,7 @@ mod provider;
 mod fuzz;
 mod cli;
 mod crash;
+mod replay;
 mod faults;
 mod simulation;
 mod shutdown;

@@ -77,7 +77,7 @@ fn check_hidden(route: &Route, at: &str, answer: &Answer) {
         }
         "own" => {
             let mut hidden = vec![(404, "not-found"), (400, "invalid-id"), (403, "operator-only")];
-            if method == "POST" && at == "/v1/endpoints" {
+            if method == "POST" && (at == "/v1/endpoints" || at == "/v1/replays") {
                 // It would be one of the token's own.
                 hidden.push((422, "invalid-body"));
             }
@@ -321,4 +321,62 @@ async fn a_token_of_a_tenant_has_the_deliveries_to_its_own_endpoints_and_no_othe
     }
     assert_eq!(ids(&gateway, globex, "/v1/dead").await.len(), 2);
     assert_eq!(ids(&gateway, &ops, "/v1/dead?tenant=globex").await.len(), 2);
+}
+
+/// Guards I8, and what a tenant's token may have done again.
+#[tokio::test]
+async fn a_tenant_replays_the_dead_deliveries_to_its_own_endpoint_and_nothing_else() {
+    // No answer for which others would wait.
+    let [operators, own] = [Receiver::answering(400).await, Receiver::answering(400).await];
+    let source = format!("secrets = [{{ value = \"{GUEST_TOKEN}\" }}]\ntenant = \"acme\"");
+    let prepared = Setup::new()
+        .table("master_key = { file = \"master\" }")
+        .plugin("guest")
+        .source("guest", "guest", &source)
+        .endpoint_with("crm", &operators, &["order.*"], "retries = []")
+        .prepare();
+    std::fs::write(prepared.folder().join("master"), MASTER).unwrap();
+    let gateway = prepared.start().await;
+    let endpoint = json!({
+        "name": "own", "url": own.url(), "events": ["order.*"], "tenant": "acme", "retries": [],
+    });
+    let made = gateway.tell("/v1/endpoints", &endpoint).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let id = text(&made.json()["id"]);
+    gateway.guest(&json!({ "id": "1", "type": "order.paid" })).await.accepted();
+    gateway.settle().await;
+    assert_eq!(gateway.dead().await.len(), 2);
+    for receiver in [&operators, &own] {
+        receiver.answer(204);
+    }
+    let ops = make(&gateway, "", &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let acme = json!({ "name": "acme", "scopes": ["read", "replay"], "tenant": "acme" });
+    let acme = make(&gateway, &ops, &acme).await;
+    let ask = async |filter: Value| {
+        let body = json!({ "filter": filter });
+        send(&gateway, &acme, "POST", "/v1/replays", Some(&body)).await
+    };
+
+    for (filter, expected) in [
+        (json!({ "state": "dead" }), (403, "operator-only")),
+        (json!({ "endpoint": "crm", "state": "dead" }), (404, "not-found")),
+        (json!({ "endpoint": id, "tenant": "globex" }), (403, "operator-only")),
+    ] {
+        let refused = ask(filter).await;
+        assert_eq!((refused.status, kind(&refused).as_str()), expected, "{}", refused.body);
+    }
+    let begun = ask(json!({ "endpoint": id, "state": "dead" })).await;
+    assert_eq!(begun.status, 202, "{}", begun.body);
+    let path = format!("/v1/replays/{}", text(&begun.json()["id"]));
+    let look = async || send(&gateway, &acme, "GET", &path, None).await.json();
+    while look().await["finished_at"].is_null() {}
+
+    let ended = look().await;
+    assert_eq!(ended["reopened"], 1, "{ended}");
+    let filter = json!({
+        "state": "dead", "tenant": "acme", "endpoint": id.replace('_', "-"), "kind": "delivery",
+    });
+    assert_eq!(ended["filter"], filter);
+    own.arrived(2).await;
+    assert_eq!((own.ids().len(), operators.received().len()), (1, 1));
 }

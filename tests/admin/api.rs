@@ -92,6 +92,16 @@ async fn every_operation_answers_as_the_document_says() {
     for (id, what) in [("discardDelivery", "discard"), ("retryDelivery", "retry")] {
         check(id, &gateway.tell(&format!("{waits}/{what}"), &json!({})).await);
     }
+    let mut bulk = json!({ "filter": { "kind": "run" }, "preview": true });
+    check("beginReplay", &gateway.tell("/v1/replays", &bulk).await);
+    bulk["preview"] = json!(false);
+    let begun = gateway.tell("/v1/replays", &bulk).await;
+    check("beginReplay", &begun);
+    let replay = path("replays", &begun.json()["id"]);
+    for (id, act) in [("pauseReplay", "pause"), ("resumeReplay", "resume"), ("endReplay", "cancel")]
+    {
+        check(id, &gateway.tell(&format!("{replay}/{act}"), &json!({})).await);
+    }
     // It does not end.
     let stream = gateway.client().get(format!("{}/v1/events/stream", gateway.admin()));
     let stream = stream.send().await.unwrap();
