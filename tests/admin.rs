@@ -7,6 +7,7 @@ mod bulk;
 mod dead;
 mod deliveries;
 mod document;
+mod event_types;
 mod idempotency;
 mod refused;
 mod replay;

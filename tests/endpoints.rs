@@ -389,3 +389,27 @@ async fn without_its_master_key_an_endpoint_holds_its_deliveries_until_it_is_bac
     gateway.reconfigure(|text| text.replacen(other, own, 1)).await;
     assert!(receiver.arrived(1).await[0].is_signed_with(&secret));
 }
+
+#[tokio::test]
+async fn an_endpoint_shows_its_attempts_by_the_hour() {
+    let receiver = Receiver::start().await;
+    let gateway = start("").await;
+    let (made, _) = create(&gateway, &receiver, json!({})).await;
+    for (id, status) in [("1", 204), ("2", 500)] {
+        receiver.answer(status);
+        order(&gateway, id).await;
+    }
+    // They are noted every few seconds, and at a stop.
+    let gateway = gateway.restart().await;
+
+    let stats = gateway.ask(&format!("{}/stats", path(&made))).await;
+    assert_eq!(stats.status, 200, "{}", stats.body);
+    let stats = stats.json();
+    let total = &stats["total"];
+    assert_eq!((&total["attempts"], &total["successes"]), (&json!(2), &json!(1)), "{stats}");
+    assert_eq!(stats["hours"].as_array().map(Vec::len), Some(1), "{stats}");
+    assert_eq!(stats["hours"][0]["attempts"], 2);
+    let before = stats["hours"][0]["hour"].as_str().unwrap();
+    let none = gateway.ask(&format!("{}/stats?before={before}", path(&made))).await.json();
+    assert_eq!(none["hours"], json!([]));
+}

@@ -13,6 +13,7 @@ mod auditor;
 mod bodies;
 mod deliveries;
 mod endpoints;
+mod event_types;
 mod failures;
 mod gate;
 mod health;
@@ -53,6 +54,7 @@ use crate::disk::Disk;
 use crate::egress::Egress;
 use crate::ids::Name;
 use crate::metrics::Metrics;
+use crate::plugin::Registry;
 use crate::refused::RefusedRequests;
 use crate::secrets::Redaction;
 use crate::store::{Health, Store};
@@ -88,6 +90,8 @@ pub(crate) struct Admin {
     pub(crate) metrics: Metrics,
     /// The plugins as they are now.
     pub(crate) plugins: Arc<ArcSwap<Vec<PluginRow>>>,
+    /// Those that run.
+    pub(crate) registry: Arc<Registry>,
     /// Which sources there are, and what they have refused.
     pub(crate) sources: KnownSources,
     pub(crate) refused: Arc<RefusedRequests>,

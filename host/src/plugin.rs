@@ -15,6 +15,7 @@ mod folder;
 mod load;
 mod stack;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::num::NonZero;
@@ -295,6 +296,8 @@ pub struct Plugin {
     wasi: bool,
     /// As far as its file tells.
     stack: Option<Stack>,
+    /// An event of each type that its file has an example of.
+    events: BTreeMap<String, serde_json::Value>,
 }
 
 impl Plugin {
@@ -334,6 +337,11 @@ impl Plugin {
             Role::Provider => self.provider().map_or(&[], |info| info.settings.as_slice()),
             Role::Handler => self.handler().map_or(&[], |info| info.settings.as_slice()),
         }
+    }
+
+    /// An event of each type that its file has one of, by the type; null if it is too long.
+    pub fn events(&self) -> &BTreeMap<String, serde_json::Value> {
+        &self.events
     }
 
     /// The names of the interfaces that it imports.

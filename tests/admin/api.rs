@@ -73,6 +73,7 @@ async fn every_operation_answers_as_the_document_says() {
         ("getReceipt", path("receipts", &event["receipt"]["id"])),
         ("getRun", path("runs", &run["id"])),
         ("listDeliveries", "/v1/deliveries?limit=2".to_owned()),
+        ("listEventTypes", "/v1/event-types".to_owned()),
         ("getDelivery", path("deliveries", &delivery["id"])),
         ("listRefused", "/v1/sources/guest/refused".to_owned()),
         ("listReplays", "/v1/replays".to_owned()),

@@ -7,6 +7,7 @@ mod acts;
 mod body;
 mod secrets;
 mod shown;
+mod stats;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -148,6 +149,7 @@ pub(super) static OPERATIONS: [Operation; 5] = [
 ];
 
 pub(super) use acts::OPERATIONS as ACTS;
+pub(super) use stats::OPERATIONS as STATS;
 
 fn page(schemas: &mut Schemas) -> Value {
     json!({

@@ -10,12 +10,12 @@ use axum::{Extension, Router};
 use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
 use super::{
-    Admin, audit, deliveries, endpoints, gate, health, items, lists, plugins, refused, replays,
-    stream, tokens,
+    Admin, audit, deliveries, endpoints, event_types, gate, health, items, lists, plugins, refused,
+    replays, stream, tokens,
 };
 
 /// Every operation, as the document has them.
-static TABLE: [&[Operation]; 13] = [
+static TABLE: [&[Operation]; 15] = [
     &lists::OPERATIONS,
     &stream::OPERATIONS,
     &items::OPERATIONS,
@@ -24,7 +24,9 @@ static TABLE: [&[Operation]; 13] = [
     &replays::OPERATIONS,
     &endpoints::OPERATIONS,
     &endpoints::ACTS,
+    &endpoints::STATS,
     &plugins::OPERATIONS,
+    &event_types::OPERATIONS,
     &tokens::OPERATIONS,
     &audit::OPERATIONS,
     &health::OPERATIONS,
@@ -136,9 +138,11 @@ mod tests {
             "pingEndpoint",
             "rotateSecret",
             "listSecrets",
+            "getEndpointStats",
         ];
         assert_eq!(named(Tenants::Own), own);
-        assert_eq!(named(Tenants::Open), ["getHealth", "getReadiness", "getDocument"]);
+        let open = ["listEventTypes", "getHealth", "getReadiness", "getDocument"];
+        assert_eq!(named(Tenants::Open), open);
     }
 
     #[test]

@@ -32,6 +32,7 @@ impl Parts {
             disk: self.disk.clone(),
             metrics: self.metrics.clone(),
             plugins: live.plugins(),
+            registry: Arc::clone(&self.registry),
             // As they are whenever somebody asks.
             sources: KnownSources(Arc::new(move |name: &Name| sources.load().contains_key(name))),
             refused: self.refused.clone(),

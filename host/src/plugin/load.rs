@@ -95,6 +95,7 @@ fn link(
         completed: Completed::default(),
         wasi: known.wasi,
         stack: if layer == Layer::Module { Stack::of_module(file) } else { None },
+        events: About::of_file(file).events,
     };
     Ok((plugin, known))
 }

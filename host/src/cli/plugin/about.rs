@@ -2,11 +2,13 @@
 //!
 //! Read when a plugin is built. What becomes of it in the file is [`About`]'s business.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use crate::plugin::{About, Sample};
 
@@ -15,6 +17,10 @@ const SETTINGS: &str = "settings.json";
 /// What lies beside a sample and is none: its events, and headers that it needs.
 const EVENTS: &str = ".events.json";
 const HEADERS: &str = ".headers.json";
+/// So an event in a file of events says that its data is a part of the sample, and which.
+const OF_SAMPLE: &str = "the sample";
+/// An event that is longer is no example.
+const EXAMPLE_BYTES_MAX: usize = 16 << 10;
 
 /// Why it can't be told what the crate has.
 #[derive(Debug, thiserror::Error)]
@@ -31,20 +37,57 @@ pub(super) enum AboutError {
 pub(super) fn of_crate(folder: &Path) -> Result<About, AboutError> {
     let mut about = About { example: object(&folder.join(SETTINGS))?, ..About::default() };
     let Ok(entries) = folder.join("samples").read_dir() else { return Ok(about) };
+    let mut events = BTreeMap::new();
     for entry in entries {
         let unreadable = |file: &str, source| AboutError::Unreadable { file: file.into(), source };
         let path = entry.map_err(|source| unreadable("?", source))?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if file.ends_with(EVENTS) || file.ends_with(HEADERS) || file.starts_with('.') {
+        if file.ends_with(HEADERS) || file.starts_with('.') {
             continue;
         }
         let body = fs::read_to_string(&path).map_err(|source| unreadable(&file, source))?;
+        if let Some(sample) = file.strip_suffix(EVENTS) {
+            // Whether it is what it must be is for the plugin's own tests to say.
+            let read: Vec<Value> = serde_json::from_str(&body).unwrap_or_default();
+            events.insert(sample.to_owned(), read);
+            continue;
+        }
         let headers = object(&path.with_extension(&HEADERS[1..]))?;
         let content_type = Sample::content_type(&path).to_owned();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         about.samples.insert(name, Sample { content_type, headers, body });
     }
+    for (sample, events) in events {
+        let body = about.samples.get(&sample);
+        let body: Option<Value> = body.and_then(|it| serde_json::from_str(&it.body).ok());
+        for event in events {
+            if let Some(event_type) = event["type"].as_str().map(str::to_owned) {
+                let example = || example(event, body.as_ref());
+                about.events.entry(event_type).or_insert_with(example);
+            }
+        }
+    }
     Ok(about)
+}
+
+/// An event of a file of events as the API shows one; null if it is too long.
+fn example(mut event: Value, sample: Option<&Value>) -> Value {
+    let envelope = event.as_object_mut().and_then(|event| event.remove("envelope"));
+    if let Some(place) = event["data"].as_str().and_then(|data| data.strip_prefix(OF_SAMPLE)) {
+        let place = place.strip_prefix(" at ").unwrap_or(place);
+        let mut data = sample.and_then(|sample| sample.pointer(place)).cloned();
+        if let (Some(Value::Object(data)), Some(envelope)) = (&mut data, envelope) {
+            data.insert("envelope".to_owned(), envelope);
+        }
+        event["data"] = data.unwrap_or_default();
+    }
+    if let Some((amount, currency)) = event["money"].as_str().and_then(|it| it.split_once(' ')) {
+        event["money"] = json!({ "amount": amount, "currency": currency });
+    }
+    match event.to_string().len() {
+        0..=EXAMPLE_BYTES_MAX => event,
+        _ => Value::Null,
+    }
 }
 
 /// The JSON object in a file; empty if the file is missing.
@@ -82,6 +125,34 @@ mod tests {
         assert_eq!(about.samples["push"].headers["x-github-event"], "push");
         assert_eq!(about.samples["command"].content_type, "application/x-www-form-urlencoded");
         assert_eq!(of_crate(&samples).unwrap(), About::default());
+    }
+
+    #[test]
+    fn the_events_that_samples_become_are_examples_of_their_types_with_their_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let samples = folder.path().join("samples");
+        fs::create_dir(&samples).unwrap();
+        let events = r#"[
+            {"id":"1","type":"payment.paid","data":"the sample at /data","money":"4.20 EUR",
+             "envelope":{"live":true}},
+            {"id":"2","type":"payment.paid","data":"the sample"},
+            {"id":"3","type":"payment.seen","data":{"own":1}},
+            {"id":"4"}
+        ]"#;
+        for (name, text) in [("paid.json", r#"{"data":{"sum":420}}"#), ("paid.events.json", events)]
+        {
+            fs::write(samples.join(name), text).unwrap();
+        }
+        let about = of_crate(folder.path()).unwrap();
+        let paid = json!({
+            "id": "1", "type": "payment.paid", "money": { "amount": "4.20", "currency": "EUR" },
+            "data": { "sum": 420, "envelope": { "live": true } },
+        });
+        assert_eq!(about.events["payment.paid"], paid);
+        assert_eq!(about.events["payment.seen"]["data"], json!({ "own": 1 }));
+        assert_eq!(about.events.len(), 2);
+        let long = json!({ "data": "x".repeat(EXAMPLE_BYTES_MAX) });
+        assert_eq!(example(long, None), Value::Null);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What a plugin file says of itself beside its code: samples of what its provider sends, settings
-//! to try them with, and who confirmed how the provider signs.
+//! What a plugin file says of itself beside its code: samples of what its provider sends and the
+//! events that they become, settings to try them with, and who confirmed how the provider signs.
 //!
 //! `hookgate plugin build` puts it into a custom section, as JSON; the command line reads it, and
-//! the gateway to say which secrets can't be keys. Nothing in it can change what the gateway does.
+//! the gateway to say which secrets can't be keys and which event types there are. Nothing in it can change what the gateway does.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,6 +32,9 @@ pub struct About {
     /// By name, without the ending of the file.
     #[serde(default)]
     pub samples: BTreeMap<String, Sample>,
+    /// An event of each type that the samples become, as far as one is short enough.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub events: BTreeMap<String, Value>,
 }
 
 /// A request as the provider sends it, before it is signed.
@@ -79,6 +82,7 @@ impl About {
         // Whoever made the file must not write to the terminal of whoever looks at it.
         about.confirmed = about.confirmed.replace(char::is_control, " ");
         about.samples.retain(|name, _| !name.chars().any(char::is_control));
+        about.events.retain(|name, _| !name.chars().any(char::is_control));
         about
     }
 
@@ -90,7 +94,13 @@ impl About {
 
     /// The file with this in it.
     pub fn put_into(&self, mut wasm: Vec<u8>) -> Result<Vec<u8>, AboutTooLarge> {
-        let json = serde_json::to_vec(self).map_err(|_| AboutTooLarge)?;
+        let mut json = serde_json::to_vec(self).map_err(|_| AboutTooLarge)?;
+        if json.len() > SECTION_BYTES_MAX {
+            // Nobody needs examples to try the plugin with.
+            let types = self.events.keys().map(|name| (name.clone(), Value::Null));
+            let shorter = Self { events: types.collect(), ..self.clone() };
+            json = serde_json::to_vec(&shorter).map_err(|_| AboutTooLarge)?;
+        }
         if json.len() > SECTION_BYTES_MAX || self.samples.len() > SAMPLES_MAX {
             return Err(AboutTooLarge);
         }
@@ -119,6 +129,8 @@ fn leb128(bytes: &mut Vec<u8>, mut value: usize) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn about(body: &str) -> About {
@@ -132,6 +144,7 @@ mod tests {
             confirmed: "its own examples".to_owned(),
             example: Map::from_iter([("url".to_owned(), "https://a.b/c".into())]),
             samples,
+            events: BTreeMap::from([("payment.failed".to_owned(), json!({ "id": "evt_1" }))]),
         }
     }
 
@@ -169,5 +182,16 @@ mod tests {
     fn samples_have_a_limit() {
         let large = about(&"x".repeat(SECTION_BYTES_MAX));
         assert!(matches!(large.put_into(Vec::new()), Err(AboutTooLarge)));
+    }
+
+    #[test]
+    fn examples_that_do_not_fit_are_left_out_and_their_types_are_not() {
+        let mut large = about("{}");
+        large.events.insert("payment.paid".to_owned(), "x".repeat(SECTION_BYTES_MAX).into());
+        let wasm = large.put_into(wat::parse_str("(module)").unwrap()).unwrap();
+        let read = About::of_file(&wasm);
+        assert_eq!(read.samples, large.samples);
+        let types = ["payment.failed", "payment.paid"].map(|name| (name.to_owned(), Value::Null));
+        assert_eq!(read.events, BTreeMap::from(types));
     }
 }

@@ -139,7 +139,8 @@ impl StatsHour {
         Ok(Self { hour, attempts, successes, latency, bytes })
     }
 
-    fn add(&mut self, more: &Self) {
+    /// Counts these too.
+    pub(crate) fn add(&mut self, more: &Self) {
         self.attempts = self.attempts.saturating_add(more.attempts);
         self.successes = self.successes.saturating_add(more.successes);
         self.bytes = self.bytes.saturating_add(more.bytes);

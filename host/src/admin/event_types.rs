@@ -1,0 +1,188 @@
+//! The event types that there are, as far as anything says so: what plugins bring, emit and handle,
+//! what the gateway raises itself, and what came lately.
+//!
+//! For whoever chooses what an endpoint is to receive. Never says that an event of a type comes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::routing::get;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
+use super::problem::Kind;
+use super::reach::Reach;
+use super::schema::Schemas;
+use super::{Admin, Problem};
+use crate::plugin::Plugin;
+use crate::store::Hour;
+use crate::token::Scope;
+
+pub(super) static OPERATIONS: [Operation; 1] = [Operation {
+    verb: Verb::Get,
+    path: "/v1/event-types",
+    id: "listEventTypes",
+    summary: "Lists the event types that plugins and the gateway know, and those that came lately.",
+    need: Need::Scope(Scope::Read),
+    tenants: Tenants::Open,
+    turn: Turn::Shared,
+    parameters: &[],
+    body: None,
+    answers: &[Answer::ok("The event types.", page)],
+    problems: &[Kind::Damaged],
+    handler: || get(list),
+}];
+
+/// What the gateway raises about itself, and when.
+const OWN: [(&str, &str); 11] = [
+    ("hookgate.ping", "Somebody pings an endpoint."),
+    ("hookgate.endpoint.failing", "An endpoint has failed for half of the time that disables it."),
+    ("hookgate.endpoint.disabled", "An endpoint is disabled: no delivery goes to it."),
+    ("hookgate.endpoint.recovered", "An endpoint that failed or was disabled works again."),
+    ("hookgate.secret.expiring", "A secret of an endpoint expires within a day."),
+    ("hookgate.plugin.failed", "A plugin fails again and again, and the gateway pauses its work."),
+    ("hookgate.plugin.reloaded", "Another version of a plugin runs."),
+    ("hookgate.plugin.refused", "The file of a plugin can't run."),
+    ("hookgate.source.silent", "A source brings less than its configuration expects."),
+    ("hookgate.backlog.growing", "More and more work waits for one source, handler or endpoint."),
+    ("hookgate.disk.low", "The disk has reached its high-water mark."),
+];
+
+/// An event type.
+#[derive(Debug, Default, Serialize)]
+struct EventType {
+    name: String,
+    description: Option<String>,
+    example: Option<Value>,
+    /// The plugins that know it.
+    from: Vec<String>,
+}
+
+/// All of them, by name.
+#[derive(Debug, Default)]
+struct EventTypes(BTreeMap<String, EventType>);
+
+impl EventTypes {
+    fn of(&mut self, name: &str) -> &mut EventType {
+        let new = || EventType { name: name.to_owned(), ..EventType::default() };
+        self.0.entry(name.to_owned()).or_insert_with(new)
+    }
+
+    fn add_own(&mut self) {
+        for (name, description) in OWN {
+            self.of(name).description = Some(description.to_owned());
+        }
+    }
+
+    /// Adds what a plugin's samples become, and what its handler handles and emits. A pattern is no
+    /// type.
+    fn add_plugin(&mut self, plugin: &Plugin) {
+        for (name, example) in plugin.events() {
+            let known = self.of(name);
+            if known.example.is_none() && !example.is_null() {
+                known.example = Some(example.clone());
+            }
+            known.add_from(plugin.name().as_str());
+        }
+        let handler = plugin.handler();
+        let patterns = handler.into_iter().flat_map(|info| info.types.iter().chain(&info.emits));
+        for name in patterns.map(ToString::to_string).filter(|name| !name.ends_with('*')) {
+            self.of(&name).add_from(plugin.name().as_str());
+        }
+    }
+
+    fn add_seen(&mut self, hours: &[Hour]) {
+        for counted in hours.iter().flat_map(|hour| &hour.events) {
+            // Where types are too many, the others are counted as a pattern.
+            if !counted.event_type.ends_with('*') {
+                self.of(&counted.event_type);
+            }
+        }
+    }
+}
+
+impl EventType {
+    fn add_from(&mut self, plugin: &str) {
+        if self.from.last().is_none_or(|last| last != plugin) {
+            self.from.push(plugin.to_owned());
+        }
+    }
+}
+
+fn page(schemas: &mut Schemas) -> Value {
+    let text = schemas.of::<Option<String>>();
+    json!({
+        "type": "object",
+        "required": ["event_types"],
+        "properties": {
+            "event_types": {
+                "type": "array",
+                "description": "By name.",
+                "items": {
+                    "type": "object",
+                    "required": ["name", "description", "example", "from"],
+                    "properties": {
+                        "name": { "type": "string" },
+                        "description": text,
+                        "example": {
+                            "description": "An event of this type; null if nothing has one.",
+                        },
+                        "from": {
+                            "type": "array",
+                            "description": "The plugins that bring, emit or handle it.",
+                            "items": { "type": "string" },
+                        },
+                    },
+                },
+            },
+        },
+    })
+}
+
+async fn list(State(admin): State<Arc<Admin>>, reach: Reach) -> Result<Json<Value>, Problem> {
+    let mut types = EventTypes::default();
+    types.add_own();
+    for plugin in admin.registry.list() {
+        types.add_plugin(&plugin);
+    }
+    // What came is somebody's.
+    if reach.is_all() {
+        types.add_seen(&admin.store.hours(None, None).await?);
+    }
+    let all: Vec<EventType> = types.0.into_values().collect();
+    Ok(Json(json!({ "event_types": all })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Timestamp;
+    use crate::store::EventCount;
+
+    #[test]
+    fn each_type_is_there_once_with_what_is_known_of_it() {
+        let seen = |name: &str| EventCount {
+            source: "shop".to_owned(),
+            event_type: name.to_owned(),
+            count: 1,
+        };
+        let hour = Hour {
+            hour: Timestamp(0),
+            receipts: BTreeMap::new(),
+            events: vec![seen("order.paid"), seen("*"), seen("hookgate.ping")],
+            tries: Vec::new(),
+        };
+        let mut types = EventTypes::default();
+        types.add_own();
+        types.add_seen(&[hour.clone(), hour]);
+        types.of("order.paid").add_from("shop");
+        types.of("order.paid").add_from("shop");
+
+        assert_eq!(types.0.len(), OWN.len() + 1, "a pattern is no type");
+        assert_eq!(types.0["order.paid"].from, ["shop"]);
+        assert!(types.0["hookgate.ping"].description.is_some());
+    }
+}
