@@ -5,15 +5,21 @@ use std::collections::BTreeSet;
 
 use super::document::Document;
 use super::*;
+use crate::harness::GUEST_TOKEN;
 
 /// A gateway with an event that was delivered at the second attempt, one whose delivery waits for
 /// another try, and one whose run is dead.
 async fn busy_gateway() -> (Harness, Receiver) {
     let receiver = Receiver::answering(500).await;
-    let gateway = Setup::guest()
+    let secrets = format!("secrets = [{{ value = \"{GUEST_TOKEN}\" }}]");
+    let prepared = Setup::new()
+        .table("master_key = { file = \"master\" }")
+        .plugin("guest")
+        .source("guest", "guest", &secrets)
         .endpoint_with("crm", &receiver, &["order.*"], "retries = [\"10s\", \"1h\"]")
-        .start()
-        .await;
+        .prepare();
+    std::fs::write(prepared.folder().join("master"), "5a".repeat(32)).unwrap();
+    let gateway = prepared.start().await;
     gateway.guest(&json!({ "id": "1", "type": "order.paid" })).await.accepted();
     gateway.settle().await;
     receiver.answer(204);
@@ -25,6 +31,35 @@ async fn busy_gateway() -> (Harness, Receiver) {
     gateway.settle().await;
     assert_eq!(gateway.post("guest", &[("x-token", "wrong")], "{}").await.status, 401);
     (gateway, receiver)
+}
+
+/// Does everything with an endpoint once, and gives the answers.
+async fn of_endpoints(gateway: &Harness, receiver: &Receiver) -> Vec<(&'static str, Answer)> {
+    let endpoint = json!({ "name": "more", "url": receiver.url(), "events": ["nothing.*"] });
+    let made = gateway.tell("/v1/endpoints", &endpoint).await;
+    let path = format!("/v1/endpoints/{}", text(&made.json()["id"]));
+    let mut answers = vec![("createEndpoint", made)];
+    answers.push(("listEndpoints", gateway.ask("/v1/endpoints").await));
+    let patch = gateway.client().patch(format!("{}{path}", gateway.admin()));
+    let patch = patch.json(&json!({ "description": "Another." }));
+    answers.push(("changeEndpoint", crate::harness::answer(patch).await));
+    for (id, act) in [
+        ("pauseEndpoint", "pause"),
+        ("resumeEndpoint", "resume"),
+        ("disableEndpoint", "disable"),
+        ("enableEndpoint", "enable"),
+        ("pingEndpoint", "ping"),
+        ("rotateSecret", "rotate"),
+    ] {
+        answers.push((id, gateway.tell(&format!("{path}/{act}"), &json!({})).await));
+    }
+    for (id, part) in
+        [("getEndpoint", ""), ("listSecrets", "/secrets"), ("getEndpointStats", "/stats")]
+    {
+        answers.push((id, gateway.ask(&format!("{path}{part}")).await));
+    }
+    answers.push(("deleteEndpoint", gateway.delete(&path).await));
+    answers
 }
 
 #[tokio::test]
@@ -42,7 +77,7 @@ async fn the_document_that_is_served_is_the_one_that_is_checked_in() {
 
 #[tokio::test]
 async fn every_operation_answers_as_the_document_says() {
-    let (gateway, _receiver) = busy_gateway().await;
+    let (gateway, receiver) = busy_gateway().await;
     let document = Document::of(&gateway.ask("/v1/openapi.json").await);
     let event = gateway.event("1").await;
     let [run, delivery] = [run_of(&event, "guest"), delivery_to(&event, "crm")];
@@ -89,6 +124,9 @@ async fn every_operation_answers_as_the_document_says() {
         check(id, &gateway.ask(&path).await);
     }
     check("cancelReplay", &gateway.delete(&replay).await);
+    for (id, answer) in of_endpoints(&gateway, &receiver).await {
+        check(id, &answer);
+    }
     let waits = path("deliveries", &delivery_to(&gateway.event("2").await, "crm")["id"]);
     for (id, what) in [("discardDelivery", "discard"), ("retryDelivery", "retry")] {
         check(id, &gateway.tell(&format!("{waits}/{what}"), &json!({})).await);
