@@ -190,7 +190,9 @@ impl Snapshot<'_> {
         by_rows: bool,
     ) -> Result<bool, Failure> {
         let ReplayFilter { endpoint, reason, .. } = filter;
-        if endpoint.is_none() && reason.is_none() {
+        // With one of both it was found by that.
+        let is_known = endpoint.is_none() || reason.is_none();
+        if endpoint.is_none() && reason.is_none() || by_rows && is_known {
             return Ok(true);
         }
         let row = if by_rows { self.view.death(position)? } else { None };
