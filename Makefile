@@ -5,7 +5,8 @@ HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
 .PHONY: help setup build dist docs demo test crash flips fuzz fuzz-api bench bench-compare \
-	bench-isolation bench-lists bench-owed bench-restart bench-shapes lint deny msrv clean
+	bench-isolation bench-lists bench-owed bench-replay bench-restart bench-shapes lint deny msrv \
+	clean
 
 help:
 	@echo "make demo   builds everything and shows the whole path of an event"
@@ -32,6 +33,8 @@ help:
 	@echo "make bench-isolation  measures what well-behaved sources and endpoints keep beside hostile"
 	@echo "            ones, in about 25 minutes"
 	@echo "make bench-owed  measures a gateway that owes 10 million deliveries to a dead endpoint"
+	@echo "make bench-replay  measures a bulk replay of a million dead deliveries beside live ones, with"
+	@echo "            kill -9 in the middle"
 	@echo "make bench-restart  measures how long a store of 4 GiB takes to be ready after kill -9"
 	@echo "make bench-lists  measures lists of events by each filter, with 10 million events stored"
 	@echo "make bench-shapes  measures what a commit and a start cost in the shapes that the store's"
@@ -143,12 +146,18 @@ bench-isolation: build
 	$(CARGO) build --release --locked -p hookgate-bench
 	target/release/hookgate-bench isolation $(ISOLATION)
 
-# The three below fill a store, run the gateway on it, print each figure with its bar and PASS or
+# The four below fill a store, run the gateway on it, print each figure with its bar and PASS or
 # FAIL, and fail if a bar does not hold. "--data FOLDER" keeps the store for the next run, or fills
 # it further. OWED="--works 300000 --pairs 1 --seconds 15 --kills 1" takes two minutes.
 bench-owed: build
 	$(CARGO) build --release --locked -p hookgate-bench
 	target/release/hookgate-bench owed $(OWED)
+
+# While 500 events/s come in. REPLAY="--works 200000 --pairs 1 --seconds 5" takes two minutes, with
+# "--rate N" the replay has that rate.
+bench-replay: build
+	$(CARGO) build --release --locked -p hookgate-bench
+	target/release/hookgate-bench replay $(REPLAY)
 
 # With nothing of the store in memory. RESTART="--gib 0.25 --kills 2" takes two minutes.
 bench-restart: build

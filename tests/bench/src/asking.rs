@@ -1,4 +1,4 @@
-//! What is asked at the operators' port: one request a connection, and the whole answer.
+//! What is asked and told at the operators' port: one request a connection, and the whole answer.
 //!
 //! Never reuses a connection: what it costs to open one is little beside what is measured.
 
@@ -9,8 +9,21 @@ use anyhow::{Context, ensure};
 
 /// The status and the body of the answer to a GET.
 pub(crate) fn ask(of: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
-    let mut stream = TcpStream::connect(of)?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    send(of, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"))
+}
+
+/// The status and the body of the answer to a POST of JSON.
+pub(crate) fn post(of: SocketAddr, path: &str, json: &str) -> anyhow::Result<(u16, String)> {
+    let length = json.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{json}"
+    );
+    send(of, &request)
+}
+
+fn send(to: SocketAddr, request: &str) -> anyhow::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(to)?;
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -18,12 +18,14 @@ mod goals;
 mod isolation;
 mod lists;
 mod load;
+mod others;
 mod owed;
 mod pages;
 mod payload;
 mod process;
 mod processor;
 mod receiver;
+mod replay;
 mod report;
 mod restart;
 mod scenario;
@@ -50,6 +52,7 @@ use crate::isolation::Isolation;
 use crate::lists::Lists;
 use crate::owed::Owed;
 use crate::payload::Batch;
+use crate::replay::Replay;
 use crate::report::Report;
 use crate::restart::Restart;
 use crate::scenario::{ALL, Scenario, Stage};
@@ -101,6 +104,8 @@ enum Role {
     Lists(Lists),
     /// Measures a gateway that owes very many deliveries to a dead endpoint
     Owed(Owed),
+    /// Measures what a bulk replay of very many dead deliveries costs those that come live
+    Replay(Replay),
     /// Measures how long a large store takes to be ready after `kill -9`
     Restart(Restart),
     /// Measures the shapes that the store's log could have
@@ -126,6 +131,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::Isolation(isolation)) => isolation.run(),
         Some(Role::Lists(lists)) => lists.run(),
         Some(Role::Owed(owed)) => owed.run(),
+        Some(Role::Replay(replay)) => replay.run(),
         Some(Role::Restart(restart)) => restart.run(),
         Some(Role::Shapes(shapes)) => shapes.run(),
         None => measure(&arguments),

@@ -12,12 +12,13 @@ use anyhow::Context;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
+use crate::others::Others;
 use crate::payload;
 
 /// When payloads arrived, by their number; the first time of each.
@@ -91,11 +92,21 @@ impl Receiver {
 
     /// One that answers everything with this status.
     pub(crate) fn answering(status: StatusCode) -> anyhow::Result<Self> {
+        Self::serving(status, None)
+    }
+
+    /// One that takes everything, and notes by its id what has no number.
+    pub(crate) fn counting(others: &Arc<Others>) -> anyhow::Result<Self> {
+        Self::serving(StatusCode::NO_CONTENT, Some(others.clone()))
+    }
+
+    fn serving(status: StatusCode, others: Option<Arc<Others>>) -> anyhow::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr().context("failed to ask for the port")?;
         let arrivals = Arc::new(Arrivals::default());
-        let app = Router::new().route("/", post(receive)).with_state((arrivals.clone(), status));
+        let seeing = Seeing { arrivals: arrivals.clone(), status, others };
+        let app = Router::new().route("/", post(receive)).with_state(Arc::new(seeing));
         let (stop, stopped) = oneshot::channel();
         let serve = async move {
             tokio::select! {
@@ -118,18 +129,28 @@ impl Drop for Receiver {
     }
 }
 
-async fn receive(
-    State((arrivals, status)): State<(Arc<Arrivals>, StatusCode)>,
-    body: Bytes,
-) -> StatusCode {
+/// What is noted, and what is answered.
+struct Seeing {
+    arrivals: Arc<Arrivals>,
+    status: StatusCode,
+    others: Option<Arc<Others>>,
+}
+
+async fn receive(State(seeing): State<Arc<Seeing>>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let now = Instant::now();
-    match payload::number(&body) {
-        Some(number) => arrivals.note(number, now),
-        None if status.is_success() => return StatusCode::BAD_REQUEST,
+    let Seeing { arrivals, status, others } = &*seeing;
+    match (payload::number(&body), others) {
+        (Some(number), _) => arrivals.note(number, now),
+        (None, Some(others)) => {
+            let id = headers.get("webhook-id").and_then(|id| id.to_str().ok());
+            let Some(id) = id else { return StatusCode::BAD_REQUEST };
+            others.note(id);
+        }
+        (None, None) if status.is_success() => return StatusCode::BAD_REQUEST,
         // What is refused need not be known.
-        None => (),
+        (None, None) => (),
     }
-    status
+    *status
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Each is filled once and copied for every gateway that starts with it. What is in it is as it
 //! would be after so much traffic; only that it came in large portions is not.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use hookgate::clock::Clock;
 use hookgate::event::{Event, Money, Request};
-use hookgate::failure::AttemptDetail;
+use hookgate::failure::{AttemptDetail, Reason};
 use hookgate::ids::Name;
 use hookgate::json_text::JsonText;
 use hookgate::provider::Proven;
@@ -21,7 +22,7 @@ use hookgate::store::{
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 
-use crate::payload::Batch;
+use crate::payload::{Batch, MARK};
 
 /// Events in a receipt where a receipt of one event each would take too long to fill.
 const PORTION: usize = 500;
@@ -113,6 +114,18 @@ pub(crate) async fn deliver(
     Filling::new(store, batch, vec![name("crm")]).anew().delivered_step(0, events).await
 }
 
+/// Brings so many events, each to the endpoint `crm`, where the first attempt of each delivery ends
+/// it, and packs. They are other events at each call, and no delivery of them has the number of a
+/// payload.
+pub(crate) async fn die(store: &Store, batch: &Arc<Batch>, events: usize) -> anyhow::Result<()> {
+    let filling = Filling::new(store, batch, vec![name("crm")]).anew();
+    let filling = Filling { is_numbered: false, ..filling };
+    filling.events(0, events, PORTION).await?;
+    filling.attempt_all(events, refused).await?;
+    store.pack(&Retention::default()).await?;
+    Ok(())
+}
+
 #[derive(Clone)]
 struct Filling {
     store: Store,
@@ -121,12 +134,14 @@ struct Filling {
     endpoints: Arc<[Name]>,
     /// Stands in every id before the number.
     salt: u64,
+    /// Whether the data of each event has the number of its payload.
+    is_numbered: bool,
 }
 
 impl Filling {
     fn new(store: &Store, batch: &Arc<Batch>, endpoints: Vec<Name>) -> Self {
         let (store, batch) = (store.clone(), batch.clone());
-        Self { store, batch, endpoints: endpoints.into(), salt: 0 }
+        Self { store, batch, endpoints: endpoints.into(), salt: 0, is_numbered: true }
     }
 
     /// With ids that nobody else has brought.
@@ -138,6 +153,12 @@ impl Filling {
     /// What stands in the ids of a number: 23 digits.
     fn digits(&self, number: usize) -> String {
         format!("{:015x}{number:08}", self.salt)
+    }
+
+    /// The data of the event of a number.
+    fn object(&self, number: usize) -> Cow<'_, str> {
+        let object = self.batch.object(number);
+        if self.is_numbered { object.into() } else { object.replace(MARK, "Stale").into() }
     }
 
     /// A commit for each receipt.
@@ -180,7 +201,7 @@ impl Filling {
         };
         let endpoints = &self.endpoints;
         let digits = |number| self.digits(number);
-        let events = (first..end).map(|it| event(&digits(it), self.batch.object(it), endpoints));
+        let events = (first..end).map(|it| event(&digits(it), &self.object(it), endpoints));
         self.store.commit_parse(work, tried(), events.collect()).await??;
         Ok(())
     }
@@ -213,10 +234,17 @@ impl Filling {
 
     async fn delivered_step(&self, first: usize, count: usize) -> anyhow::Result<()> {
         self.events(first, count, 1).await?;
+        self.attempt_all(count, attempt).await?;
+        self.store.pack(&Retention::default()).await?;
+        Ok(())
+    }
+
+    /// Attempts all that is owed once, at most so many at a time.
+    async fn attempt_all(&self, count: usize, attempt: fn() -> Attempt) -> anyhow::Result<()> {
         loop {
             let works = self.store.take_deliveries(count, usize::MAX).await?;
             if works.is_empty() {
-                break;
+                return Ok(());
             }
             let mut recording = JoinSet::new();
             for work in works {
@@ -227,8 +255,6 @@ impl Filling {
                 recorded??;
             }
         }
-        self.store.pack(&Retention::default()).await?;
-        Ok(())
     }
 }
 
@@ -300,5 +326,16 @@ pub(crate) fn attempt() -> Attempt {
         outcome: Outcome::Success,
         verdict: Verdict::Done,
         detail: AttemptDetail::default(),
+    }
+}
+
+/// An endpoint refused it, and there is no other attempt.
+fn refused() -> Attempt {
+    Attempt {
+        status: Some(400),
+        outcome: Outcome::permanent("the endpoint answered 400 Bad Request"),
+        verdict: Verdict::Dead,
+        detail: AttemptDetail { reason: Some(Reason::EndpointRefused), ..AttemptDetail::default() },
+        ..attempt()
     }
 }
