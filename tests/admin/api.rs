@@ -141,11 +141,15 @@ async fn every_operation_answers_as_the_document_says() {
     {
         check(id, &gateway.tell(&format!("{replay}/{act}"), &json!({})).await);
     }
-    // It does not end.
-    let stream = gateway.client().get(format!("{}/v1/events/stream", gateway.admin()));
-    let stream = stream.send().await.unwrap();
-    let (status, headers) = (stream.status().as_u16(), stream.headers().clone());
-    check("streamEvents", &Answer { status, headers, body: String::new() });
+    // They do not end.
+    for (id, path) in
+        [("streamEvents", "/v1/events/stream"), ("streamDeliveries", "/v1/deliveries/stream")]
+    {
+        let stream = gateway.client().get(format!("{}{path}", gateway.admin()));
+        let stream = stream.send().await.unwrap();
+        let (status, headers) = (stream.status().as_u16(), stream.headers().clone());
+        check(id, &Answer { status, headers, body: String::new() });
+    }
     check("listTokens", &gateway.ask("/v1/tokens").await);
     let made = gateway.tell("/v1/tokens", &json!({ "name": "ci", "scopes": ["admin"] })).await;
     check("makeToken", &made);

@@ -1,4 +1,4 @@
-//! The stream of events: each one as it is stored, to those who come back too.
+//! The streams of events and of deliveries: each one as it comes, to those who come back too.
 
 mod cut;
 
@@ -29,7 +29,11 @@ impl Listener {
 
     /// The same at another address, behind which the gateway is.
     async fn open_at(address: &str, gateway: &Harness, query: &str, last: &str) -> Self {
-        let url = format!("{address}/v1/events/stream?{query}");
+        Self::of(format!("{address}/v1/events/stream?{query}"), gateway, last).await
+    }
+
+    /// The same of another stream.
+    async fn of(url: String, gateway: &Harness, last: &str) -> Self {
         let request = gateway.client().get(url).header("last-event-id", last);
         let response = request.send().await.expect("the gateway answers");
         assert_eq!(response.status(), 200);
@@ -99,6 +103,31 @@ async fn an_event_is_sent_when_it_is_stored_as_it_is_in_the_list() {
         event
     };
     assert_eq!((message.event.as_str(), but_state(&message.data)), ("event", but_state(&listed)));
+}
+
+#[tokio::test]
+async fn a_delivery_is_sent_when_an_attempt_of_it_has_ended() {
+    let receiver = Receiver::answering(500).await;
+    let setup = Setup::guest().endpoint_with("crm", &receiver, &["order.*"], "retries = [\"10s\"]");
+    let gateway = setup.start().await;
+    let url = format!("{}/v1/deliveries/stream?endpoint=crm", gateway.admin());
+    let mut all = Listener::of(url.clone(), &gateway, "").await;
+    let mut dead = Listener::of(format!("{url}&state=dead"), &gateway, "").await;
+
+    gateway.guest(&json!({ "id": "1", "type": "order.paid" })).await.accepted();
+    gateway.settle().await;
+    let first = all.next().await.expect("the first attempt");
+    assert_eq!((first.event.as_str(), &first.data["state"]), ("delivery", &json!("pending")));
+    assert_eq!(first.data["last_attempt"]["status"], 500);
+    let seen = all.last.clone();
+    gateway.advance(MINUTE).await;
+    let second = all.next().await.expect("the second attempt").data;
+    assert_eq!((&second["state"], &second["id"]), (&json!("dead"), &first.data["id"]));
+    assert_eq!(second["reason"], "endpoint_refused");
+
+    assert_eq!(dead.next().await.expect("it is dead").data, second);
+    let mut again = Listener::of(url, &gateway, &seen).await;
+    assert_eq!(again.next().await.expect("what it missed").data, second);
 }
 
 #[tokio::test]

@@ -123,7 +123,7 @@ const DELIVERY: Operation = Operation {
 
 /// A delivery in a list.
 #[derive(Serialize)]
-struct ListedDelivery {
+pub(super) struct ListedDelivery {
     id: Id,
     endpoint: DeliveryEndpoint,
     event_id: Id,
@@ -202,7 +202,7 @@ object! {
 }
 
 impl ListedDelivery {
-    fn of(admin: &Admin, summary: DeliverySummary) -> Self {
+    pub(super) fn of(admin: &Admin, summary: DeliverySummary) -> Self {
         let DeliverySummary { id, endpoint, event_id, event_type, subject, tenant, .. } = summary;
         Self {
             id,
@@ -240,7 +240,7 @@ impl DeliveryEndpoint {
 }
 
 /// What deliveries call the endpoint.
-fn key(admin: &Admin, endpoint: NamedEndpoint) -> Name {
+pub(super) fn key(admin: &Admin, endpoint: NamedEndpoint) -> Name {
     match endpoint {
         NamedEndpoint::Name(name) => name,
         NamedEndpoint::Id(id) => {

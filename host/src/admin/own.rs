@@ -14,7 +14,7 @@ use crate::directory::{EndpointFilter, Listed};
 use crate::ids::{Id, IdKind, Name};
 use crate::store::{
     self, DeadFilter, DeadLetter, DeliveryFilter, DeliverySummary, DeliveryView, EventSummary,
-    EventView, Listing, Of, Page, State, WorkKind,
+    EventView, Listing, News, Of, Page, State, WorkKind,
 };
 
 /// A page without anything on it.
@@ -23,10 +23,19 @@ pub(super) fn nothing<T>() -> Listing<T> {
 }
 
 /// An event in a list of those within reach.
-pub(super) fn summary(reach: &Reach, event: &mut EventSummary) {
+fn summary(reach: &Reach, event: &mut EventSummary) {
     if !reach.is_all() {
         event.receipt = None;
     }
+}
+
+/// What came on a stream within reach.
+pub(super) fn news(admin: &Admin, reach: &Reach, news: &mut News) {
+    news.events.iter_mut().for_each(|(event, _)| summary(reach, event));
+    let is_own = |it: &DeliverySummary| {
+        reach.sees_delivery(&admin.directory, &it.endpoint, it.tenant.as_ref())
+    };
+    news.deliveries.retain(|(delivery, _)| is_own(delivery));
 }
 
 /// A page of events within reach.

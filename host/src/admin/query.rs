@@ -343,6 +343,25 @@ impl<S: Sync> FromRequestParts<S> for StreamQuery {
     }
 }
 
+/// Which deliveries as their attempts end, and where to go on.
+pub(super) struct AttemptsQuery {
+    /// To this endpoint.
+    pub(super) endpoint: Option<NamedEndpoint>,
+    pub(super) filter: DeliveryFilter,
+    pub(super) cursor: Option<Cursor>,
+}
+
+impl<S: Sync> FromRequestParts<S> for AttemptsQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let pairs = Pairs::of(&parts.uri)?;
+        let endpoint = pairs.value("endpoint", "the id or the name of an endpoint")?;
+        let cursor = pairs.value("cursor", "the `id` that came last on the stream")?;
+        Ok(Self { endpoint, filter: pairs.deliveries()?, cursor })
+    }
+}
+
 /// Which endpoints, and which part of the list.
 pub(super) struct EndpointsQuery {
     pub(super) filter: EndpointFilter,

@@ -113,6 +113,7 @@ mod tests {
             "listEvents",
             "listDeadLetters",
             "streamEvents",
+            "streamDeliveries",
             "getEvent",
             "listDeliveries",
             "getDelivery",

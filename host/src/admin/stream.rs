@@ -1,4 +1,5 @@
-//! The stream of events: each one as it is stored, for as long as somebody listens.
+//! The streams: each event as it is stored, and each delivery as an attempt of it ends, for as long
+//! as somebody listens.
 //!
 //! Server-sent events over the one answer to a request. Whoever comes back with the id that came
 //! last misses nothing, or is told that events may be missing. A reader that is slow is read for
@@ -17,19 +18,22 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::body::Frame;
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::deliveries::ListedDelivery;
 use super::operation::{Answer, Need, Operation, Parameter, Tenants, Turn, Verb};
 use super::problem::Kind;
-use super::query::{self, StreamQuery};
+use super::query::{self, AttemptsQuery, StreamQuery};
 use super::reach::{Foreign, Reach};
 use super::schema::Schemas;
-use super::{Admin, Problem, own};
+use super::{Admin, Problem, deliveries, own};
+use crate::event::Timestamp;
 use crate::listener::Connection;
 use crate::secrets::Redaction;
-use crate::store::{self, Cursor, EventSummary, Following, Gap, Growth, News};
+use crate::store::{self, Cursor, Following, Gap, Growth, News, Store};
 use crate::token::Scope;
 
 const CONTENT_TYPE: &str = "text/event-stream";
@@ -60,35 +64,67 @@ const LAST_ID: Parameter = Parameter::header(
     Schemas::of::<Cursor>,
 );
 
-pub(super) static OPERATIONS: [Operation; 1] = [Operation {
-    verb: Verb::Get,
-    path: "/v1/events/stream",
-    id: "streamEvents",
-    summary: "Sends each event when it is stored, as server-sent events: from now on, from \
-              `after` on, or from where a stream ended.",
-    need: Need::Scope(Scope::Read),
-    tenants: Tenants::Own,
-    turn: Turn::Shared,
-    parameters: &[
-        query::SOURCE,
-        query::TYPE,
-        query::SUBJECT,
-        query::TENANT,
-        query::AFTER,
-        STREAM_CURSOR,
-        LAST_ID,
-    ],
-    body: None,
-    answers: &[Answer::text(
-        "A stream that does not end: `event: event` with an event as in the list, and `event: \
-         gap` where events may be missing.",
-        CONTENT_TYPE,
-    )],
-    problems: &[Kind::InvalidParameter, Kind::ForeignCursor],
-    handler: || get(stream),
-}];
+pub(super) static OPERATIONS: [Operation; 2] = [
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/events/stream",
+        id: "streamEvents",
+        summary: "Sends each event when it is stored, as server-sent events: from now on, from \
+                  `after` on, or from where a stream ended.",
+        need: Need::Scope(Scope::Read),
+        tenants: Tenants::Own,
+        turn: Turn::Shared,
+        parameters: &[
+            query::SOURCE,
+            query::TYPE,
+            query::SUBJECT,
+            query::TENANT,
+            query::AFTER,
+            STREAM_CURSOR,
+            LAST_ID,
+        ],
+        body: None,
+        answers: &[Answer::text(
+            "A stream that does not end: `event: event` with an event as in the list, and `event: \
+             gap` where events may be missing.",
+            CONTENT_TYPE,
+        )],
+        problems: &[Kind::InvalidParameter, Kind::ForeignCursor],
+        handler: || get(events),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/deliveries/stream",
+        id: "streamDeliveries",
+        summary: "Sends a delivery when an attempt of it has ended, or it has ended without one, \
+                  as server-sent events: from now on, from `after` on, or from where a stream \
+                  ended.",
+        need: Need::Scope(Scope::Read),
+        tenants: Tenants::Own,
+        turn: Turn::Shared,
+        parameters: &[
+            query::ENDPOINT,
+            query::STATE,
+            query::REASON_OF,
+            query::TYPE,
+            query::SUBJECT,
+            query::TENANT,
+            query::AFTER,
+            STREAM_CURSOR,
+            LAST_ID,
+        ],
+        body: None,
+        answers: &[Answer::text(
+            "A stream that does not end: `event: delivery` with a delivery as in the list, and \
+             `event: gap` where attempts may be missing.",
+            CONTENT_TYPE,
+        )],
+        problems: &[Kind::InvalidParameter, Kind::ForeignCursor],
+        handler: || get(attempts),
+    },
+];
 
-async fn stream(
+async fn events(
     State(admin): State<Arc<Admin>>,
     reach: Reach,
     StreamQuery(mut filter, cursor): StreamQuery,
@@ -96,10 +132,32 @@ async fn stream(
 ) -> Result<Response, Problem> {
     let last = last_id(request.headers())?;
     filter.tenant = reach.narrowed(filter.tenant.take()).map_err(|Foreign| foreign())?;
+    begin(admin, reach, &request, |store| store.follow(filter, last.or(cursor)))
+}
+
+async fn attempts(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    AttemptsQuery { endpoint, mut filter, cursor }: AttemptsQuery,
+    request: Request,
+) -> Result<Response, Problem> {
+    let last = last_id(request.headers())?;
+    filter.tenant = reach.narrowed(filter.tenant.take()).map_err(|Foreign| foreign())?;
+    filter.endpoint = endpoint.map(|endpoint| deliveries::key(&admin, endpoint));
+    begin(admin, reach, &request, |store| store.follow_deliveries(filter, last.or(cursor)))
+}
+
+/// The answer to somebody who listens from here on.
+fn begin(
+    admin: Arc<Admin>,
+    reach: Reach,
+    request: &Request,
+    follow: impl FnOnce(&Store) -> Result<Following, store::Error>,
+) -> Result<Response, Problem> {
     let turn = admin.turns.stream()?;
     // Before it looks for the first time: no commit is missed.
     let growth = admin.store.growth();
-    let following = admin.store.follow(filter, last.or(cursor))?;
+    let following = follow(&admin.store)?;
     let stream = Stream {
         connection: request.extensions().get::<Arc<Connection>>().cloned(),
         headers: authorization(request.headers()),
@@ -166,12 +224,11 @@ impl Stream {
         loop {
             let pause = match self.admin.store.news(&self.following, EVENTS_MAX).await {
                 Ok(mut news) => {
+                    own::news(&self.admin, &self.reach, &mut news);
                     let (is_all, is_empty) = (news.is_all, news.is_empty());
                     self.following = news.then.clone();
                     if !is_empty {
-                        let events = news.events.iter_mut().map(|(event, _)| event);
-                        events.for_each(|event| own::summary(&self.reach, event));
-                        let shown = shown(self.admin.redaction.clone(), news).await?;
+                        let shown = self.shown(news).await?;
                         return self.send(shown);
                     }
                     if !is_all && Instant::now() < quiet_until {
@@ -196,6 +253,17 @@ impl Stream {
         }
     }
 
+    /// What came, as it is sent, without secrets. Events may be large: not on a thread that
+    /// serves.
+    async fn shown(&self, mut news: News) -> Option<String> {
+        let redaction = self.admin.redaction.clone();
+        let deliveries = std::mem::take(&mut news.deliveries).into_iter();
+        let listed = |delivery| ListedDelivery::of(&self.admin, delivery);
+        let deliveries: Vec<_> = deliveries.map(|(it, cursor)| (listed(it), cursor)).collect();
+        let shown = move || messages(&redaction, &news, &deliveries);
+        tokio::task::spawn_blocking(shown).await.ok()
+    }
+
     /// Sends something, if whoever listens may still hear it.
     fn send(self, text: String) -> Option<(Bytes, Self)> {
         let caller = self.admin.access.caller(&self.headers, self.connection.as_deref());
@@ -211,25 +279,21 @@ fn at_ease(comment: &str, cursor: Option<Cursor>) -> String {
     format!(": {comment}\n{id}\n")
 }
 
-/// What came, as it is sent, without secrets. Events may be large: not on a thread that serves.
-async fn shown(redaction: Redaction, news: News) -> Option<String> {
-    tokio::task::spawn_blocking(move || messages(&redaction, &news)).await.ok()
-}
-
-fn messages(redaction: &Redaction, news: &News) -> String {
+fn messages(redaction: &Redaction, news: &News, deliveries: &[(ListedDelivery, Cursor)]) -> String {
     let mut text = String::new();
     let end = news.then.cursor();
-    let first = news.events.first().map(|(event, _)| event);
     if let Some(gap) = news.gap {
-        text += &message("gap", None, &why(gap, first).to_string());
+        let next = news.events.first().map(|(event, _)| event.recorded_at);
+        text += &message("gap", None, &why(gap, next).to_string());
     }
     for (event, cursor) in &news.events {
-        // It is a value of plain members.
-        let event = serde_json::to_string(event).unwrap_or_default();
-        text += &message("event", Some(*cursor), &redaction.of_json(&event));
+        text += &told("event", event, *cursor, redaction);
+    }
+    for (delivery, cursor) in deliveries {
+        text += &told("delivery", delivery, *cursor, redaction);
     }
     for damaged in &news.damaged {
-        let detail = "an event here may be damaged, and can't be read";
+        let detail = "a record here may be damaged, and can't be read";
         let data = json!({ "reason": "damaged", "detail": detail, "position": damaged.position });
         text += &message("gap", None, &data.to_string());
     }
@@ -237,8 +301,14 @@ fn messages(redaction: &Redaction, news: &News) -> String {
     text + &at_ease("so far", end)
 }
 
+/// Something that came. It is a value of plain members.
+fn told(event: &str, it: &impl Serialize, cursor: Cursor, redaction: &Redaction) -> String {
+    let data = serde_json::to_string(it).unwrap_or_default();
+    message(event, Some(cursor), &redaction.of_json(&data))
+}
+
 /// What a gap is, as the event that tells it says it.
-fn why(gap: Gap, first: Option<&EventSummary>) -> serde_json::Value {
+fn why(gap: Gap, next: Option<Timestamp>) -> serde_json::Value {
     let (reason, detail) = match gap {
         Gap::Removed => (
             "removed",
@@ -250,7 +320,7 @@ fn why(gap: Gap, first: Option<&EventSummary>) -> serde_json::Value {
             "the store ends before the last event that you got: it was restored from a backup",
         ),
     };
-    json!({ "reason": reason, "detail": detail, "next": first.map(|event| event.recorded_at) })
+    json!({ "reason": reason, "detail": detail, "next": next })
 }
 
 fn message(event: &str, id: Option<Cursor>, data: &str) -> String {

@@ -2,8 +2,8 @@
 //! events that they become, settings to try them with, and who confirmed how the provider signs.
 //!
 //! `hookgate plugin build` puts it into a custom section, as JSON; the command line reads it, and
-//! the gateway to say which secrets can't be keys and which event types there are. Nothing in it can
-//! change what the gateway does.
+//! the gateway to say which secrets can't be keys and which event types there are. Nothing in it
+//! can change what the gateway does.
 
 use std::collections::BTreeMap;
 use std::path::Path;

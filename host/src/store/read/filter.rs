@@ -169,6 +169,21 @@ impl DeliveryFilter {
         List::of("deliveries", &filters)
     }
 
+    /// The same deliveries as their attempts end.
+    pub(super) fn stream(&self) -> List {
+        let Self { endpoint, among: _, state, reason, event_type, subject, .. } = self;
+        let filters = [
+            endpoint.as_ref().map(Name::to_string),
+            state.map(|state| format!("{state:?}")),
+            reason.map(|reason| reason.to_string()),
+            event_type.as_ref().map(Pattern::to_string),
+            subject.clone(),
+            self.tenant.as_ref().map(Tenant::to_string),
+            self.after.map(|after| after.to_string()),
+        ];
+        List::of("attempts", &filters)
+    }
+
     /// Whether deliveries to an endpoint are wanted.
     pub(super) fn goes_to(&self, endpoint: &Name) -> bool {
         self.endpoint.as_ref().is_none_or(|wanted| wanted == endpoint)

@@ -108,3 +108,37 @@ async fn a_cursor_that_the_store_does_not_reach_is_told_and_goes_on_from_the_end
     bench.bring(events(&["x"])).await;
     assert_eq!(all(&bench, &mut following).await, ["x"]);
 }
+
+/// The deliveries that came, each with how it stood then.
+async fn attempted(bench: &Bench, following: &mut Following) -> Vec<(State, u64)> {
+    let news = bench.store.news(following, 9).await.unwrap();
+    assert!(news.is_all && news.gap.is_none() && news.damaged.is_empty(), "{news:?}");
+    *following = news.then;
+    let stood = |(it, _): (DeliverySummary, Cursor)| (it.state, it.last_attempt.unwrap().at.0);
+    news.deliveries.into_iter().map(stood).collect()
+}
+
+#[tokio::test]
+async fn each_attempt_comes_once_with_its_delivery_as_it_stood_then() {
+    let bench = Bench::new();
+    let any = DeliveryFilter::default;
+    let mut following = bench.store.follow_deliveries(any(), None).unwrap();
+    let done = DeliveryFilter { state: Some(State::Done), ..any() };
+    let mut only_done = bench.store.follow_deliveries(done, None).unwrap();
+    bench.bring(events(&["a"])).await;
+    assert!(attempted(&bench, &mut following).await.is_empty());
+
+    for (minute, verdict) in [(0, Verdict::RetryAt(in_minutes(1))), (1, Verdict::Done)] {
+        bench.clock.set(in_minutes(minute));
+        let work = bench.deliveries().await.pop().unwrap();
+        let made = Attempt { at: in_minutes(minute), ..attempt(verdict) };
+        bench.store.record_attempt(work, made).await.unwrap().unwrap();
+    }
+    let both = [(State::Pending, in_minutes(0).0), (State::Done, in_minutes(1).0)];
+    assert_eq!(attempted(&bench, &mut following).await, both);
+    assert!(attempted(&bench, &mut following).await.is_empty());
+    assert_eq!(attempted(&bench, &mut only_done).await, both[1..]);
+    let after = DeliveryFilter { after: Some(in_minutes(1)), ..any() };
+    let mut late = bench.store.follow_deliveries(after, None).unwrap();
+    assert_eq!(attempted(&bench, &mut late).await, both[1..], "from a time on");
+}

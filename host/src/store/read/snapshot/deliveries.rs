@@ -11,6 +11,7 @@ use super::times::{CLOCK_SLACK, OUTSIDE_MAX, Reach, SEGMENTS_MIN};
 use super::{LIST_TIME, Listing, PAGE_ITEMS_MAX, Page, Snapshot};
 use crate::event::{Timestamp, in_millis};
 use crate::ids::Id;
+use crate::retry::Verdict;
 use crate::store::Store;
 use crate::store::error::{Error, Failure};
 use crate::store::file;
@@ -102,13 +103,39 @@ impl Snapshot<'_> {
         Ok(walk.listing)
     }
 
-    /// The delivery in short, if it matches.
+    /// The delivery whose attempt this record tells of, as it stood then, if it matches.
+    pub(super) fn attempted(
+        &self,
+        position: u64,
+        record: &AttemptRecord<'_>,
+        filter: &DeliveryFilter,
+    ) -> Result<Option<DeliverySummary>, Failure> {
+        let ended_at = record.at.after(record.duration);
+        if filter.after.is_some_and(|after| ended_at < after) {
+            return Ok(None);
+        }
+        let id = work_id(WorkKind::Delivery, record.work, self.tag());
+        let Some(stored) = self.find(id)? else { return Ok(None) };
+        let work = stored.work_at(id.position, &self.shared.order_keys);
+        let Some(work) = work else { return Ok(None) };
+        let progress = match record.verdict {
+            Verdict::Done => Progress::Done,
+            Verdict::RetryAt(due) => Progress::RetryAt(due),
+            Verdict::Dead => Progress::Dead,
+        };
+        let now = self.standing(id.position)?;
+        let then = Standing { progress, last: Some(position), ..now };
+        let filter = DeliveryFilter { after: None, ..filter.clone() };
+        self.delivery_summary((&stored, &work), then, &filter)
+    }
+
+    /// The delivery in short that stands so, if it matches.
     fn delivery_summary(
         &self,
         (stored, work): (&Stored, &OpenWork),
+        standing: Standing,
         filter: &DeliveryFilter,
     ) -> Result<Option<DeliverySummary>, Failure> {
-        let standing = self.standing(work.entry.position)?;
         let (state, recorded_at) = (State::of(standing), stored.written_at());
         let is_wanted = filter.state.is_none_or(|wanted| wanted == state);
         if !is_wanted || !filter.goes_to(&work.group) || !filter.is_within(recorded_at) {
@@ -259,7 +286,9 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, id: Id, of: (&Stored, &OpenWork)) -> Result<(), Failure> {
-        let shown = self.snapshot.delivery_summary(of, self.filter);
+        let standing = self.snapshot.standing(id.position);
+        let summary = |standing| self.snapshot.delivery_summary(of, standing, self.filter);
+        let shown = standing.and_then(summary);
         let damaged = &mut self.listing.damaged;
         let shown = self.snapshot.readable(shown, Some(id), damaged)?;
         self.listing.items.extend(shown.flatten());

@@ -1,4 +1,5 @@
-//! Events as they come: from a place in the log on, oldest first.
+//! Events as they come, and deliveries as their attempts end: from a place in the log on, oldest
+//! first.
 //!
 //! Whoever follows asks again and again, each time from where the last look ended. All positions
 //! before that were looked at, and what comes later stands behind it, so nothing is missed and
@@ -21,19 +22,26 @@ use crate::store::file::view::{Segments, View};
 use crate::store::log::record::Record;
 use crate::store::log::segment::{Entry, RecordKind};
 use crate::store::read::cursor::{Cursor, List};
-use crate::store::read::filter::EventFilter;
-use crate::store::read::view::{DamagedItem, EventSummary};
+use crate::store::read::filter::{DeliveryFilter, EventFilter};
+use crate::store::read::view::{DamagedItem, DeliverySummary, EventSummary};
 
-/// Who follows which events, and how far.
+/// Who follows what, and how far.
 #[derive(Debug, Clone)]
 pub struct Following {
-    filter: EventFilter,
+    what: Followed,
     list: List,
     /// All positions before this were looked at.
     from: u64,
     /// The removed events before this position are told; `None` before the first look of one who
     /// has no cursor, and so misses nothing.
     told: Option<u64>,
+}
+
+/// What somebody follows.
+#[derive(Debug, Clone)]
+enum Followed {
+    Events(EventFilter),
+    Deliveries(Box<DeliveryFilter>),
 }
 
 /// What came since the last look.
@@ -43,6 +51,8 @@ pub struct News {
     pub gap: Option<Gap>,
     /// Oldest first, each with where to go on behind it.
     pub events: Vec<(EventSummary, Cursor)>,
+    /// The same of deliveries, each as it stood when an attempt had ended, or as it ended.
+    pub deliveries: Vec<(DeliverySummary, Cursor)>,
     /// What lies among them and can't be read.
     pub damaged: Vec<DamagedItem>,
     /// Whether that is all that there is now.
@@ -82,7 +92,8 @@ impl Following {
 impl News {
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
-        self.gap.is_none() && self.events.is_empty() && self.damaged.is_empty()
+        let has_come = !self.events.is_empty() || !self.deliveries.is_empty();
+        self.gap.is_none() && !has_come && self.damaged.is_empty()
     }
 }
 
@@ -92,19 +103,41 @@ impl Store {
     /// [`Error::ForeignCursor`].
     pub fn follow(&self, filter: EventFilter, cursor: Option<Cursor>) -> Result<Following, Error> {
         let filter = EventFilter { state: None, before: None, ..filter };
-        let list = filter.stream();
+        let (list, after) = (filter.stream(), filter.after);
+        self.following(Followed::Events(filter), list, (after, cursor))
+    }
+
+    /// Follows the deliveries that match, by all but `before`, as their attempts end: in the same
+    /// way.
+    pub fn follow_deliveries(
+        &self,
+        filter: DeliveryFilter,
+        cursor: Option<Cursor>,
+    ) -> Result<Following, Error> {
+        let filter = DeliveryFilter { before: None, ..filter };
+        let (list, after) = (filter.stream(), filter.after);
+        self.following(Followed::Deliveries(filter.into()), list, (after, cursor))
+    }
+
+    /// From a cursor on, else from `after` on, else from now on.
+    fn following(
+        &self,
+        what: Followed,
+        list: List,
+        (after, cursor): (Option<Timestamp>, Option<Cursor>),
+    ) -> Result<Following, Error> {
         if let Some(cursor) = cursor {
             cursor.check(list)?;
-            return Ok(Following { from: cursor.before(), told: Some(0), filter, list });
+            return Ok(Following { from: cursor.before(), told: Some(0), what, list });
         }
-        let (from, told) = match filter.after {
+        let (from, told) = match after {
             Some(_) => (0, None),
             None => {
                 let end = self.reached();
                 (end, Some(end))
             }
         };
-        Ok(Following { filter, list, from, told })
+        Ok(Following { what, list, from, told })
     }
 
     /// What came since the last look: about as many events as `limit`, for a bounded time.
@@ -151,6 +184,7 @@ impl Snapshot<'_> {
         let mut news = News {
             gap: is_removed.then_some(Gap::Removed).or(is_behind.then_some(Gap::Behind)),
             events: Vec::new(),
+            deliveries: Vec::new(),
             damaged: Vec::new(),
             is_all: false,
             then: Following { told: Some(gone), from, ..following },
@@ -164,7 +198,7 @@ impl Snapshot<'_> {
             let segment = self.readable(segment, None, &mut news.damaged)?;
             let Some(segment) = segment else { continue };
             for entry in segment.entries().filter(|entry| entry.position >= from) {
-                if news.events.len() >= limit {
+                if news.events.len() + news.deliveries.len() >= limit {
                     news.then.from = entry.position;
                     return Ok(news);
                 }
@@ -177,7 +211,11 @@ impl Snapshot<'_> {
 
     /// Where a look begins.
     fn begin(&self, following: &Following) -> Result<u64, Failure> {
-        match (following.told, following.filter.after) {
+        let after = match &following.what {
+            Followed::Events(filter) => filter.after,
+            Followed::Deliveries(filter) => filter.after,
+        };
+        match (following.told, after) {
             (None, Some(after)) => {
                 self.begin_at(Timestamp(after.0.saturating_sub(in_millis(CLOCK_SLACK))))
             }
@@ -186,17 +224,26 @@ impl Snapshot<'_> {
     }
 
     fn add_news(&self, entry: &Entry<'_>, news: &mut News) -> Result<(), Failure> {
-        if entry.kind != RecordKind::Event {
-            return Ok(());
-        }
         let (position, tag) = (entry.position, self.tag());
-        let record = self.readable(Record::skim(entry, tag), None, &mut news.damaged)?;
-        let Some(Record::Event(event)) = record else { return Ok(()) };
-        let id = Id { kind: IdKind::Event, position, tag };
-        let shown = self.summary(&event, &news.then.filter);
-        let shown = self.readable(shown, Some(id), &mut news.damaged)?.flatten();
         let cursor = Cursor::new(news.then.list, position + 1);
-        news.events.extend(shown.map(|event| (event, cursor)));
+        match (&news.then.what, entry.kind) {
+            (Followed::Events(filter), RecordKind::Event) => {
+                let record = self.readable(Record::skim(entry, tag), None, &mut news.damaged)?;
+                let Some(Record::Event(event)) = record else { return Ok(()) };
+                let id = Id { kind: IdKind::Event, position, tag };
+                let shown = self.summary(&event, filter);
+                let shown = self.readable(shown, Some(id), &mut news.damaged)?.flatten();
+                news.events.extend(shown.map(|event| (event, cursor)));
+            }
+            (Followed::Deliveries(filter), RecordKind::Attempt) => {
+                let record = self.readable(Record::read(entry, tag), None, &mut news.damaged)?;
+                let Some(Record::Attempt(record)) = record else { return Ok(()) };
+                let shown = self.attempted(position, &record, filter);
+                let shown = self.readable(shown, None, &mut news.damaged)?.flatten();
+                news.deliveries.extend(shown.map(|delivery| (delivery, cursor)));
+            }
+            _ => (),
+        }
         Ok(())
     }
 }
