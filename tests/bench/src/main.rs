@@ -11,6 +11,7 @@ mod breakdown;
 mod ceiling;
 mod compare;
 mod dead;
+mod endpoints;
 mod figure;
 mod filled;
 mod gateway;
@@ -47,6 +48,7 @@ use mimalloc::MiMalloc;
 
 use crate::breakdown::Breakdown;
 use crate::compare::Compare;
+use crate::endpoints::Endpoints;
 use crate::gateway::Workplace;
 use crate::isolation::Isolation;
 use crate::lists::Lists;
@@ -98,6 +100,8 @@ enum Role {
     Breakdown(Breakdown),
     /// Measures two revisions in turn and prints the ratios of their figures
     Compare(Compare),
+    /// Measures five hundred endpoints of which some hang and fail, and ten thousand of tenants
+    Endpoints(Endpoints),
     /// Measures what those who behave keep beside those who do not
     Isolation(Isolation),
     /// Measures lists of events by each filter, with very many events stored
@@ -128,6 +132,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::ServeRelay { endpoint }) => ceiling::relay(*endpoint),
         Some(Role::Breakdown(breakdown)) => breakdown.run(),
         Some(Role::Compare(compare)) => compare.run(),
+        Some(Role::Endpoints(endpoints)) => endpoints.run(),
         Some(Role::Isolation(isolation)) => isolation.run(),
         Some(Role::Lists(lists)) => lists.run(),
         Some(Role::Owed(owed)) => owed.run(),

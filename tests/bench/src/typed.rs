@@ -15,10 +15,15 @@ pub(crate) fn type_of(number: usize, types: usize) -> String {
 
 /// The whole request of a number, of so many types, and the length of its body.
 pub(crate) fn request(number: usize, types: usize) -> (Vec<u8>, usize) {
-    let (id, of) = (format!("{MARK}{number:0DIGITS$}"), type_of(number, types));
+    event(&format!("{MARK}{number:0DIGITS$}"), &type_of(number, types), "")
+}
+
+/// The whole request of an event with this id and type, and with more attributes, each with a comma
+/// behind it; and the length of its body.
+pub(crate) fn event(id: &str, of: &str, more: &str) -> (Vec<u8>, usize) {
     let body = format!(
         "{{\"specversion\":\"1.0\",\"id\":\"{id}\",\"source\":\"/bench\",\"subject\":\"{id}\",\
-         \"type\":\"{of}\",\"data\":{{\"text\":\"{:x<512}\"}}}}",
+         \"type\":\"{of}\",{more}\"data\":{{\"text\":\"{:x<512}\"}}}}",
         ""
     );
     let request = format!(
