@@ -97,8 +97,8 @@ impl Owed {
         REOPENED_MAX.saturating_sub(self.backlog().reopened_open())
     }
 
-    /// Whether a replay by filter is not finished that opens works and is not paused: the end of any
-    /// work may let it go on.
+    /// Whether a replay by filter is not finished that opens works and is not paused: the end of
+    /// any work may let it go on.
     pub(super) fn is_replay_to_open(&self) -> bool {
         self.replays.borrow().iter().any(|replay| replay.opens && !replay.is_paused)
     }

@@ -252,8 +252,10 @@ impl Shared {
     pub(super) fn is_idle(&self) -> bool {
         // In an outage no replay goes on.
         let replays = || !self.is_away() && self.owed.is_replaying();
-        self.queued.load(Ordering::Acquire) == 0
+        let is_done = self.queued.load(Ordering::Acquire) == 0
             && !replays()
-            && self.backlog().is_idle(self.clock.waited())
+            && self.backlog().is_idle(self.clock.waited());
+        // A work that has ended since the first look may have let a replay go on.
+        is_done && !replays()
     }
 }

@@ -1,8 +1,9 @@
 //! The rows by which dead letters are found: by kind, by name and by reason.
 //!
 //! Each letter has one row that says what it is found by, and one for each of those. Texts are
-//! hashes: whoever finds a letter reads it and decides. The reason is one of the closed list; an
-//! older Hookgate put words there. Never knows whose they are.
+//! hashes: whoever finds a letter reads it and decides, but for a replay of a million, since nobody
+//! who posts chooses what is hashed. The reason is one of the closed list; an older Hookgate put
+//! words there. Never knows whose they are.
 
 use redb::{ReadableTable, Table};
 use serde::{Deserialize, Serialize};

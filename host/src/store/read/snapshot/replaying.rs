@@ -69,8 +69,8 @@ impl Snapshot<'_> {
         }
     }
 
-    /// The source, handler or endpoint of a work, and what it is owed on; `None` also if that can't be
-    /// read.
+    /// The source, handler or endpoint of a work, and what it is owed on; `None` also if that can't
+    /// be read.
     pub(in crate::store) fn read_about(
         &self,
         work: &FoundWork,

@@ -47,11 +47,11 @@ impl Store {
         let owed = &self.handle.shared.owed;
         let mut replays = owed.replays.subscribe();
         let mut crossed = owed.tallies.crossings();
-        let mut moved = owed.is_replay_to_open().then(|| owed.moved());
+        let moved = owed.is_replay_to_open().then(|| owed.moved());
         async move {
-            let ended = async {
-                match &mut moved {
-                    Some(moved) => drop(moved.changed().await),
+            let ended = async move {
+                match moved {
+                    Some(mut moved) => moved.changed().await,
                     None => pending().await,
                 }
             };
@@ -59,13 +59,13 @@ impl Store {
                 // The senders live as long as the store.
                 _ = replays.changed() => (),
                 _ = crossed.changed() => (),
-                () = ended => (),
+                _ = ended => (),
             }
         }
     }
 
-    /// Does the next slice of a replay by filter, if it goes on and may open works, and gives how far
-    /// it is then; `None` if there is no such replay. Dropped, it may have done the slice.
+    /// Does the next slice of a replay by filter, if it goes on and may open works, and gives how
+    /// far it is then; `None` if there is no such replay. Dropped, it may have done the slice.
     pub async fn advance_replay(&self, id: Id) -> Result<Option<Replay>, Error> {
         // Where cores are short, whoever posts an event comes first.
         let looked = self.in_background(move |shared| {
