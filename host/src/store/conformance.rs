@@ -16,9 +16,9 @@
 //! | I12 nothing decides over the process | `damage` |
 //!
 //! `replays` and `by_filter` have what is asked for by ids and by a filter, the latter also for I7,
-//! I10 and I11, and `bulk` how very much of it leaves room for others, for I7, I8 and I11. `far` has
-//! what need not be in memory, for I3, I8 and I11, and `ending` what ends without a try, for I3 and
-//! I8.
+//! I10 and I11, and `bulk` how very much of it leaves room for others, for I7, I8 and I11. `far`
+//! has what need not be in memory, for I3, I8 and I11, and `ending` what ends without a try, for I3
+//! and I8.
 //!
 //! Beside them `order` has the promise that what is of one subject goes one after the other,
 //! `parsed` that the events of a source come in the order in which they were accepted, and
