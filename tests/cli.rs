@@ -7,6 +7,7 @@ mod delivery;
 mod endpoint;
 mod output;
 mod recorded;
+mod replay;
 mod send;
 mod setup;
 mod socket;

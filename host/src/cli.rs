@@ -15,6 +15,7 @@ mod delivery;
 mod demo;
 mod endpoint;
 mod event;
+mod event_type;
 mod hours;
 mod http;
 mod indented;
@@ -22,6 +23,7 @@ mod log;
 mod plugin;
 mod provider;
 mod receipt;
+mod replay;
 mod rows;
 mod secret_file;
 mod send;
@@ -88,6 +90,12 @@ enum Command {
     /// List, show and export the dead letters of a running gateway
     #[command(subcommand)]
     Dead(dead::Command),
+    /// Replay by a filter, at a rate, and look how far that is
+    #[command(subcommand)]
+    Replay(replay::Command),
+    /// List and show the event types that a running gateway knows
+    #[command(subcommand)]
+    EventType(event_type::Command),
     /// Show what a source of a running gateway has refused
     #[command(subcommand)]
     Source(source::Command),
@@ -153,6 +161,8 @@ pub fn main() -> ExitCode {
             Command::Endpoint(command) => endpoint::run(command).await,
             Command::Delivery(command) => delivery::run(command).await,
             Command::Dead(command) => dead::run(command).await,
+            Command::Replay(command) => replay::run(command).await,
+            Command::EventType(command) => event_type::run(command).await,
             Command::Source(command) => source::run(command).await,
             Command::Hours(args) => hours::hours(args).await,
             Command::Token(command) => token::run(command).await,
