@@ -4,9 +4,12 @@
 //! for the values that it looks up. If an object has a name twice, every lookup finds the first:
 //! `claim` and `parse` never read different values.
 
+mod block;
 mod brackets;
 mod members;
+mod quotes;
 mod scan;
+mod skip;
 mod sorted;
 
 use std::borrow::Cow;
@@ -17,8 +20,12 @@ use crate::event::Failure;
 use crate::limits::{EVENTS_MAX, JSON_DEPTH_MAX};
 use crate::request::BYTE_ORDER_MARK;
 
+use scan::Span;
+
 pub use crate::checked::Pointer;
 pub use members::Members;
+pub use quotes::quoted;
+pub(crate) use quotes::write as write_quoted;
 
 /// A value in a valid JSON document. Pointers are those of RFC 6901: `/data/object`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +52,13 @@ impl<'a> Json<'a> {
 
     /// The value at the pointer, `null` included.
     pub fn at(self, pointer: &str) -> Option<Self> {
-        find(self.0.as_bytes(), pointer).map(Self)
+        // Names and values begin and end with ASCII, so a part of a text is a text.
+        self.0.get(find(self.0.as_bytes(), pointer)?).map(Self)
     }
 
     /// The string at the pointer.
     pub fn text(self, pointer: &str) -> Option<Cow<'a, str>> {
-        scan::unquoted(self.at(pointer)?.0.as_bytes())
+        quotes::text_of(self.at(pointer)?.0)
     }
 
     /// The number at the pointer, as it is written.
@@ -67,29 +75,33 @@ impl<'a> Json<'a> {
     pub fn items(self, pointer: &str) -> Vec<Self> {
         let array = self.at(pointer).map_or("", |array| array.0);
         let items = scan::elements(array.as_bytes());
-        items.filter_map(|item| str::from_utf8(item).ok()).map(Self).collect()
+        items.filter_map(|item| array.get(item)).map(Self).collect()
     }
 
     /// The members of an object, read in one pass, for a plugin that looks up many of them; an
     /// empty list if this is not an object.
     pub fn members(self) -> Members<'a> {
-        let members = scan::members(self.0.as_bytes());
-        let member =
-            |(name, value)| Some((scan::unquoted(name)?, Self(str::from_utf8(value).ok()?)));
-        Members::new(members.filter_map(member).collect())
+        let members = members(self.0);
+        Members::new(members.filter_map(|(name, it)| Some((quotes::text_of(name)?, it))).collect())
     }
+}
+
+/// The members of an object: names in their quotes, and values.
+fn members(object: &str) -> impl Iterator<Item = (&str, Json<'_>)> {
+    let members = scan::members(object.as_bytes());
+    members.filter_map(|(name, value)| Some((object.get(name)?, Json(object.get(value)?))))
 }
 
 /// The string at the pointer, without reading the rest of the body. For `claim`, which need not
 /// refuse a body that is not JSON or not UTF-8.
 pub fn peek<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
-    scan::unquoted(find(body, pointer)?.as_bytes())
+    quotes::text_of(found(body, pointer)?)
 }
 
 /// The text of a string or a number at the pointer, like [`peek`].
 pub fn peek_scalar<'a>(body: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
-    let value = find(body, pointer)?;
-    scan::unquoted(value.as_bytes()).or_else(|| as_number(value).map(Cow::Borrowed))
+    let value = found(body, pointer)?;
+    quotes::text_of(value).or_else(|| as_number(value).map(Cow::Borrowed))
 }
 
 /// The text of a string or a number at each of these pointers, as [`peek_scalar`] finds it, in one
@@ -113,16 +125,16 @@ fn peek_into<'a>(value: &'a [u8], pointers: Vec<(usize, &str)>, found: &mut [Opt
             found[number] = pointer.is_empty().then_some(value);
             continue;
         };
-        let (name, rest) = path.find('/').map_or((path, ""), |end| path.split_at(end));
+        let (name, rest) = first_token(path);
         left.push((number, unescaped(name), rest));
     }
     for (name, member) in scan::members(value) {
         let meant: Vec<_> = left
-            .extract_if(.., |(_, known, _)| scan::is_named(name, known))
+            .extract_if(.., |(_, known, _)| quotes::is_named(&value[name.clone()], known))
             .map(|(number, _, rest)| (number, rest))
             .collect();
         if !meant.is_empty() {
-            peek_into(member, meant, found);
+            peek_into(&value[member], meant, found);
         }
         if left.is_empty() {
             return;
@@ -133,7 +145,8 @@ fn peek_into<'a>(value: &'a [u8], pointers: Vec<(usize, &str)>, found: &mut [Opt
 /// The elements of the array at the pointer, which need not be valid JSON; none if there is no
 /// array.
 pub fn peek_items<'a>(body: &'a [u8], pointer: &str) -> impl Iterator<Item = &'a [u8]> {
-    scan::elements(find(body, pointer).unwrap_or_default().as_bytes())
+    let array = found(body, pointer).unwrap_or_default().as_bytes();
+    scan::elements(array).map(|element| &array[element])
 }
 
 /// The elements of the array of events at the pointer, like [`peek_items`]. Refuses more than a
@@ -144,21 +157,6 @@ pub fn peek_events<'a>(body: &'a [u8], pointer: &str) -> Result<Vec<&'a [u8]>, R
         return Err(Refusal::new(format!("the body has more than {EVENTS_MAX} events")));
     }
     Ok(events)
-}
-
-/// Writes `text` as a JSON string, with its quotes.
-pub fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            '\0'..' ' => quoted += &format!("\\u{:04x}", u32::from(character)),
-            _ => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 /// Why bytes are not a JSON document, and at which byte.
@@ -195,18 +193,32 @@ impl From<InvalidJson> for Refusal {
     }
 }
 
-fn find<'a>(document: &'a [u8], pointer: &str) -> Option<&'a str> {
-    let mut value = document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document);
-    if !pointer.is_empty() {
-        for token in pointer.strip_prefix('/')?.split('/') {
-            value = scan::member(value, &unescaped(token))?;
-        }
+/// The value at the pointer in bytes that may be no document, if it is UTF-8.
+fn found<'a>(body: &'a [u8], pointer: &str) -> Option<&'a str> {
+    let document = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    str::from_utf8(&document[find(document, pointer)?]).ok()
+}
+
+/// Where the value at the pointer stands.
+fn find(document: &[u8], pointer: &str) -> Option<Span> {
+    let (mut span, mut rest) = (0..document.len(), pointer);
+    while !rest.is_empty() {
+        let (token, after) = first_token(rest.strip_prefix('/')?);
+        let member = scan::member(&document[span.clone()], &unescaped(token))?;
+        span = span.start + member.start..span.start + member.end;
+        rest = after;
     }
-    str::from_utf8(value).ok()
+    Some(span)
+}
+
+/// The first token of a pointer without its slash, and the rest of the pointer.
+fn first_token(path: &str) -> (&str, &str) {
+    path.split_at(path.bytes().position(|byte| byte == b'/').unwrap_or(path.len()))
 }
 
 fn as_number(value: &str) -> Option<&str> {
-    value.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(value)
+    let is_number = matches!(value.as_bytes().first(), Some(b'-' | b'0'..=b'9'));
+    is_number.then_some(value)
 }
 
 /// The name that a token of a pointer stands for.

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{Json, quoted, unescaped};
+use super::{Json, first_token, unescaped, write_quoted};
 use crate::event::{Failure, Timestamp};
 use crate::id;
 use crate::limits::LABEL_VALUE_BYTES_MAX;
@@ -52,7 +52,7 @@ impl<'a> Members<'a> {
     /// The value at the pointer, `null` included.
     pub fn at(&self, pointer: &str) -> Option<Json<'a>> {
         let path = pointer.strip_prefix('/')?;
-        let (name, rest) = path.find('/').map_or((path, ""), |end| path.split_at(end));
+        let (name, rest) = first_token(path);
         let name = unescaped(name);
         let (_, value) = self.0.iter().find(|(known, _)| *known == name)?;
         value.at(rest)
@@ -186,9 +186,7 @@ impl<'a> Members<'a> {
 
     /// The object without these members, as JSON.
     pub fn without(&self, names: &[&str]) -> String {
-        let left = self.iter().filter(|(name, _)| !names.contains(name));
-        let member = |(name, value): (&str, Json<'_>)| format!("{}:{}", quoted(name), value.raw());
-        format!("{{{}}}", left.map(member).collect::<Vec<_>>().join(","))
+        written(self.iter().filter(|(name, _)| !names.contains(name)))
     }
 
     /// A time in RFC 3339. The offset may also lack its colon.
@@ -205,6 +203,19 @@ impl<'a> Members<'a> {
     pub fn unix_ms(&self, pointer: &str) -> Option<Timestamp> {
         time::from_unix_ms(&self.name(pointer)?)
     }
+}
+
+/// An object of these members, as JSON.
+pub(crate) fn written<'m>(members: impl Iterator<Item = (&'m str, Json<'m>)>) -> String {
+    let mut object = String::from("{");
+    for (place, (name, value)) in members.enumerate() {
+        object.push_str(if place == 0 { "" } else { "," });
+        write_quoted(name, &mut object);
+        object.push(':');
+        object.push_str(value.raw());
+    }
+    object.push('}');
+    object
 }
 
 #[cfg(test)]

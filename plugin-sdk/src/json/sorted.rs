@@ -3,7 +3,7 @@
 //! Names, texts and numbers stay as they are written, so what reads differently is never the same
 //! text. Nothing here is a scheme of its own.
 
-use super::{Json, scan};
+use super::{Json, members, quotes};
 
 /// Deepest nesting that is sorted: each level is read once more, and providers nest two or three.
 const DEPTH_MAX: usize = 8;
@@ -14,22 +14,22 @@ impl Json<'_> {
     /// deep.
     pub fn sorted(self) -> Option<String> {
         let mut text = String::with_capacity(self.raw().len());
-        write(self.raw().as_bytes(), DEPTH_MAX, &mut text)?;
+        write(self, DEPTH_MAX, &mut text)?;
         Some(text)
     }
 }
 
 /// Writes a value whose brackets are nested at most `depth` deep.
-fn write(value: &[u8], depth: usize, text: &mut String) -> Option<()> {
-    match value.first()? {
+fn write(value: Json<'_>, depth: usize, text: &mut String) -> Option<()> {
+    match value.raw().as_bytes().first()? {
         b'{' => {
             let depth = depth.checked_sub(1)?;
-            let mut members: Vec<_> = scan::members(value).collect();
-            members.sort_by_cached_key(|&(name, _)| scan::unquoted(name));
+            let mut members: Vec<_> = members(value.raw()).collect();
+            members.sort_by_cached_key(|&(name, _)| quotes::text_of(name));
             text.push('{');
             for (place, (name, member)) in members.into_iter().enumerate() {
                 text.push_str(if place == 0 { "" } else { "," });
-                text.push_str(str::from_utf8(name).ok()?);
+                text.push_str(name);
                 text.push(':');
                 write(member, depth, text)?;
             }
@@ -38,13 +38,13 @@ fn write(value: &[u8], depth: usize, text: &mut String) -> Option<()> {
         b'[' => {
             let depth = depth.checked_sub(1)?;
             text.push('[');
-            for (place, element) in scan::elements(value).enumerate() {
+            for (place, element) in value.items("").into_iter().enumerate() {
                 text.push_str(if place == 0 { "" } else { "," });
                 write(element, depth, text)?;
             }
             text.push(']');
         }
-        _ => text.push_str(str::from_utf8(value).ok()?),
+        _ => text.push_str(value.raw()),
     }
     Some(())
 }
