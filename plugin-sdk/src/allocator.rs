@@ -1,19 +1,25 @@
-//! The allocator of a plugin: it bumps a pointer and gives back next to nothing.
+//! The allocator of a plugin: it bumps a pointer and gives back next to nothing, until no block is
+//! left.
 //!
 //! An instance lives for one request or run, so a fast start counts: the heap begins in the memory
-//! that the module starts with, and small work never asks for more. Never use it in an instance
-//! that serves many calls: turn off the feature `bump-allocator` there.
+//! that the module starts with, and small work never asks for more. Behind `claim` nothing is left
+//! of a plugin that keeps nothing, so `parse` of the same request begins where `claim` did. Never
+//! use it in an instance that serves many calls: turn off the feature `bump-allocator` there.
 
 /// Bytes of a page of WebAssembly memory.
 pub(crate) const PAGE: usize = 65_536;
 /// Most pages that the heap grows by beyond what a block needs.
 const GROWTH_MAX: usize = 256;
 
-/// Where the heap stands: memory below `next` is in use, memory from there to `end` is free.
+/// Where the heap stands: memory from `base` to `next` is in use, memory from there to `end` is
+/// free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Heap {
+    pub(crate) base: usize,
     pub(crate) next: usize,
     pub(crate) end: usize,
+    /// The number of blocks in use.
+    pub(crate) blocks: usize,
 }
 
 impl Heap {
@@ -22,6 +28,20 @@ impl Heap {
     pub(crate) fn place(self, size: usize, align: usize) -> Option<(usize, usize)> {
         let start = self.next.checked_next_multiple_of(align)?;
         Some((start, start.checked_add(size)?))
+    }
+
+    /// The heap with one more block, which ends there.
+    pub(crate) fn with(self, behind: usize) -> Self {
+        Self { next: behind, blocks: self.blocks + 1, ..self }
+    }
+
+    /// The heap without this block. Its memory is free again if it is the last block, and all
+    /// memory is if no other is in use.
+    pub(crate) fn without(self, start: usize, size: usize) -> Self {
+        let blocks = self.blocks.saturating_sub(1);
+        let is_last = start + size == self.next;
+        let next = if is_last { start } else { self.next };
+        Self { next: if blocks == 0 { self.base } else { next }, blocks, ..self }
     }
 
     /// The number of pages that are missing until memory reaches `behind`.
@@ -38,8 +58,11 @@ impl Heap {
     /// The heap after memory grew by `pages` from the address `from`. That is `end` unless other
     /// code grew the memory too; then the memory between the two belongs to that code.
     pub(crate) fn grown(self, from: usize, pages: usize) -> Self {
-        let next = if from == self.end { self.next } else { from };
-        Self { next, end: from.saturating_add(pages.saturating_mul(PAGE)) }
+        let end = from.saturating_add(pages.saturating_mul(PAGE));
+        if from == self.end {
+            return Self { end, ..self };
+        }
+        Self { base: from, next: from, end, ..self }
     }
 }
 
@@ -52,19 +75,31 @@ mod wasm {
     use super::{Heap, PAGE};
 
     #[global_allocator]
-    static ALLOCATOR: Bump = Bump { next: AtomicUsize::new(0), end: AtomicUsize::new(0) };
+    static ALLOCATOR: Bump = Bump {
+        base: AtomicUsize::new(0),
+        next: AtomicUsize::new(0),
+        end: AtomicUsize::new(0),
+        blocks: AtomicUsize::new(0),
+    };
 
     /// One thread, so the atomics are plain cells that may stand in a static.
     struct Bump {
+        base: AtomicUsize,
         next: AtomicUsize,
         end: AtomicUsize,
+        blocks: AtomicUsize,
     }
 
     impl Bump {
         fn heap(&self) -> Heap {
             let end = self.end.load(Relaxed);
             if end != 0 {
-                return Heap { next: self.next.load(Relaxed), end };
+                return Heap {
+                    base: self.base.load(Relaxed),
+                    next: self.next.load(Relaxed),
+                    end,
+                    blocks: self.blocks.load(Relaxed),
+                };
             }
             #[expect(unsafe_code, reason = "only its address is used, which the linker provides")]
             let base = {
@@ -73,12 +108,14 @@ mod wasm {
                 }
                 (&raw const __heap_base).addr()
             };
-            Heap { next: base, end: memory_size(0).saturating_mul(PAGE) }
+            Heap { base, next: base, end: memory_size(0).saturating_mul(PAGE), blocks: 0 }
         }
 
         fn keep(&self, heap: Heap) {
+            self.base.store(heap.base, Relaxed);
             self.next.store(heap.next, Relaxed);
             self.end.store(heap.end, Relaxed);
+            self.blocks.store(heap.blocks, Relaxed);
         }
 
         /// Takes a block, growing memory if it must; `None` if it can't.
@@ -88,7 +125,7 @@ mod wasm {
                 let (start, behind) = heap.place(size, align)?;
                 let missing = heap.missing(behind);
                 if missing == 0 {
-                    self.keep(Heap { next: behind, ..heap });
+                    self.keep(heap.with(behind));
                     return Some(start);
                 }
                 heap = grow(heap, heap.growth(missing)).or_else(|| grow(heap, missing))?;
@@ -114,19 +151,23 @@ mod wasm {
         }
 
         unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-            let heap = self.heap();
-            if block.addr() + layout.size() == heap.next {
-                self.keep(Heap { next: block.addr(), ..heap });
-            }
+            self.keep(self.heap().without(block.addr(), layout.size()));
         }
 
         unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
             let heap = self.heap();
             if block.addr() + layout.size() == heap.next {
                 // The last block is taken again from its own start, so that it stays where it is.
-                self.keep(Heap { next: block.addr(), ..heap });
+                self.keep(Heap {
+                    next: block.addr(),
+                    blocks: heap.blocks.saturating_sub(1),
+                    ..heap
+                });
             } else if size <= layout.size() {
                 return block;
+            } else {
+                // The new block is counted in its place.
+                self.keep(Heap { blocks: heap.blocks.saturating_sub(1), ..heap });
             }
             let Some(start) = self.take(size, layout.align()) else {
                 self.keep(heap);
@@ -148,7 +189,7 @@ mod tests {
 
     use super::*;
 
-    const HEAP: Heap = Heap { next: 1_001, end: PAGE };
+    const HEAP: Heap = Heap { base: 1_000, next: 1_001, end: PAGE, blocks: 1 };
 
     #[test]
     fn a_block_is_aligned() {
@@ -160,7 +201,7 @@ mod tests {
     #[test]
     fn what_is_beyond_the_address_space_is_no_block() {
         assert_eq!(HEAP.place(usize::MAX, 1), None);
-        let full = Heap { next: usize::MAX - 2, end: usize::MAX };
+        let full = Heap { next: usize::MAX - 2, end: usize::MAX, ..HEAP };
         assert_eq!(full.place(1, 16), None);
         assert_eq!(full.place(2, 1), Some((usize::MAX - 2, usize::MAX)));
     }
@@ -171,15 +212,28 @@ mod tests {
         assert_eq!(HEAP.missing(PAGE + 1), 1);
         assert_eq!(HEAP.missing(3 * PAGE), 2);
         assert_eq!(HEAP.growth(1), 1);
-        assert_eq!(Heap { next: 0, end: 10 * PAGE }.growth(1), 10);
-        assert_eq!(Heap { next: 0, end: 10_000 * PAGE }.growth(1), GROWTH_MAX);
+        assert_eq!(Heap { next: 0, end: 10 * PAGE, ..HEAP }.growth(1), 10);
+        assert_eq!(Heap { next: 0, end: 10_000 * PAGE, ..HEAP }.growth(1), GROWTH_MAX);
         assert_eq!(HEAP.growth(700), 700);
     }
 
     #[test]
     fn what_somebody_else_grew_is_theirs() {
-        assert_eq!(HEAP.grown(PAGE, 2), Heap { next: 1_001, end: 3 * PAGE });
-        assert_eq!(HEAP.grown(4 * PAGE, 2), Heap { next: 4 * PAGE, end: 6 * PAGE });
+        assert_eq!(HEAP.grown(PAGE, 2), Heap { end: 3 * PAGE, ..HEAP });
+        let beyond = Heap { base: 4 * PAGE, next: 4 * PAGE, end: 6 * PAGE, ..HEAP };
+        assert_eq!(HEAP.grown(4 * PAGE, 2), beyond);
+        // Nor is it the heap's when no block is left.
+        assert_eq!(beyond.without(1_000, 1).next, 4 * PAGE);
+    }
+
+    #[test]
+    fn a_heap_without_blocks_begins_anew() {
+        let two = HEAP.with(1_010);
+        assert_eq!(two.without(1_001, 9), HEAP);
+        assert_eq!(two.without(1_000, 1), Heap { blocks: 1, ..two });
+        let none = Heap { next: HEAP.base, blocks: 0, ..HEAP };
+        assert_eq!(two.without(1_000, 1).without(1_001, 9), none);
+        assert_eq!(two.without(1_001, 9).without(1_000, 1), none);
     }
 
     proptest! {
@@ -195,7 +249,7 @@ mod tests {
                     heap = heap.grown(heap.end, heap.growth(missing));
                 }
                 prop_assert!(behind <= heap.end);
-                heap.next = behind;
+                heap = heap.with(behind);
             }
         }
     }
