@@ -8,9 +8,12 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::json::{self, Json, Members};
+use crate::limits::JSON_DEPTH_MAX;
 
 /// The name of the member.
 const NAME: &str = "envelope";
+/// Members up to which each name is compared with all others: more would take too long.
+const FEW: usize = 32;
 
 /// The members of the body without the object, and without what the event says already.
 ///
@@ -37,11 +40,20 @@ impl<'a> Envelope<'a> {
     /// the same name, the envelope has the first of them, which is also what a lookup finds.
     #[must_use]
     pub fn and(mut self, members: &Members<'a>, without: &[&str]) -> Self {
-        let mut known: BTreeSet<String> =
-            self.0.iter().map(|(name, _)| name.clone().into_owned()).collect();
-        for (name, value) in members.iter().filter(|(name, _)| !without.contains(name)) {
-            if known.insert(name.to_owned()) {
-                self.0.push((Cow::Owned(name.to_owned()), value));
+        let added = members.named().filter(|(name, _)| !without.contains(&&**name));
+        if self.0.len() + members.named().len() <= FEW {
+            for (name, value) in added {
+                if self.0.iter().all(|(known, _)| known != name) {
+                    self.0.push((name.clone(), *value));
+                }
+            }
+            return self;
+        }
+        let mut known: BTreeSet<Cow<'a, str>> =
+            self.0.iter().map(|(name, _)| name.clone()).collect();
+        for (name, value) in added {
+            if known.insert(name.clone()) {
+                self.0.push((name.clone(), *value));
             }
         }
         self
@@ -61,22 +73,17 @@ impl<'a> Envelope<'a> {
         if !object.raw().starts_with('{') {
             return body.raw().to_owned();
         }
-        let written = self.written();
-        // In the data every value of the envelope lies inside two brackets, as it does here.
-        let fits = Json::parse(format!("[{written}]").as_bytes()).is_ok();
+        let written = json::object(self.0.iter().map(|(name, value)| (&**name, *value)));
+        // In the data every value of the envelope lies inside two brackets, as it does here. What
+        // is shorter than the limit can't be nested that deep.
+        let fits = written.len() < JSON_DEPTH_MAX
+            || Json::parse(["[", &written, "]"].concat().as_bytes()).is_ok();
         if !fits || object.at("/envelope").is_some() {
             return body.raw().to_owned();
         }
         let inner = object.raw().strip_suffix('}').unwrap_or_default().trim_ascii_end();
         let comma = if inner == "{" { "" } else { "," };
-        format!("{inner}{comma}\"{NAME}\":{written}}}")
-    }
-
-    fn written(&self) -> String {
-        let member = |(name, value): &(Cow<'_, str>, Json<'_>)| {
-            format!("{}:{}", json::quoted(name), value.raw())
-        };
-        format!("{{{}}}", self.0.iter().map(member).collect::<Vec<_>>().join(","))
+        [inner, comma, "\"", NAME, "\":", &written, "}"].concat()
     }
 }
 
@@ -117,6 +124,19 @@ mod tests {
         let envelope = envelope.and(&body.at("/data").unwrap().members(), &["o"]);
         let data = envelope.around(body.at("/data/o"), body);
         assert_eq!(data, r#"{"a":1,"envelope":{"kind":"outer","note":"x"}}"#);
+    }
+
+    #[test]
+    fn many_members_are_kept_like_few() {
+        for count in [1, FEW - 1, FEW, FEW + 1, 100] {
+            let member = |number: usize| format!("\"m{number}\":{number},");
+            let members: String = (0..count).map(member).collect();
+            let again: String =
+                (0..count).map(|number| format!("\"\\u006d{number}\":0,")).collect();
+            let body = format!("{{{members}{again}\"id\":1,\"o\":{{}}}}");
+            let expected = format!("{{\"envelope\":{{{}}}}}", members.trim_end_matches(','));
+            check(&body, &expected);
+        }
     }
 
     #[test]

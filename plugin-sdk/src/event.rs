@@ -89,19 +89,24 @@ pub fn event_type(canonical: Option<&str>, provider: &str, own: &str) -> String 
 /// `unnamed`.
 pub fn words(text: &str) -> String {
     let mut fit = String::with_capacity(text.len());
-    for word in text.split(['.', ':', '/', '#', '[', ']']).filter(|word| !word.is_empty()) {
-        if !fit.is_empty() {
+    let mut is_between = false;
+    for character in text.chars() {
+        if matches!(character, '.' | ':' | '/' | '#' | '[' | ']') {
+            is_between = !fit.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut is_between) {
             fit.push('.');
         }
-        let known = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        fit.extend(word.chars().map(|c| if known(c) { c } else { '_' }));
+        let known = character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+        fit.push(if known { character } else { '_' });
     }
     // All of it is ASCII by now.
     fit.truncate(limits::TYPE_BYTES_MAX);
-    match fit.trim_end_matches('.') {
-        "" => "unnamed".to_owned(),
-        fit => fit.to_owned(),
+    if fit.ends_with('.') {
+        fit.pop();
     }
+    if fit.is_empty() { "unnamed".to_owned() } else { fit }
 }
 
 /// Makes labels of the values that are there and have 1 to 1,024 bytes. A longer value is left out
@@ -144,6 +149,8 @@ impl From<serde_json::Error> for Failure {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -186,6 +193,24 @@ mod tests {
         for length in 120..140 {
             let own = format!("{}.b", "a".repeat(length));
             assert!(is_event_type(&event_type(None, "acme", &own)), "{own}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn words_are_what_stands_between_separators(text in "[a-z._:/#\\[\\] é-]{0,12}|.{0,200}") {
+            let word = |word: &str| -> String {
+                let known = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+                word.chars().map(|c| if known(c) { c } else { '_' }).collect()
+            };
+            let split = text.split(['.', ':', '/', '#', '[', ']']).filter(|word| !word.is_empty());
+            let mut joined = split.map(word).collect::<Vec<_>>().join(".");
+            joined.truncate(limits::TYPE_BYTES_MAX);
+            let expected = match joined.trim_end_matches('.') {
+                "" => "unnamed",
+                fit => fit,
+            };
+            prop_assert_eq!(words(&text), expected);
         }
     }
 

@@ -24,8 +24,8 @@ use scan::Span;
 
 pub use crate::checked::Pointer;
 pub use members::Members;
+pub(crate) use members::object;
 pub use quotes::quoted;
-pub(crate) use quotes::write as write_quoted;
 
 /// A value in a valid JSON document. Pointers are those of RFC 6901: `/data/object`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

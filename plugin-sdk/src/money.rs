@@ -37,7 +37,8 @@ impl Money {
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(invalid());
         }
-        let padded = format!("{digits:0>width$}", width = decimals + 1);
+        let zeros = "0".repeat((decimals + 1).saturating_sub(digits.len()));
+        let padded = [&zeros, digits].concat();
         let (whole, fraction) = padded.split_at(padded.len() - decimals);
         Self::assemble(sign, whole, fraction, currency).ok_or_else(invalid)?
     }
@@ -82,7 +83,7 @@ impl Money {
             return None;
         }
         let point = if fraction.is_empty() { "" } else { "." };
-        Some(Ok(Self { amount: format!("{sign}{whole}{point}{fraction}"), currency }))
+        Some(Ok(Self { amount: [sign, whole, point, fraction].concat(), currency }))
     }
 }
 

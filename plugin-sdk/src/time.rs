@@ -89,7 +89,8 @@ fn fraction(rest: &str) -> Option<(i64, &str)> {
     let length = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, zone) = rest.split_at(length);
     let digits = digits.get(..digits.len().min(3)).filter(|digits| !digits.is_empty())?;
-    Some((format!("{digits:0<3}").parse().ok()?, zone))
+    let scale = 10_i64.pow(3 - u32::try_from(digits.len()).ok()?);
+    Some((digits.parse::<i64>().ok()? * scale, zone))
 }
 
 fn offset(zone: &str) -> Option<i64> {

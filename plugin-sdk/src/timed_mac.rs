@@ -99,7 +99,7 @@ impl<'a> TimedMac<'a> {
         event_ids: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Claims, Refusal> {
         let (written, at, digests) = self.read(request)?;
-        let message = vec![Piece::from(format!("{written}{}", self.joint)), Piece::Body];
+        let message = vec![Piece::from([written, self.joint].concat()), Piece::Body];
         let evidence = self.mac.evidence_of(message, digests);
         Ok(Claims::new(evidence, event_ids).with_signing_time(at))
     }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{Json, first_token, unescaped, write_quoted};
+use super::{Json, first_token, quotes, unescaped};
 use crate::event::{Failure, Timestamp};
 use crate::id;
 use crate::limits::LABEL_VALUE_BYTES_MAX;
@@ -47,6 +47,11 @@ impl<'a> Members<'a> {
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Json<'a>)> {
         self.0.iter().map(|(name, value)| (&**name, *value))
+    }
+
+    /// Names and values, with names that are not copied.
+    pub(crate) fn named(&self) -> std::slice::Iter<'_, (Cow<'a, str>, Json<'a>)> {
+        self.0.iter()
     }
 
     /// The value at the pointer, `null` included.
@@ -133,11 +138,8 @@ impl<'a> Members<'a> {
     pub fn flag(&self, pointer: &str) -> Option<bool> {
         let value = self.at(pointer)?;
         let written = value.text("").unwrap_or(Cow::Borrowed(value.raw()));
-        match written.to_ascii_lowercase().as_str() {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        }
+        let is = |word: &str| written.eq_ignore_ascii_case(word);
+        if is("true") { Some(true) } else { is("false").then_some(false) }
     }
 
     /// Whether an environment is about real money: `true` for `live`, `production` and `prod`,
@@ -186,7 +188,7 @@ impl<'a> Members<'a> {
 
     /// The object without these members, as JSON.
     pub fn without(&self, names: &[&str]) -> String {
-        written(self.iter().filter(|(name, _)| !names.contains(name)))
+        object(self.iter().filter(|(name, _)| !names.contains(name)))
     }
 
     /// A time in RFC 3339. The offset may also lack its colon.
@@ -206,16 +208,16 @@ impl<'a> Members<'a> {
 }
 
 /// An object of these members, as JSON.
-pub(crate) fn written<'m>(members: impl Iterator<Item = (&'m str, Json<'m>)>) -> String {
-    let mut object = String::from("{");
+pub(crate) fn object<'m>(members: impl Iterator<Item = (&'m str, Json<'m>)>) -> String {
+    let mut written = String::from("{");
     for (place, (name, value)) in members.enumerate() {
-        object.push_str(if place == 0 { "" } else { "," });
-        write_quoted(name, &mut object);
-        object.push(':');
-        object.push_str(value.raw());
+        written.push_str(if place == 0 { "" } else { "," });
+        quotes::write(name, &mut written);
+        written.push(':');
+        written.push_str(value.raw());
     }
-    object.push('}');
-    object
+    written.push('}');
+    written
 }
 
 #[cfg(test)]

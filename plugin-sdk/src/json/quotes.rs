@@ -53,7 +53,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// Writes `text` as a JSON string behind what is written already.
-pub(crate) fn write(text: &str, to: &mut String) {
+pub(super) fn write(text: &str, to: &mut String) {
     to.push('"');
     let mut rest = text;
     let must_be_escaped = |byte: u8| matches!(byte, b'"' | b'\\' | 0..b' ');
