@@ -45,7 +45,7 @@ pub(crate) fn of(object: &Members<'_>, envelope: &Members<'_>) -> Vec<(String, S
     let method = method.or_else(itself).unwrap_or_default();
     let kind = method.name("/type");
     // A card that was present, or an Interac card, has that name here.
-    let card = method.object(&format!("/{}", kind.as_deref().unwrap_or("card")));
+    let card = method.object(&["/", kind.as_deref().unwrap_or("card")].concat());
     labels([
         ("country", card.name("/country").or_else(|| object.first_name(COUNTRIES))),
         ("method", kind.or_else(|| only_method(object))),

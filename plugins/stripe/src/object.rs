@@ -3,6 +3,8 @@
 //! Objects differ by kind and by API version, so each value is looked up at every place where it
 //! may be. A missing value is left out and never guessed.
 
+use std::borrow::Cow;
+
 use hookgate_sdk::{Json, Members, Money, decimals, known_money};
 
 use crate::canonical;
@@ -121,8 +123,8 @@ impl<'a> Object<'a> {
         Some(sum.to_string())
     }
 
-    fn text(&self, pointer: &str) -> Option<String> {
-        self.members.text(pointer).map(String::from)
+    fn text(&self, pointer: &str) -> Option<Cow<'a, str>> {
+        self.members.text(pointer)
     }
 
     /// The text or number at the first of these pointers that has a value. If that can't be read,
