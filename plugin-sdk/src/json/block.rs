@@ -138,7 +138,10 @@ mod tests {
     proptest! {
         #[test]
         fn every_byte_is_told_by_itself(
-            bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x20_u8..0x24, 0x5a_u8..0x7e], BYTES),
+            bytes in prop::collection::vec(
+                prop_oneof![any::<u8>(), 0x20_u8..0x24, 0x5a_u8..0x7e],
+                BYTES,
+            ),
             byte in prop_oneof![any::<u8>(), 0x20_u8..0x24],
             limit in 0_u8..=128,
         ) {

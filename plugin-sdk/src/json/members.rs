@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{Json, first_token, quotes, unescaped};
+use super::{Json, first_name, quotes};
 use crate::event::{Failure, Timestamp};
 use crate::id;
 use crate::limits::LABEL_VALUE_BYTES_MAX;
@@ -15,24 +15,24 @@ use crate::time;
 
 /// Names that receivers give to their own ids in custom data, the most specific first.
 const OWN_IDS: &[&str] = &[
-    "/order_id",
-    "/orderId",
-    "/merchant_order_id",
-    "/order_number",
-    "/orderNumber",
-    "/order",
-    "/reference",
-    "/reference_id",
-    "/referenceId",
-    "/invoice_id",
-    "/invoiceId",
-    "/invoice_number",
-    "/invoice",
-    "/customer_id",
-    "/customerId",
-    "/user_id",
-    "/userId",
-    "/id",
+    "order_id",
+    "orderId",
+    "merchant_order_id",
+    "order_number",
+    "orderNumber",
+    "order",
+    "reference",
+    "reference_id",
+    "referenceId",
+    "invoice_id",
+    "invoiceId",
+    "invoice_number",
+    "invoice",
+    "customer_id",
+    "customerId",
+    "user_id",
+    "userId",
+    "id",
 ];
 
 /// The members of an object, in their order. Pointers are RFC 6901 and start at the object.
@@ -57,10 +57,19 @@ impl<'a> Members<'a> {
     /// The value at the pointer, `null` included.
     pub fn at(&self, pointer: &str) -> Option<Json<'a>> {
         let path = pointer.strip_prefix('/')?;
-        let (name, rest) = first_token(path);
-        let name = unescaped(name);
-        let (_, value) = self.0.iter().find(|(known, _)| *known == name)?;
-        value.at(rest)
+        let (name, rest) = first_name(path);
+        let value = self.get(&name)?;
+        if rest.is_empty() { Some(value) } else { value.at(rest) }
+    }
+
+    /// The value of this name.
+    fn get(&self, name: &str) -> Option<Json<'a>> {
+        // Names of one length more often end differently than they begin.
+        let (name, last) = (name.as_bytes(), name.as_bytes().last());
+        let is_meant =
+            |known: &[u8]| known.len() == name.len() && known.last() == last && known == name;
+        let mut members = self.0.iter();
+        members.find(|(known, _)| is_meant(known.as_bytes())).map(|(_, value)| *value)
     }
 
     /// The members of the object at the pointer; an empty list if there is no object.
@@ -113,9 +122,7 @@ impl<'a> Members<'a> {
     /// The first string or number at one of these pointers that fits into a label, which may be
     /// longer than an id: 1 to 1,024 bytes.
     pub fn first_label(&self, pointers: &[&str]) -> Option<String> {
-        let value = |pointer: &&str| self.at(pointer)?.scalar("").map(Cow::into_owned);
-        let fits = |value: &String| (1..=LABEL_VALUE_BYTES_MAX).contains(&value.len());
-        pointers.iter().filter_map(value).find(fits)
+        pointers.iter().find_map(|pointer| label(self.at(pointer)?))
     }
 
     /// The reference to the receiver's own records in the custom data at the pointer. If the custom
@@ -124,14 +131,13 @@ impl<'a> Members<'a> {
     pub fn custom(&self, pointer: &str) -> Option<String> {
         let custom = self.object(pointer);
         let only = || match custom.0.as_slice() {
-            [(name, _)] => {
-                custom.first_label(&[&format!("/{}", name.replace('~', "~0").replace('/', "~1"))])
-            }
+            [(_, value)] => label(*value),
             _ => None,
         };
         let text =
             || self.text(pointer).filter(|text| (1..=LABEL_VALUE_BYTES_MAX).contains(&text.len()));
-        custom.first_label(OWN_IDS).or_else(only).or_else(|| text().map(Cow::into_owned))
+        let own_id = OWN_IDS.iter().find_map(|name| label(custom.get(name)?));
+        own_id.or_else(only).or_else(|| text().map(Cow::into_owned))
     }
 
     /// A flag: `true` or `false`, as a JSON value or in a string.
@@ -205,6 +211,12 @@ impl<'a> Members<'a> {
     pub fn unix_ms(&self, pointer: &str) -> Option<Timestamp> {
         time::from_unix_ms(&self.name(pointer)?)
     }
+}
+
+/// A string or number that fits into a label.
+fn label(value: Json<'_>) -> Option<String> {
+    let text = value.scalar("")?;
+    (1..=LABEL_VALUE_BYTES_MAX).contains(&text.len()).then(|| text.into_owned())
 }
 
 /// An object of these members, as JSON.

@@ -51,20 +51,62 @@ pub(super) fn member(bytes: &[u8], name: &str) -> Option<Span> {
 
 /// The members of an object: names in their quotes, and values.
 pub(super) fn members(object: &[u8]) -> impl Iterator<Item = (Span, Span)> {
-    let mut scan = Scan { bytes: object, at: 0 };
-    let mut more = scan.token() == Some(b'{');
+    let mut entries = Entries::of(object, 0);
     std::iter::from_fn(move || {
-        if !more {
-            return None;
-        }
-        let name = scan.string()?;
-        if scan.token()? != b':' {
-            return None;
-        }
-        let value = scan.skip()?;
-        more = scan.token() == Some(b',');
-        Some((name, value))
+        let name = entries.name()?;
+        Some((name, entries.pass()?))
     })
+}
+
+/// A walk over the members of an object that may enter their values.
+#[derive(Debug, Clone)]
+pub(super) struct Entries<'a> {
+    scan: Scan<'a>,
+    more: bool,
+}
+
+impl<'a> Entries<'a> {
+    /// The members of the object at this place in the bytes; none if there is no object.
+    pub(super) fn of(bytes: &'a [u8], at: usize) -> Self {
+        let mut scan = Scan { bytes, at };
+        let is_object = scan.token() == Some(b'{');
+        scan.space();
+        Self { more: is_object && scan.take(b'}').is_none(), scan }
+    }
+
+    /// The next name, in its quotes. Its value must be passed over or entered before the next one.
+    pub(super) fn name(&mut self) -> Option<Span> {
+        if !std::mem::take(&mut self.more) {
+            return None;
+        }
+        let name = self.scan.string()?;
+        (self.scan.token()? == b':').then_some(name)
+    }
+
+    /// The value behind the name, which is passed over.
+    pub(super) fn pass(&mut self) -> Option<Span> {
+        let value = self.scan.skip()?;
+        self.more = self.scan.token() == Some(b',');
+        Some(value)
+    }
+
+    /// The members of the object behind the name; `None` if it is not an object.
+    pub(super) fn enter(&mut self) -> Option<Self> {
+        self.scan.space();
+        (self.scan.peek()? == b'{').then(|| Self::of(self.scan.bytes, self.scan.at))
+    }
+
+    /// The place behind the last member that was read, and behind the bracket if it was the last.
+    pub(super) fn place(&self) -> usize {
+        self.scan.at
+    }
+
+    /// The value behind the name, which was entered and ends at this place.
+    pub(super) fn leave(&mut self, end: usize) -> Span {
+        let start = std::mem::replace(&mut self.scan.at, end);
+        self.more = self.scan.token() == Some(b',');
+        start..end
+    }
 }
 
 /// The elements of an array.
