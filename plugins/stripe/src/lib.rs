@@ -8,7 +8,7 @@ mod labels;
 mod object;
 
 use hookgate_sdk::{
-    Claims, ClockRule, Envelope, Event, Failure, HeaderMac, Json, Members, ProofKind, Provider,
+    Claims, ClockRule, Envelope, Event, Failure, HeaderMac, Members, ProofKind, Provider,
     ProviderInfo, Refusal, Request, TimedMac, Timestamp, json, labels, words,
 };
 
@@ -47,15 +47,14 @@ impl Provider for Stripe {
 
     fn parse(request: &Request) -> Result<Vec<Event>, Failure> {
         let body = request.json()?;
-        let envelope = body.members();
+        let [envelope, data, object] = body.objects(["", "/data", "/data/object"]);
         let own_type = words(&envelope.required("/type")?);
         let id = request.event_id(envelope.name("/id"));
         let is_thin = envelope.text("/object").as_deref() == Some("v2.core.event");
-        let data = envelope.at("/data").filter(|_| !is_thin).map(Json::members);
-        let event = match data.as_ref().and_then(|data| Some((data, data.at("/object")?))) {
-            Some((data, written)) => {
-                let object = Object::new(written, data, &own_type);
-                let around = Envelope::of(&envelope, &AROUND).and(data, &["object"]);
+        let event = match data.at("/object").filter(|_| !is_thin) {
+            Some(written) => {
+                let object = Object::new(object, &data, &own_type);
+                let around = Envelope::of(&envelope, &AROUND).and(&data, &["object"]);
                 let account = envelope.name("/account");
                 Event {
                     subject: object.subject(account),

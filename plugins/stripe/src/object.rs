@@ -21,8 +21,8 @@ pub(crate) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    pub(crate) fn new(object: Json<'a>, data: &'a Members<'a>, own_type: &'a str) -> Self {
-        Self { members: object.members(), data, own_type }
+    pub(crate) fn new(members: Members<'a>, data: &'a Members<'a>, own_type: &'a str) -> Self {
+        Self { members, data, own_type }
     }
 
     pub(crate) fn event_type(&self) -> String {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn object<'a>(data: &'a Members<'a>, own_type: &'a str) -> Object<'a> {
-        Object::new(data.at("/object").unwrap(), data, own_type)
+        Object::new(data.object("/object"), data, own_type)
     }
 
     #[track_caller]
