@@ -78,7 +78,7 @@ fn has_escape(content: &[u8]) -> bool {
         }
         at += BYTES;
     }
-    content[at..].iter().any(|&byte| byte == b'\\')
+    content[at..].contains(&b'\\')
 }
 
 /// The character of an escape, without its backslash, and what follows.
