@@ -193,7 +193,8 @@ fn patch(before: &Map<String, Value>, after: &Map<String, Value>) -> Map<String,
         let value = match (was, is) {
             (Some(Value::Object(was)), Some(Value::Object(is))) => {
                 let gone = was.keys().filter(|name| !is.contains_key(*name));
-                let mut value: Map<_, _> = gone.map(|name| (name.clone(), Value::Null)).collect();
+                let mut value: Map<String, Value> =
+                    gone.map(|name| (name.clone(), Value::Null)).collect();
                 value.extend(is.iter().map(|(name, value)| (name.clone(), value.clone())));
                 value.into()
             }
