@@ -1,4 +1,5 @@
-//! The index: where the receipts and events of a source, a type, a subject or a time stand.
+//! The index: where the receipts and events of a source, a type, a subject or a time stand, and
+//! what goes to an endpoint.
 //!
 //! The newest are in memory (`tail`); from time to time a commit writes them to rows as a block,
 //! and many small blocks become one large one. All of it follows from the log: it is in no redo,
@@ -36,6 +37,8 @@ pub(in crate::store) const BLOCK_ITEMS: usize = 16_384;
 /// A block with few items is written too when the log has grown by so many positions for each that
 /// it may have: a start reads all of that.
 const POSITIONS_PER_ITEM: usize = 16;
+/// So is one whose items go to so many endpoints for each that it may have.
+const DELIVERIES_PER_ITEM: usize = 8;
 
 /// What is in memory of the index.
 #[derive(Debug)]
@@ -92,7 +95,8 @@ impl Index {
     pub(in crate::store) fn due(&self, end: u64) -> Option<Vec<IndexChange>> {
         let tail = lock(&self.tail);
         let is_long = end.saturating_sub(tail.first()) >= positions_of(self.block_items);
-        (is_long || tail.len() >= self.block_items).then(|| block_changes(&tail, end))
+        let is_wide = tail.owed() >= self.block_items.saturating_mul(DELIVERIES_PER_ITEM);
+        (is_long || is_wide || tail.len() >= self.block_items).then(|| block_changes(&tail, end))
     }
 
     /// A block has all before this position.

@@ -14,7 +14,12 @@ pub(in crate::store) struct Block {
     pub(super) level: u8,
     /// The first position behind it.
     pub(super) end: u64,
+    /// Whether it has the part by endpoint: an older Hookgate wrote none.
+    pub(super) has_endpoints: bool,
 }
+
+/// In the last byte of the row of a block: it has the part by endpoint.
+const HAS_ENDPOINTS: u8 = 1;
 
 /// A change of the rows of the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,13 +59,22 @@ impl Block {
     pub(super) fn row(&self) -> IndexChange {
         let mut row = vec![self.level];
         row.extend(self.end.to_be_bytes());
+        // With this an older Hookgate takes it for none, and makes blocks of its own: it could not
+        // merge what it does not know.
+        row.extend(self.has_endpoints.then_some(HAS_ENDPOINTS));
         IndexChange::Put { key: key::block(self.first), row: sealed(row) }
     }
 
     fn read(key: &[u8], row: &[u8]) -> Option<Self> {
-        let (level, end) = unsealed(row)?.split_first()?;
-        let (first, end) = (key::first(key)?, u64::from_be_bytes(end.try_into().ok()?));
-        (first < end).then_some(Self { first, level: *level, end })
+        let (level, rest) = unsealed(row)?.split_first()?;
+        let (end, parts) = rest.split_first_chunk::<8>()?;
+        let has_endpoints = match parts {
+            [] => false,
+            [parts] => parts & HAS_ENDPOINTS != 0,
+            _ => return None,
+        };
+        let (first, end) = (key::first(key)?, u64::from_be_bytes(*end));
+        (first < end).then_some(Self { first, level: *level, end, has_endpoints })
     }
 
     /// Where the last of these ends; zero if there is none.
@@ -184,12 +198,39 @@ pub(super) mod tests {
     #[test]
     fn blocks_are_listed_in_their_order_and_a_damaged_one_is_none() {
         let mut rows = Rows::new();
-        let blocks = [(1, 0, 40), (40, 1, 300), (300, 0, 301)];
-        let blocks = blocks.map(|(first, level, end)| Block { first, level, end });
+        let blocks = [(1, 0, 40, true), (40, 1, 300, true), (300, 0, 301, false)];
+        let blocks = blocks.map(|(first, level, end, has_endpoints)| Block {
+            first,
+            level,
+            end,
+            has_endpoints,
+        });
         make(&mut rows, blocks.iter().map(Block::row).collect());
         assert_eq!(Block::all(&rows).unwrap(), blocks);
         rows.get_mut(&key::block(40)).unwrap()[0] ^= 1;
         assert_eq!(Block::all(&rows).unwrap(), [blocks[0], blocks[2]]);
+    }
+
+    /// An older Hookgate reads a level and an end, and nothing else.
+    #[test]
+    fn a_block_with_endpoints_is_none_to_an_older_hookgate_and_one_without_is_as_it_wrote_it() {
+        let block = |has_endpoints| Block { first: 7, level: 1, end: 300, has_endpoints };
+        let bytes = |has_endpoints| match block(has_endpoints).row() {
+            IndexChange::Put { row, .. } => unsealed(&row).unwrap().to_vec(),
+            change => panic!("{change:?}"),
+        };
+        let plain = [&[1][..], &300_u64.to_be_bytes()].concat();
+        assert_eq!(bytes(false), plain);
+        assert_eq!(bytes(true), [&plain[..], &[1]].concat());
+        for parts in [&b""[..], b"\0", b"\x01", b"\x03", b"\x01\x01"] {
+            let row = sealed([&plain[..], parts].concat());
+            let expected = match parts {
+                [] | [0] => Some(block(false)),
+                [_] => Some(block(true)),
+                _ => None,
+            };
+            assert_eq!(Block::read(&key::block(7), &row), expected, "{parts:?}");
+        }
     }
 
     #[test]

@@ -25,11 +25,20 @@ pub(super) enum Part {
     ReceiptSource = 4,
     /// What could not be read: it may be anything.
     Unread = 5,
+    /// Events and parcels by the text of each endpoint that they go to.
+    Endpoint = 6,
 }
 
 impl Part {
-    pub(super) const ALL: [Self; 5] =
-        [Self::EventSource, Self::EventType, Self::Subject, Self::ReceiptSource, Self::Unread];
+    /// In the order of their numbers: so a block has them.
+    pub(super) const ALL: [Self; 6] = [
+        Self::EventSource,
+        Self::EventType,
+        Self::Subject,
+        Self::ReceiptSource,
+        Self::Unread,
+        Self::Endpoint,
+    ];
 }
 
 /// Which block.
@@ -164,6 +173,7 @@ mod tests {
             part_end(block, Part::EventSource),
             row(block, Part::EventType, b"a", 1),
             row(block, Part::Unread, b"", 1),
+            row(block, Part::Endpoint, b"crm", 1),
             rows_of(block).1,
             rows_of(later).0,
         ];

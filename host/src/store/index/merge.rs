@@ -85,7 +85,13 @@ impl Merge {
         };
         let merged = blocks.windows(WIDTH).find(is_due)?;
         let (first, last) = (merged.first()?, merged.last()?);
-        let into = Block { first: first.first, level: first.level + 1, end: last.end };
+        let into = Block {
+            first: first.first,
+            level: first.level + 1,
+            end: last.end,
+            // Of a part that some lack it would have less than all.
+            has_endpoints: merged.iter().all(|block| block.has_endpoints),
+        };
         let sources = merged.iter().copied().map(Source::of).collect();
         Some(Self { into, writer: Some(BlockWriter::new(into.id())), sources })
     }
@@ -97,6 +103,9 @@ impl Merge {
     ) -> Result<Option<Vec<IndexChange>>, Failure> {
         let Some(mut writer) = self.writer.take() else { return Ok(None) };
         while let Some(Group { part, term, positions }) = self.next(rows)? {
+            if part == Part::Endpoint && !self.into.has_endpoints {
+                continue;
+            }
             positions.iter().for_each(|position| writer.push(part, &term, *position));
             if let Some(full) = writer.take_if(STEP_BYTES) {
                 self.writer = Some(writer);
@@ -172,9 +181,16 @@ mod tests {
 
     /// So many small blocks of 100 positions each.
     fn small(count: u64) -> Rows {
+        small_of(count, |_| true)
+    }
+
+    /// The same, of which some have no part by endpoint.
+    fn small_of(count: u64, has_endpoints: impl Fn(u64) -> bool) -> Rows {
         let mut rows = Rows::new();
         for number in 0..count {
-            let block = Block { first: 1 + 100 * number, level: 0, end: 101 + 100 * number };
+            let has_endpoints = has_endpoints(number);
+            let (first, end) = (1 + 100 * number, 101 + 100 * number);
+            let block = Block { first, level: 0, end, has_endpoints };
             let mut writer = BlockWriter::new(block.id());
             let positions = || block.first..block.end;
             positions().for_each(|at| writer.push(Part::EventSource, b"stripe", at));
@@ -182,6 +198,9 @@ mod tests {
             even.for_each(|at| writer.push(Part::EventType, b"a", at));
             let odd = positions().filter(|at| at % 2 == 1);
             odd.for_each(|at| writer.push(Part::EventType, b"b", at));
+            if has_endpoints {
+                positions().for_each(|at| writer.push(Part::Endpoint, b"crm", at));
+            }
             make(&mut rows, writer.finish());
             make(&mut rows, vec![block.row()]);
         }
@@ -225,12 +244,31 @@ mod tests {
         assert!(rows.len() < 12, "the small rows are gone: {}", rows.len());
     }
 
+    /// All of a part must be there, or none: a list takes what it finds for all.
+    #[test]
+    fn a_block_of_which_a_part_lacks_the_endpoints_has_none_of_them() {
+        for lacks in [None, Some(3)] {
+            let mut rows = small_of(16, |number| Some(number) != lacks);
+            let mut merge = Merge::due(&Block::all(&rows).unwrap()).unwrap();
+            while let Some(changes) = merge.step(&rows.clone()).unwrap() {
+                make(&mut rows, changes);
+            }
+            make(&mut rows, merge.switch());
+            let merged = Block::all(&rows).unwrap();
+            assert_eq!(merged.len(), 1);
+            assert_eq!(merged[0].has_endpoints, lacks.is_none());
+            let of_endpoints = entries(&rows).iter().filter(|it| it.0 == Part::Endpoint).count();
+            assert_eq!(of_endpoints, if lacks.is_none() { 1600 } else { 0 });
+        }
+    }
+
     #[test]
     fn no_small_block_is_left_between_large_ones_however_many_come_between_two_merges() {
         let (mut blocks, mut next) = (Vec::<Block>::new(), 1);
         for come in [20, 28, 31, 17, 40, 300] {
             for _ in 0..come {
-                blocks.push(Block { first: next, level: 0, end: next + 10 });
+                let (first, end) = (next, next + 10);
+                blocks.push(Block { first, level: 0, end, has_endpoints: true });
                 next += 10;
             }
             while let Some(Merge { into, .. }) = Merge::due(&blocks) {
@@ -263,6 +301,6 @@ mod tests {
             make(&mut rows, vec![change]);
         }
         assert!(entries(&rows).iter().all(|(_, _, at)| *at >= 201));
-        assert_eq!(rows.keys().filter(|key| key::block_of(key).is_some()).count(), 2);
+        assert_eq!(rows.keys().filter(|key| key::block_of(key).is_some()).count(), 3);
     }
 }

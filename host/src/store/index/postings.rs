@@ -7,7 +7,7 @@
 use super::block::Block;
 use super::key::{self, Part};
 use super::row;
-use super::wanted::{Kind, Wanted};
+use super::wanted::{Kind, MANY, Wanted};
 use crate::store::error::{Damaged, Failure};
 use crate::store::file::index_rows::IndexRows;
 
@@ -121,6 +121,12 @@ impl Matches {
             Kind::Event => Part::EventSource,
             Kind::Receipt => Part::ReceiptSource,
         };
+        let unread = Postings::of(Part::Unread, Vec::new());
+        if let Some(endpoints) = &wanted.endpoints {
+            let terms = endpoints.iter().map(String::as_str).chain([MANY]);
+            let terms = terms.map(|text| row::term(text).to_vec()).collect();
+            return Ok(Self { block, all: vec![union(Part::Endpoint, terms)], unread });
+        }
         let one = |part, term: &[u8]| Union(vec![Postings::of(part, term.to_vec())]);
         let mut all = Vec::new();
         if let Some(source) = &wanted.source {
@@ -140,7 +146,7 @@ impl Matches {
             let terms = terms(rows, block, by_source, &[], usize::MAX)?;
             all.push(union(by_source, terms));
         }
-        Ok(Self { block, all, unread: Postings::of(Part::Unread, Vec::new()) })
+        Ok(Self { block, all, unread })
     }
 
     /// The greatest position up to this one that may be wanted.
@@ -275,7 +281,7 @@ mod tests {
     use crate::store::index::block::tests::{Rows, make};
     use crate::store::index::wanted::Types;
 
-    const BLOCK: Block = Block { first: 1, level: 0, end: 40_000 };
+    const BLOCK: Block = Block { first: 1, level: 0, end: 40_000, has_endpoints: true };
 
     /// Events of two sources, of a type for each remainder, and one subject for each seventh.
     fn rows(types: u64) -> Rows {

@@ -6,7 +6,7 @@
 use super::block::{Block, IndexChange};
 use super::tail::Tail;
 use super::wanted::{NewItem, Tried};
-use super::{block_changes, merge, positions_of};
+use super::{DELIVERIES_PER_ITEM, block_changes, merge, positions_of};
 use crate::retry::Verdict;
 use crate::store::damage::Damages;
 use crate::store::error::Failure;
@@ -49,7 +49,8 @@ pub(in crate::store) fn tail(
     let reading = Reading { log: &log, reader: LogReader::new(tag), tag, damages, end: u64::MAX };
     for row in log.within(from..)? {
         reading.add(&mut tail, row?)?;
-        if tail.len() > items.saturating_mul(BLOCKS_MAX) {
+        let most = items.saturating_mul(BLOCKS_MAX);
+        if tail.len() > most || tail.owed() > most.saturating_mul(DELIVERIES_PER_ITEM) {
             tail.forget_seen();
         }
     }
@@ -76,12 +77,13 @@ impl Reading<'_> {
         let begin = tail.first();
         let within = |entry: &Entry<'_>| (begin..self.end).contains(&entry.position);
         for entry in segment.entries().filter(within) {
-            if matches!(entry.kind, RecordKind::Gap | RecordKind::Parcel | RecordKind::Reopening) {
+            if matches!(entry.kind, RecordKind::Gap | RecordKind::Reopening) {
                 continue;
             }
             match self.damages.pass(Record::skim(&entry, self.tag))? {
                 Some(Record::Receipt(receipt)) => tail.push(NewItem::receipt(&receipt)),
                 Some(Record::Event(event)) => tail.push(NewItem::event(&event)),
+                Some(Record::Parcel(parcel)) => tail.push(NewItem::parcel(&parcel)),
                 Some(Record::Try(tried)) => {
                     let kind = self.kind_of(tail, tried.work)?;
                     // It counts for the hour in which it ended: it was committed then.
@@ -94,6 +96,8 @@ impl Reading<'_> {
                     tail.tried(Tried { at, kind, verdict: number(attempt.verdict) });
                 }
                 Some(_) => (),
+                // No list but that of deliveries would have it, and nobody knows of which endpoint.
+                None if entry.kind == RecordKind::Parcel => (),
                 None if matches!(entry.kind, RecordKind::Try | RecordKind::Attempt) => (),
                 None => tail.push_unread(entry.position),
             }

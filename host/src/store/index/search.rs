@@ -85,6 +85,9 @@ impl<R: IndexRows> Search<R> {
                 let first = block.map_or(0, |block| block.end);
                 return Ok(Next::Unindexed { first, end: last + 1 });
             };
+            if self.wanted.endpoints.is_some() && !block.has_endpoints {
+                return Ok(Next::Unindexed { first: block.first, end: last + 1 });
+            }
             match self.in_block(block, last) {
                 Ok(Some(found)) => return Ok(Next::Position(found)),
                 Ok(None) => {
@@ -138,17 +141,27 @@ fn within(rows: &impl IndexRows, blocks: &[Block], wanted: &Wanted) -> Result<Wi
 mod tests {
     use super::*;
     use crate::event::Timestamp;
+    use crate::ids::Name;
     use crate::store::index::block::tests::{Rows, make};
+    use crate::store::index::key::BlockId;
     use crate::store::index::tail::Tail;
     use crate::store::index::wanted::{Kind, NewItem};
 
-    fn event(position: u64) -> NewItem<'static> {
+    fn event(position: u64, endpoints: &[Name]) -> NewItem<'_> {
         let event = Some(("payment.failed", position.is_multiple_of(3).then_some("pi_1")));
-        NewItem { position, at: Timestamp(position), source: "stripe", event }
+        let at = Timestamp(position);
+        NewItem { position, at, source: "stripe", event, endpoints, is_parcel: false }
     }
 
-    /// Blocks of 100 positions with an event at each tenth, and a tail with the rest.
+    fn parcel(position: u64, endpoints: &[Name]) -> NewItem<'_> {
+        let at = Timestamp(position);
+        NewItem { position, at, source: "", event: None, endpoints, is_parcel: true }
+    }
+
+    /// Blocks of 100 positions with an event at each tenth, and a tail with the rest. The events go
+    /// to `crm`; behind each fourth is a parcel to `erp`.
     fn filled() -> (Rows, Tail) {
+        let [crm, erp] = ["crm", "erp"].map(|name| [name.parse::<Name>().unwrap()]);
         let (mut rows, mut tail) = (Rows::new(), Tail::new(0));
         for position in (10..550).step_by(10) {
             if position % 100 == 0 {
@@ -158,7 +171,10 @@ mod tests {
                 make(&mut rows, vec![block.row()]);
                 tail.written(position);
             }
-            tail.push(event(position));
+            tail.push(event(position, &crm));
+            if position % 40 == 0 {
+                tail.push(parcel(position + 5, &erp));
+            }
         }
         (rows, tail)
     }
@@ -203,6 +219,34 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_to_an_endpoint_is_found_by_it_events_and_parcels() {
+        let (rows, tail) = filled();
+        let to = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            all(search(&rows, &tail, |it| *it = Wanted::going_to(names)))
+        };
+        assert_eq!(to(&["crm"]), tenths(10..550, 10));
+        assert_eq!(to(&["erp"]), tenths(45..550, 40));
+        let mut both = [tenths(10..550, 10), tenths(45..550, 40)].concat();
+        both.sort_unstable();
+        both.reverse();
+        assert_eq!(to(&["crm", "erp"]), both);
+        assert!(to(&["shop"]).is_empty());
+    }
+
+    /// A block of an older Hookgate has them not: it is read in the log.
+    #[test]
+    fn the_stretch_of_a_block_without_endpoints_is_named() {
+        let (mut rows, tail) = filled();
+        let old = Block { first: 200, level: 0, end: 300, has_endpoints: false };
+        make(&mut rows, vec![old.row()]);
+        let to_erp = search(&rows, &tail, |it| *it = Wanted::going_to(vec!["erp".to_owned()]));
+        let expected = [tenths(325..550, 40), vec![(200, 300)], tenths(45..200, 40)].concat();
+        assert_eq!(all(to_erp), expected);
+        assert_eq!(all(search(&rows, &tail, |_| ())), tenths(10..550, 10), "all else is there");
+    }
+
+    #[test]
     fn a_search_between_two_times_asks_no_block_outside_of_them() {
         let (rows, tail) = filled();
         let found = all(search(&rows, &tail, |it| {
@@ -225,7 +269,7 @@ mod tests {
     #[test]
     fn the_stretch_of_a_damaged_block_is_named_and_all_else_found() {
         let (mut rows, tail) = filled();
-        let (from, until) = key::rows_of(Block { first: 200, level: 0, end: 300 }.id());
+        let (from, until) = key::rows_of(BlockId { first: 200, level: 0 });
         rows.range_mut(from..until).for_each(|(_, row)| row[0] ^= 1);
         let found = all(search(&rows, &tail, |_| ()));
         let expected = [tenths(300..550, 10), vec![(200, 300)], tenths(10..200, 10)].concat();

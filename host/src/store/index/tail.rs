@@ -14,7 +14,7 @@ use super::hours::{self, Count, Counts};
 use super::key::Part;
 use super::row;
 use super::spans::{self, Span};
-use super::wanted::{Kind, NewItem, Tried, Wanted};
+use super::wanted::{Kind, MANY, NewItem, Tried, Wanted};
 use crate::event::Timestamp;
 
 /// The newest receipts and events.
@@ -28,6 +28,8 @@ pub(in crate::store) struct Tail {
     texts: Texts,
     /// All records before this position were looked at.
     seen_to: u64,
+    /// Where events and parcels go, in the order of their positions.
+    owed: Vec<(u32, u64)>,
     /// Tries by their hour, kind and verdict.
     tries: BTreeMap<(u64, u8, u8), u64>,
 }
@@ -49,6 +51,7 @@ enum What {
         event_type: u32,
         subject: Option<[u8; 4]>,
     },
+    Parcel,
     /// It could not be read, and may be anything.
     Unread,
 }
@@ -98,20 +101,28 @@ impl Tail {
         self.items.len()
     }
 
+    /// How many deliveries they are together.
+    pub(super) fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
     /// Adds an item behind all others. One that came before is known already.
     pub(in crate::store) fn push(&mut self, new: NewItem<'_>) {
         if new.position < self.end {
             return;
         }
-        let source = self.texts.number(new.source);
         let what = match new.event {
-            None => What::Receipt { source },
+            None if new.is_parcel => What::Parcel,
+            None => What::Receipt { source: self.texts.number(new.source) },
             Some((event_type, subject)) => What::Event {
-                source,
+                source: self.texts.number(new.source),
                 event_type: self.texts.number(event_type),
                 subject: subject.map(row::hash),
             },
         };
+        for term in new.terms() {
+            self.owed.push((self.texts.number(term), new.position));
+        }
         self.put(Item { position: new.position, at: new.at, what });
     }
 
@@ -133,6 +144,7 @@ impl Tail {
         let left = self.items.split_off(self.items.partition_point(|item| item.position < to));
         let old = std::mem::take(&mut self.texts);
         self.items = left;
+        self.owed = self.owed.split_off(self.owed.partition_point(|(_, at)| *at < to));
         self.first = self.first.max(to);
         self.end = self.end.max(to);
         self.tries.clear();
@@ -144,8 +156,11 @@ impl Tail {
                     *source = texts.number(old.text(*source));
                     *event_type = texts.number(old.text(*event_type));
                 }
-                What::Unread => (),
+                What::Parcel | What::Unread => (),
             }
+        }
+        for (endpoint, _) in &mut self.owed {
+            *endpoint = texts.number(old.text(*endpoint));
         }
     }
 
@@ -184,7 +199,7 @@ impl Tail {
             let (source, event_type) = match *what {
                 What::Receipt { source } => (source, None),
                 What::Event { source, event_type, .. } => (source, Some(event_type)),
-                What::Unread => continue,
+                What::Parcel | What::Unread => continue,
             };
             *numbers.entry((hours::hour(*at), source, event_type)).or_default() += 1;
         }
@@ -208,6 +223,9 @@ impl Tail {
 
     /// The positions that may match, in ascending order.
     pub(super) fn find(&self, wanted: &Wanted) -> Vec<u64> {
+        if let Some(endpoints) = &wanted.endpoints {
+            return self.going_to(endpoints);
+        }
         let is_wanted: Vec<bool> = match &wanted.types {
             None => Vec::new(),
             Some(types) => self.texts.texts.iter().map(|text| types.matches(text)).collect(),
@@ -222,6 +240,7 @@ impl Tail {
             let from = |number: u32| source.is_none_or(|source| source == Some(&number));
             match item.what {
                 What::Unread => true,
+                What::Parcel => false,
                 What::Receipt { source } => {
                     wanted.kind == Kind::Receipt && from(source) && is_in_time(item.at)
                 }
@@ -237,13 +256,29 @@ impl Tail {
         self.items.iter().filter(fits).map(|item| item.position).collect()
     }
 
+    /// The positions of what goes to one of these endpoints, or may, in ascending order.
+    fn going_to(&self, endpoints: &[String]) -> Vec<u64> {
+        let texts = endpoints.iter().map(String::as_str).chain([MANY]);
+        let numbers: Vec<u32> =
+            texts.filter_map(|text| self.texts.numbers.get(text).copied()).collect();
+        let owed = self.owed.iter().filter(|(endpoint, _)| numbers.contains(endpoint));
+        let unread = self.items.iter().filter(|item| matches!(item.what, What::Unread));
+        let mut found: Vec<u64> = owed.map(|(_, at)| *at).collect();
+        found.extend(unread.map(|item| item.position));
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// Writes all items as a block of the lowest level that ends here, in which it begins.
     pub(super) fn block(&self, end: u64) -> (Block, BlockWriter, Vec<Span>) {
-        let block = Block { first: self.first, level: 0, end };
+        let block = Block { first: self.first, level: 0, end, has_endpoints: true };
         let mut writer = BlockWriter::new(block.id());
         let lists = || vec![Vec::new(); self.texts.texts.len()];
         // The positions of each text, by its number: a commit waits for all of this.
         let (mut sources, mut types, mut receipts) = (lists(), lists(), lists());
+        let mut endpoints = lists();
+        self.owed.iter().for_each(|(endpoint, at)| endpoints[*endpoint as usize].push(*at));
         let (mut subjects, mut unread) = (Vec::new(), Vec::new());
         for Item { position, what, .. } in &self.items {
             match *what {
@@ -253,6 +288,7 @@ impl Tail {
                     types[event_type as usize].push(*position);
                     subjects.extend(subject.map(|subject| (subject, *position)));
                 }
+                What::Parcel => (),
                 What::Unread => unread.push(*position),
             }
         }
@@ -263,6 +299,7 @@ impl Tail {
                 Part::EventSource => &sources,
                 Part::EventType => &types,
                 Part::ReceiptSource => &receipts,
+                Part::Endpoint => &endpoints,
                 Part::Subject => {
                     subjects.iter().for_each(|(subject, at)| writer.push(part, subject, *at));
                     continue;
@@ -285,6 +322,7 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::Name;
     use crate::store::index::wanted::Types;
     use crate::store::kind::WorkKind;
 
@@ -293,11 +331,13 @@ mod tests {
         (source, event_type): (&'i str, &'i str),
         subject: Option<&'i str>,
     ) -> NewItem<'i> {
-        NewItem { position, at: Timestamp(position), source, event: Some((event_type, subject)) }
+        let (at, event) = (Timestamp(position), Some((event_type, subject)));
+        NewItem { position, at, source, event, endpoints: &[], is_parcel: false }
     }
 
     fn receipt(position: u64, source: &str) -> NewItem<'_> {
-        NewItem { position, at: Timestamp(position), source, event: None }
+        let at = Timestamp(position);
+        NewItem { position, at, source, event: None, endpoints: &[], is_parcel: false }
     }
 
     fn tail() -> Tail {
@@ -329,6 +369,27 @@ mod tests {
         assert_eq!(found(&tail, |it| it.after = Some(Timestamp(7))), [7, 10]);
         assert_eq!(found(&tail, |it| it.before = Some(Timestamp(7))), [3]);
         assert_eq!(found(&tail, |it| it.kind = Kind::Receipt), [1, 9]);
+    }
+
+    #[test]
+    fn what_goes_to_an_endpoint_is_found_until_a_block_has_it_and_of_very_many_they_count_as_all() {
+        let names = |count: usize| -> Vec<Name> {
+            (0..count).map(|number| format!("crm-{number}").parse().unwrap()).collect()
+        };
+        let (two, many) = (names(2), names(1000));
+        let mut tail = tail();
+        tail.push(NewItem { endpoints: &two, ..event(20, ("stripe", "a"), None) });
+        tail.push(NewItem { endpoints: &two[1..], is_parcel: true, ..receipt(21, "") });
+        tail.push(NewItem { endpoints: &many, ..event(22, ("stripe", "a"), None) });
+        assert_eq!(tail.owed(), 4, "the last counts once");
+        let to = |tail: &Tail, name: &str| tail.find(&Wanted::going_to(vec![name.to_owned()]));
+        assert_eq!(to(&tail, "crm-0"), [20, 22]);
+        assert_eq!(to(&tail, "crm-1"), [20, 21, 22]);
+        assert_eq!(to(&tail, "crm-9"), [22], "it may be that");
+        assert_eq!(found(&tail, |it| it.source = Some("stripe".into())), [3, 10, 20, 22]);
+        assert_eq!(found(&tail, |it| it.kind = Kind::Receipt), [1, 9], "a parcel is no receipt");
+        tail.written(21);
+        assert_eq!(to(&tail, "crm-1"), [21, 22]);
     }
 
     #[test]

@@ -56,12 +56,12 @@ impl Stored {
         }
     }
 
-    /// As the index knows it; a parcel is in no list.
-    pub(in crate::store) fn indexed(&self) -> Option<NewItem<'_>> {
+    /// As the index knows it.
+    pub(in crate::store) fn indexed(&self) -> NewItem<'_> {
         match self {
-            Self::Receipt(receipt) => Some(NewItem::receipt(receipt)),
-            Self::Event(stored) => Some(NewItem::event(stored)),
-            Self::Parcel(_) => None,
+            Self::Receipt(receipt) => NewItem::receipt(receipt),
+            Self::Event(stored) => NewItem::event(stored),
+            Self::Parcel(stored) => NewItem::parcel(stored),
         }
     }
 

@@ -124,9 +124,13 @@ impl EventFilter {
             subject: self.subject.clone(),
             after: self.after,
             before: self.before,
+            endpoints: None,
         }
     }
 }
+
+/// The index is asked for no more endpoints at once.
+const ENDPOINTS_MAX: usize = 64;
 
 /// Which deliveries.
 #[derive(Debug, Clone, Default)]
@@ -210,6 +214,19 @@ impl DeliveryFilter {
     /// Whether what was stored at this time is wanted.
     pub(super) fn is_within(&self, at: Timestamp) -> bool {
         self.after.is_none_or(|after| at >= after) && self.before.is_none_or(|before| at < before)
+    }
+
+    /// What the index is asked for, if it is by few endpoints.
+    pub(super) fn wanted(&self) -> Option<Wanted> {
+        let endpoints: Vec<String> = match (&self.endpoint, &self.among) {
+            (Some(endpoint), _) => vec![endpoint.to_string()],
+            (None, Some(among)) if among.len() <= ENDPOINTS_MAX => {
+                among.iter().map(Name::to_string).collect()
+            }
+            (None, _) => return None,
+        };
+        let (after, before) = (self.after, self.before);
+        Some(Wanted { after, before, ..Wanted::going_to(endpoints) })
     }
 
     /// The letters among which the dead ones are.

@@ -189,7 +189,7 @@ impl<P: Place> GroupCommit<P> {
         let at = self.batch.time.now;
         let tries = tried.iter().chain(&finished);
         let tries = tries.map(|(kind, _, standing)| standing.counted(*kind, at));
-        self.shared.index.add(end, stored.iter().filter_map(Stored::indexed), tries);
+        self.shared.index.add(end, stored.iter().map(Stored::indexed), tries);
         // Also a receipt that is parsed already: an endpoint may want the provider's own bytes.
         stored.into_iter().for_each(|stored| self.shared.recent().keep(stored));
         {

@@ -1,8 +1,9 @@
 //! The list of deliveries, those of the newest events and parcels first.
 //!
-//! The dead are found by their letters, and the pending that have rows by those; for all others the
-//! log is read through. Each says by itself whether it fits. It goes on for a bounded time, so a
-//! page may be short and still not be the last. Never gives one twice.
+//! The dead are found by their letters, and the pending that have rows by those; all others by the
+//! index, if few endpoints are named, or else the log is read through. Each says by itself whether
+//! it fits. It goes on for a bounded time, so a page may be short and still not be the last. Never
+//! gives one twice.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use crate::retry::Verdict;
 use crate::store::Store;
 use crate::store::error::{Error, Failure};
 use crate::store::file;
+use crate::store::index::{Next, Search};
 use crate::store::kind::WorkKind;
 use crate::store::log::record::{AttemptRecord, DetailRecord, Record};
 use crate::store::log::segment::{Entry, RecordKind};
@@ -95,7 +97,7 @@ impl Snapshot<'_> {
             (Some(State::Pending | State::Done), Some(_)) => Went::Over,
             (Some(State::Dead), _) | (None, Some(_)) => walk.dead()?,
             (Some(State::Pending), None) => walk.pending()?,
-            (Some(State::Done) | None, None) => walk.through(walk.first)?,
+            (Some(State::Done) | None, None) => walk.all()?,
         };
         if went == Went::Enough {
             walk.listing.next = Some(Cursor::new(filter.list(), walk.before));
@@ -223,6 +225,52 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// By the endpoints that are named, if few are, or else all that there is.
+    fn all(&mut self) -> Result<Went, Failure> {
+        let Some(wanted) = self.filter.wanted() else { return self.through(self.first) };
+        let snapshot = self.snapshot;
+        let tail = snapshot.shared.index.find(&wanted);
+        let mut search = Search::new(snapshot.view.index()?, wanted, tail)?;
+        let went = loop {
+            let went = match search.before(self.before)? {
+                Next::Position(position) if position < self.first => Went::Over,
+                Next::Position(position) => self.record_at(position)?,
+                Next::Unindexed { first, end } => {
+                    self.before = self.before.min(end);
+                    match self.through(first.max(self.first))? {
+                        Went::On if first <= self.first => Went::Over,
+                        went => went,
+                    }
+                }
+                Next::End => Went::Over,
+            };
+            if went != Went::On {
+                break went;
+            }
+        };
+        snapshot.shared.index.distrust(search.damaged());
+        Ok(went)
+    }
+
+    /// Looks at the record that begins at a position, if one does.
+    fn record_at(&mut self, position: u64) -> Result<Went, Failure> {
+        if self.is_enough() {
+            return Ok(Went::Enough);
+        }
+        self.read += 1;
+        let snapshot = self.snapshot;
+        let record = snapshot.shared.log.skim(&snapshot.log, position);
+        let record = snapshot.readable(record, None, &mut self.listing.damaged)?.flatten();
+        let stored = record.and_then(Stored::of).filter(|it| it.id().position == position);
+        if let Some(stored) = stored
+            && self.deliveries_of(&stored, position)? == Went::Enough
+        {
+            return Ok(Went::Enough);
+        }
+        self.before = self.before.min(position);
+        Ok(Went::On)
+    }
+
     /// By the letters of the dead.
     fn dead(&mut self) -> Result<Went, Failure> {
         let ways = self.snapshot.ways(&self.filter.letters())?;
@@ -341,7 +389,13 @@ impl Walk<'_> {
         let record = Record::skim(entry, snapshot.tag());
         let record = snapshot.readable(record, None, &mut self.listing.damaged)?;
         let Some(stored) = record.and_then(Stored::of) else { return Ok(Went::On) };
-        if let Stored::Event(event) = &stored
+        self.deliveries_of(&stored, first)
+    }
+
+    /// The same of what is stored.
+    fn deliveries_of(&mut self, stored: &Stored, first: u64) -> Result<Went, Failure> {
+        let snapshot = self.snapshot;
+        if let Stored::Event(event) = stored
             && !self.filter.is_of(Some(event))
         {
             return Ok(Went::On);
@@ -357,7 +411,7 @@ impl Walk<'_> {
             }
             self.before = position;
             if self.filter.goes_to(&work.group) {
-                self.add(work.id(snapshot.tag()), (&stored, &work))?;
+                self.add(work.id(snapshot.tag()), (stored, &work))?;
             }
         }
         Ok(Went::On)
