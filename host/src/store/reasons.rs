@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn an_attempt_of_an_older_hookgate_is_told_by_its_status_or_its_words() {
-        let delivery = |status, words| of(WorkKind::Delivery, status, words);
+        let delivery = |status, words: &str| of(WorkKind::Delivery, status, words);
         assert_eq!(delivery(Some(410), "the endpoint answered 410 Gone"), Reason::EndpointGone);
         assert_eq!(delivery(Some(307), "the endpoint answered 307"), Reason::EndpointRefused);
         let at = "`hooks.example:443` at 192.0.2.7";
