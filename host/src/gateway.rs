@@ -440,17 +440,11 @@ impl Parts {
             run_breakers: breakers(Kind::Run),
         });
         let egress = Egress::new(live::egress_config(config), clock.clone())?;
-        let keys = match keys {
-            Some(recorded) => recorded,
-            None => Keys::fetched(egress.clone(), clock.clone())?,
-        };
+        let keys = keys.map_or_else(|| Keys::fetched(egress.clone(), clock.clone()), Ok)?;
         let (owed, out) = ((store.clone(), directory.clone()), metrics.clone());
         let delivery = Arc::new(Delivery::new(owed, clock.clone(), out, egress, limits.deliveries));
-        let sources = Arc::new(ingest::Sources::default());
         let tokens = (&config.tokens[..], config.open_metrics);
         let access = Access::open(store.clone(), clock.clone(), tokens).await?;
-        let admin_hosts = Arc::new(ArcSwap::from_pointee(config.admin_hosts.clone()));
-        let retention = Arc::new(ArcSwap::from_pointee(config.retention.clone()));
         Ok(Self {
             store,
             disk,
@@ -464,13 +458,13 @@ impl Parts {
             directory,
             jwks: Arc::default(),
             keys,
-            sources,
+            sources: Arc::default(),
             refused: Arc::default(),
             redaction,
             access: Arc::new(access),
-            admin_hosts,
+            admin_hosts: Arc::new(ArcSwap::from_pointee(config.admin_hosts.clone())),
             fronts: Fronts::default(),
-            retention,
+            retention: Arc::new(ArcSwap::from_pointee(config.retention.clone())),
         })
     }
 }

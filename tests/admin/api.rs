@@ -99,28 +99,7 @@ async fn every_operation_answers_as_the_document_says() {
     check("replay", &begun);
     check("replay", &gateway.tell("/v1/replay", &ids).await);
     gateway.settle().await;
-    for (id, path) in [
-        ("listEvents", "/v1/events?limit=1".to_owned()),
-        ("listReceipts", "/v1/receipts".to_owned()),
-        ("listDeadLetters", "/v1/dead".to_owned()),
-        ("listHours", "/v1/hours".to_owned()),
-        ("getEvent", path("events", &event["id"])),
-        ("getReceipt", path("receipts", &event["receipt"]["id"])),
-        ("getRun", path("runs", &run["id"])),
-        ("listDeliveries", "/v1/deliveries?limit=2".to_owned()),
-        ("listEventTypes", "/v1/event-types".to_owned()),
-        ("getDelivery", path("deliveries", &delivery["id"])),
-        ("listRefused", "/v1/sources/guest/refused".to_owned()),
-        ("listReplays", "/v1/replays".to_owned()),
-        ("getReplay", replay.clone()),
-        ("listPlugins", "/v1/plugins".to_owned()),
-        ("getHealth", "/healthz".to_owned()),
-        ("getReadiness", "/readyz".to_owned()),
-        ("getMetrics", "/metrics".to_owned()),
-        ("waitUntilSettled", "/v1/settled".to_owned()),
-        ("getDocument", "/v1/openapi.json".to_owned()),
-        ("listAudit", "/v1/audit?limit=2".to_owned()),
-    ] {
+    for (id, path) in of_reading(&event, &run, &delivery, &replay) {
         check(id, &gateway.ask(&path).await);
     }
     check("cancelReplay", &gateway.delete(&replay).await);
@@ -141,14 +120,8 @@ async fn every_operation_answers_as_the_document_says() {
     {
         check(id, &gateway.tell(&format!("{replay}/{act}"), &json!({})).await);
     }
-    // They do not end.
-    for (id, path) in
-        [("streamEvents", "/v1/events/stream"), ("streamDeliveries", "/v1/deliveries/stream")]
-    {
-        let stream = gateway.client().get(format!("{}{path}", gateway.admin()));
-        let stream = stream.send().await.unwrap();
-        let (status, headers) = (stream.status().as_u16(), stream.headers().clone());
-        check(id, &Answer { status, headers, body: String::new() });
+    for (id, answer) in of_streams(&gateway).await {
+        check(id, &answer);
     }
     check("listTokens", &gateway.ask("/v1/tokens").await);
     let made = gateway.tell("/v1/tokens", &json!({ "name": "ci", "scopes": ["admin"] })).await;
@@ -164,6 +137,52 @@ async fn every_operation_answers_as_the_document_says() {
 
     let all: BTreeSet<String> = document.operations().into_iter().map(|(id, ..)| id).collect();
     assert_eq!(checked, all, "each operation is checked here");
+}
+
+/// The operations that only read, and where each is.
+fn of_reading(
+    event: &Value,
+    run: &Value,
+    delivery: &Value,
+    replay: &str,
+) -> Vec<(&'static str, String)> {
+    let path = |list: &str, id: &Value| format!("/v1/{list}/{}", text(id));
+    vec![
+        ("listEvents", "/v1/events?limit=1".to_owned()),
+        ("listReceipts", "/v1/receipts".to_owned()),
+        ("listDeadLetters", "/v1/dead".to_owned()),
+        ("listHours", "/v1/hours".to_owned()),
+        ("getEvent", path("events", &event["id"])),
+        ("getReceipt", path("receipts", &event["receipt"]["id"])),
+        ("getRun", path("runs", &run["id"])),
+        ("listDeliveries", "/v1/deliveries?limit=2".to_owned()),
+        ("listEventTypes", "/v1/event-types".to_owned()),
+        ("getDelivery", path("deliveries", &delivery["id"])),
+        ("listRefused", "/v1/sources/guest/refused".to_owned()),
+        ("listReplays", "/v1/replays".to_owned()),
+        ("getReplay", replay.to_owned()),
+        ("listPlugins", "/v1/plugins".to_owned()),
+        ("getHealth", "/healthz".to_owned()),
+        ("getReadiness", "/readyz".to_owned()),
+        ("getMetrics", "/metrics".to_owned()),
+        ("waitUntilSettled", "/v1/settled".to_owned()),
+        ("getDocument", "/v1/openapi.json".to_owned()),
+        ("listAudit", "/v1/audit?limit=2".to_owned()),
+    ]
+}
+
+/// The heads of the answers that do not end.
+async fn of_streams(gateway: &Harness) -> Vec<(&'static str, Answer)> {
+    let mut answers = Vec::new();
+    for (id, path) in
+        [("streamEvents", "/v1/events/stream"), ("streamDeliveries", "/v1/deliveries/stream")]
+    {
+        let stream = gateway.client().get(format!("{}{path}", gateway.admin()));
+        let stream = stream.send().await.unwrap();
+        let (status, headers) = (stream.status().as_u16(), stream.headers().clone());
+        answers.push((id, Answer { status, headers, body: String::new() }));
+    }
+    answers
 }
 
 #[tokio::test]

@@ -155,7 +155,7 @@ pub(super) async fn answered(
             let answer = match idempotency::begin(&admin, key, request).await {
                 Begun::Answered(answer) => answer,
                 Begun::Now(request, turn) => {
-                    let answer = written(&admin, deed, next.run(request).await).await;
+                    let answer = written(&admin, deed, next.run(*request).await).await;
                     match turn {
                         Some(turn) => turn.end(answer).await,
                         None => answer,

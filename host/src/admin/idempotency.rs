@@ -77,7 +77,7 @@ pub(super) fn key(
 /// What becomes of a request that is to change something.
 pub(super) enum Begun {
     /// It is done now, and what it came to has to be kept if there is a turn.
-    Now(Request, Option<Turn>),
+    Now(Box<Request>, Option<Turn>),
     /// It is answered already.
     Answered(Response),
 }
@@ -98,7 +98,7 @@ impl Drop for Turn {
 
 /// Begins a write, if it was not begun under this key before.
 pub(super) async fn begin(admin: &Arc<Admin>, key: Option<OnceKey>, request: Request) -> Begun {
-    let Some(key) = key else { return Begun::Now(request, None) };
+    let Some(key) = key else { return Begun::Now(Box::new(request), None) };
     match begin_once(admin, key, request).await {
         Ok(begun) => begun,
         Err(problem) => Begun::Answered(problem.into_response()),
@@ -118,7 +118,7 @@ async fn begin_once(admin: &Arc<Admin>, key: OnceKey, request: Request) -> Resul
     match admin.store.begin_once(key, hash).await? {
         Once::First => {
             let request = Request::from_parts(head, Body::from(body));
-            Ok(Begun::Now(request, Some(turn)))
+            Ok(Begun::Now(Box::new(request), Some(turn)))
         }
         Once::Answered(answer) => Ok(Begun::Answered(again(answer))),
         Once::Other => {

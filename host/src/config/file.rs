@@ -66,7 +66,6 @@ pub(super) fn read<'a>(
         let admin_hosts = all(table.take("admin_hosts"), HOST_NAMES, Entry::host);
         let [sources, endpoints, handlers] =
             ["sources", "endpoints", "handlers"].map(|key| table.take(key));
-        let tokens = table.take("tokens");
         let metrics = table.take("metrics").and_then(|entry| entry.choice(&METRICS));
         let limits = table.section("limits", Limits::read).unwrap_or_default();
         let retention = table.section("retention", retention::read).unwrap_or_default();
@@ -75,17 +74,12 @@ pub(super) fn read<'a>(
         let egress = table.section("egress", |table| egress(table, &mut secrets));
         let (egress_allow, egress_ca) = egress.unwrap_or_default();
         let master_keys = master::keys_of(table.take("master_key"), &mut secrets);
-        let tokens = tokens.map(|entry| entry.named()).unwrap_or_default();
-        let tokens = tokens.into_iter().map(|(name, table)| token_of(&name, table, &mut secrets));
-        let tokens: Vec<_> = tokens.collect();
+        let tokens = each(table.take("tokens"), |name, table| token_of(name, table, &mut secrets));
         let pairs = Pairs::read(tls, &mut secrets);
         named.check_addresses(pairs.names_admin || behind_proxy == Some(true));
         let shares = limits.shares();
-        let has_tls = pairs.names_public;
-        let sources = each(sources, |name, table| {
-            check_own(name, &table);
-            source_of(table, &mut secrets, shares, has_tls)
-        });
+        let source = |table: Table<'a>| source_of(table, &mut secrets, shares, pairs.names_public);
+        let sources = each_but_own(sources, source);
         let issuers = sources.values().flatten().filter_map(|it| it.gate.issuers().cloned());
         let (public_tls, admin_tls) = pairs.tls(&issuers.collect::<Vec<_>>(), limits.http2());
         let mut unsubscribed = Vec::new();
@@ -93,10 +87,7 @@ pub(super) fn read<'a>(
             endpoint_of((name, table), &egress_allow, &mut secrets, &mut unsubscribed)
         });
         let names = endpoints.keys().cloned().collect();
-        let handlers = each(handlers, |name, table| {
-            check_own(name, &table);
-            grants_of(table, &names)
-        });
+        let handlers = each_but_own(handlers, |table| grants_of(table, &names));
         check_unsubscribed(unsubscribed, &handlers);
         named.check(extent);
         Some(Config {
@@ -118,7 +109,7 @@ pub(super) fn read<'a>(
             master_keys,
             secret_files: std::mem::take(&mut secrets.files),
             admin_hosts,
-            tokens: tokens.into_iter().collect::<Option<_>>()?,
+            tokens: tokens.into_values().collect::<Option<_>>()?,
             open_metrics: metrics.unwrap_or_default(),
             secrets: std::mem::take(&mut secrets.all),
             fingerprint: secrets.fingerprint(),
@@ -250,6 +241,17 @@ fn each<'a, T>(
         (name, read)
     };
     tables.into_iter().map(read).collect()
+}
+
+/// The same of tables that may not be called as the gateway calls itself.
+fn each_but_own<'a, T>(
+    entry: Option<Entry<'a>>,
+    mut read: impl FnMut(Table<'a>) -> Option<T>,
+) -> BTreeMap<Name, Option<T>> {
+    each(entry, |name, table| {
+        check_own(name, &table);
+        read(table)
+    })
 }
 
 fn whole<T>(tables: BTreeMap<Name, Option<T>>) -> Option<BTreeMap<Name, T>> {

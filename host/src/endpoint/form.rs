@@ -203,7 +203,7 @@ impl Format {
 /// A duration in the largest unit that it is a whole number of.
 pub(super) fn written(duration: Duration) -> String {
     let ms = duration.as_millis();
-    if duration.is_zero() || duration.subsec_nanos() % 1_000_000 != 0 {
+    if duration.is_zero() || !duration.subsec_nanos().is_multiple_of(1_000_000) {
         return humantime::format_duration(duration).to_string();
     }
     let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];

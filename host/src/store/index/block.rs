@@ -217,7 +217,7 @@ pub(super) mod tests {
         let block = |has_endpoints| Block { first: 7, level: 1, end: 300, has_endpoints };
         let bytes = |has_endpoints| match block(has_endpoints).row() {
             IndexChange::Put { row, .. } => unsealed(&row).unwrap().to_vec(),
-            change => panic!("{change:?}"),
+            change @ IndexChange::Remove { .. } => panic!("{change:?}"),
         };
         let plain = [&[1][..], &300_u64.to_be_bytes()].concat();
         assert_eq!(bytes(false), plain);

@@ -384,7 +384,7 @@ pub(in crate::store) enum DetailRecord<'a> {
 impl<'a> DetailRecord<'a> {
     /// `None` if it says nothing.
     fn of(detail: &'a AttemptDetail) -> Option<Self> {
-        (!detail.is_empty()).then(|| Self::V1(Cow::Borrowed(detail)))
+        (!detail.is_empty()).then_some(Self::V1(Cow::Borrowed(detail)))
     }
 }
 

@@ -93,8 +93,8 @@ fn fits(filter: &DeliveryFilter, it: &DeliverySummary) -> bool {
         && filter.among.as_ref().is_none_or(|among| among.contains(&it.endpoint))
         && filter.state.is_none_or(|state| state == it.state)
         && filter.reason.is_none_or(|reason| Some(reason) == it.reason)
-        && filter.subject.is_none_or_else(&it.subject)
-        && filter.tenant.is_none_or_else(&it.tenant)
+        && has(filter.subject.as_ref(), it.subject.as_ref())
+        && has(filter.tenant.as_ref(), it.tenant.as_ref())
         && filter.after.is_none_or(|after| it.recorded_at >= after)
         && filter.before.is_none_or(|before| it.recorded_at < before)
         && filter
@@ -104,14 +104,8 @@ fn fits(filter: &DeliveryFilter, it: &DeliverySummary) -> bool {
 }
 
 /// Without a wish it has all.
-trait Wish<T> {
-    fn is_none_or_else(&self, has: &Option<T>) -> bool;
-}
-
-impl<T: PartialEq> Wish<T> for Option<T> {
-    fn is_none_or_else(&self, has: &Option<T>) -> bool {
-        self.is_none() || self == has
-    }
+fn has<T: PartialEq>(wish: Option<&T>, of_it: Option<&T>) -> bool {
+    wish.is_none() || wish == of_it
 }
 
 async fn listed(bench: &Bench, filter: &DeliveryFilter, limit: usize) -> Vec<DeliverySummary> {
