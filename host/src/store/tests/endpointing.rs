@@ -1,5 +1,7 @@
 //! Endpoints are durable when they are answered, and what is owed to one that is gone ends.
 
+use std::task::{Context, Poll, Waker};
+
 use super::disk::Disk;
 use super::*;
 use crate::endpoint::RawSettings;
@@ -80,6 +82,27 @@ async fn what_is_owed_to_an_endpoint_that_is_gone_ends_for_that_reason_without_a
     assert!(dead.iter().all(is_so), "{dead:?}");
     let left = bench.deliveries().await;
     assert!(left.len() == 3 && left.iter().all(|work| work.endpoint == name("erp")));
+}
+
+/// Guards that nobody is held up for as long as an attempt takes.
+#[tokio::test]
+async fn whoever_ends_what_is_owed_waits_for_nothing_that_waits_behind_an_attempt() {
+    let bench = Bench::new();
+    let order = Order::Subject { skip_after: None };
+    bench.store.allow(&name("crm"), Allowance { order, ..Allowance::of(9) });
+    for id in ["evt_1", "evt_2"] {
+        bench.bring(vec![event(id, "pi_1").to(&[], &["crm"])]).await;
+    }
+    let first = bench.deliveries().await.remove(0);
+    {
+        let mut ending = std::pin::pin!(bench.store.end_owed(gone(0)));
+        let now = ending.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let ended = Ended { ended: 0, more: true };
+        assert!(matches!(&now, Poll::Ready(Ok(it)) if *it == ended), "{now:?}");
+    }
+    bench.end_delivery(first, Verdict::Done).await;
+    let ended = bench.store.end_owed(gone(0)).await.unwrap();
+    assert_eq!(ended, Ended { ended: 1, more: false });
 }
 
 #[tokio::test]

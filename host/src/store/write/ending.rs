@@ -50,15 +50,17 @@ pub struct Ended {
 
 impl Store {
     /// Ends some of the deliveries that are owed to an endpoint, about the oldest first, and none
-    /// that somebody works on. What is on disk is read for that.
+    /// that somebody works on. What is on disk is read for that. If it ends none and there is more,
+    /// that waits behind others that somebody works on.
     pub async fn end_owed(&self, what: EndOwed) -> Result<Ended, Error> {
         let EndOwed { endpoint: group, keep, reason, detail } = what;
         let mut moved = self.handle.shared.owed.moved();
         let (leases, more) = loop {
             self.trouble().map_or(Ok(()), Err)?;
-            let (leases, more) = self.draw(&group, keep);
+            let (leases, more, is_coming) = self.draw(&group, keep);
             self.refill(WorkKind::Delivery);
-            if !leases.is_empty() || !more || moved.changed().await.is_err() {
+            // For what waits behind one in flight nobody waits here: an attempt may take a minute.
+            if !leases.is_empty() || !is_coming || moved.changed().await.is_err() {
                 break (leases, more);
             }
         };
@@ -92,13 +94,19 @@ impl Store {
         Ok(Committing::new(answer, &self.handle.shared, frees_slot))
     }
 
-    /// Takes what this slice ends; whether there is more.
-    fn draw(&self, group: &Name, keep: u64) -> (Vec<Lease>, bool) {
+    /// Takes what this slice ends. Whether there is more, and whether that comes into memory by
+    /// itself.
+    fn draw(&self, group: &Name, keep: u64) -> (Vec<Lease>, bool, bool) {
         let shared = &self.handle.shared;
         let keep = usize::try_from(keep).unwrap_or(usize::MAX);
-        let (works, more) = shared.backlog().end_group((WorkKind::Delivery, group), keep, SLICE);
+        let whose = (WorkKind::Delivery, group);
+        let (works, more, is_coming) = {
+            let mut backlog = shared.backlog();
+            let (works, more) = backlog.end_group(whose, keep, SLICE);
+            (works, more, more && backlog.is_coming(whose))
+        };
         let lease = |work| Lease::new(work, Arc::clone(&shared.owed));
-        (works.into_iter().map(lease).collect(), more)
+        (works.into_iter().map(lease).collect(), more, is_coming)
     }
 }
 

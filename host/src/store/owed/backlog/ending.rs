@@ -45,6 +45,13 @@ impl Backlog {
         (taken, is_more)
     }
 
+    /// Whether more of a group comes into memory by itself, where whoever ends works finds none.
+    /// What waits behind one in flight does not.
+    pub(in crate::store) fn is_coming(&self, (kind, group): (WorkKind, &Name)) -> bool {
+        let queue = &self.queues[kind];
+        queue.number(group).is_some_and(|number| queue.is_coming(number))
+    }
+
     /// Takes one work that waits, wherever that is, for whoever ends it; `None` if somebody works
     /// on it. Its row, if it has one, says that it waits since `row`.
     pub(in crate::store) fn take_out(

@@ -25,6 +25,11 @@ impl Queue {
         self.groups[number as usize].blocked > 0
     }
 
+    /// Whether more of a group comes into memory by itself: it is being read, or is to be.
+    pub(in crate::store::owed::backlog) fn is_coming(&self, number: u32) -> bool {
+        self.lanes.is_wanted(number)
+    }
+
     /// Whether works of a group are to end: then it is read although it may be switched off.
     pub(in crate::store::owed::backlog) fn set_ending(&mut self, number: u32, is_ending: bool) {
         self.groups[number as usize].is_ending = is_ending;

@@ -86,6 +86,11 @@ impl Lanes {
         }
     }
 
+    /// Whether something of a lane may come into memory.
+    pub(super) fn is_wanted(&self, number: u32) -> bool {
+        [&self.low, &self.short, &self.read].into_iter().any(|lanes| lanes.contains(&number))
+    }
+
     /// The lanes of which something may come into memory.
     pub(super) fn wanted(&self) -> impl Iterator<Item = u32> {
         self.low.iter().chain(&self.short).chain(&self.read).copied()
