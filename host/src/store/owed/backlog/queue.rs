@@ -297,6 +297,8 @@ impl Queue {
                 }
                 Ok(None) => {
                     self.weigh(number);
+                    // All of it may have ended without a try since it got its turn.
+                    self.remove_if_done(number);
                 }
                 Err(NoRoom) => {
                     self.groups[number as usize].place = Place::Turn;

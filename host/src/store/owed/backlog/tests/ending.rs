@@ -35,6 +35,17 @@ fn what_waits_ends_in_slices_and_what_is_in_flight_is_left() {
     assert_eq!(end(&mut Backlog::default(), 0, 9).0.len(), 0, "there is no such group");
 }
 
+/// Else the groups of all endpoints that were ever deleted stay in memory.
+#[test]
+fn a_group_that_is_forgotten_goes_although_it_had_a_turn_when_its_works_ended() {
+    let mut backlog = owed(2);
+    backlog.forget(KIND, &"crm".parse().unwrap());
+    let (ended, _) = end(&mut backlog, 0, 9);
+    ended.iter().for_each(|work| backlog.finish(work));
+    assert_eq!(positions(&deliveries(&mut backlog, 9)), [3]);
+    assert_eq!(backlog.queues[KIND].number(&"crm".parse().unwrap()), None);
+}
+
 #[test]
 fn the_newest_stay() {
     let mut backlog = owed(6);
