@@ -106,11 +106,17 @@ impl Delivery {
     }
 
     /// Nothing goes to an endpoint for now, until it or the master keys change, or a secret of it
-    /// is over.
+    /// is over. Unless it has changed since whoever found it so looked: then nobody would look at
+    /// it again.
     pub(super) fn hold(&self, listed: &Listed, why: &Unready) {
         let name = &listed.endpoint.key;
-        warn!(endpoint.name = %name, "the gateway holds the deliveries to this endpoint: {why}");
         let mut state = self.state();
+        // Under the lock: a change that comes behind this look is followed behind the hold.
+        let now = self.directory.get(name);
+        if now.is_none_or(|now| now.endpoint.revision != listed.endpoint.revision) {
+            return;
+        }
+        warn!(endpoint.name = %name, "the gateway holds the deliveries to this endpoint: {why}");
         if !state.paces.contains_key(name) {
             self.update(&mut state, name, Some(listed));
         }
@@ -205,5 +211,47 @@ pub(crate) fn why_gone(listed: &Listed) -> &'static str {
         (None, Some(Why::Gone410)) => "the endpoint is disabled: it answered 410 Gone",
         (None, Some(Why::Failing)) => "the endpoint is disabled: it failed for days",
         (None, _) => "the endpoint is disabled",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::directory::{Directory, FileEndpoint};
+    use crate::egress::{self, Egress};
+    use crate::endpoint::{Origin, RawSettings, check};
+    use crate::metrics::Metrics;
+    use crate::store::{self, Store};
+
+    /// Guards that an endpoint goes on whose secret was made good while an attempt met the old one.
+    #[tokio::test]
+    async fn an_endpoint_that_has_changed_since_somebody_looked_is_not_held() {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::manual(Timestamp(1)));
+        let store = Store::open(&store::Config::at(folder.path()), clock.clone()).unwrap();
+        let vault = Arc::default();
+        let directory = Directory::open(store.clone(), vault, clock.clone()).await.unwrap();
+        let egress = Egress::new(egress::Config::default(), clock.clone()).unwrap();
+        let owed = (store, directory.clone());
+        let delivery = Delivery::new(owed, clock, Metrics::new(), egress, 16);
+        let raw = RawSettings {
+            name: "crm".to_owned(),
+            url: "https://crm.example".to_owned(),
+            events: vec!["*".to_owned()],
+            ..RawSettings::default()
+        };
+        let settings = check(raw, Origin::File).unwrap();
+        let key = settings.name.clone();
+        let file = FileEndpoint { settings, keys: Vec::new(), credential: None, client_key: None };
+        directory.configure(vec![file.clone()]);
+        delivery.follow(None);
+        let before = directory.get(&key).unwrap();
+        directory.configure(vec![file]);
+        delivery.follow(None);
+
+        delivery.hold(&before, &Unready::Scheme);
+        assert!(delivery.held().is_empty());
+        delivery.hold(&directory.get(&key).unwrap(), &Unready::Scheme);
+        assert_eq!(delivery.held().len(), 1);
     }
 }
