@@ -52,6 +52,22 @@ impl Known {
                 self.put(Arc::new(listed));
             }
         }
+        self.stand_as_noted();
+    }
+
+    /// Those of the configuration stand as their rows say, also where nobody knew whether the store
+    /// had made the last change.
+    fn stand_as_noted(&mut self) {
+        let of_file = self.by_key.values().filter(|it| it.endpoint.origin == Origin::File);
+        let noted = of_file.filter_map(|listed| {
+            let Endpoint { key, standing, .. } = &listed.endpoint;
+            let health = self.health.get(key)?;
+            let is_other = health.standing.is_some_and(|noted| noted != *standing);
+            is_other.then(|| (key.clone(), health.clone()))
+        });
+        for (key, health) in noted.collect::<Vec<_>>() {
+            self.stand(&key, health);
+        }
     }
 
     /// These are the endpoints of the configuration, in the place of those before.

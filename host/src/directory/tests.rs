@@ -143,6 +143,23 @@ async fn of_an_endpoint_in_the_configuration_only_where_it_stands_is_changed_and
     assert_eq!(directory.by_id(id).unwrap().endpoint.standing, paused);
 }
 
+/// Guards that one that the store has disabled gets nothing, although the disk was away before the
+/// answer.
+#[tokio::test]
+async fn an_endpoint_of_the_configuration_stands_as_the_store_has_it_once_that_is_looked_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, directory) = open(&folder).await;
+    directory.configure(vec![of_file("crm")]);
+    let key: Name = "crm".parse().unwrap();
+    let standing = Standing { status: Status::Disabled, why: Some(Why::Gone410), since: NOW };
+    store.stand_endpoint(key.clone(), standing).await.unwrap();
+    directory.0.is_stale.store(true, Ordering::Relaxed);
+
+    create(&directory, raw("erp", None)).await.unwrap();
+    let listed = directory.get(&key).unwrap();
+    assert_eq!((listed.endpoint.standing, listed.endpoint.revision), (standing, 2));
+}
+
 #[tokio::test]
 async fn whoever_follows_learns_which_endpoints_were_changed() {
     let folder = tempfile::tempdir().unwrap();
