@@ -22,6 +22,9 @@ const ASKED_MAX: Duration = Duration::from_secs(5 * 60);
 /// Each pause is stretched or shortened by up to this share.
 const JITTER: f64 = 0.2;
 
+/// An endpoint is away when so many probes in a row got no answer.
+const AWAY: u32 = 3;
+
 /// Bytes of a body that one slot stands for.
 const SLOT_BYTES: usize = 64 * 1024;
 
@@ -165,6 +168,11 @@ impl Pace {
     /// Whether it answers, as far as is known.
     pub(super) fn is_trusted(&self) -> bool {
         !self.is_failing && !self.is_silent
+    }
+
+    /// Whether it gets single attempts with pauses, none of which was answered of late.
+    pub(super) fn is_away(&self) -> bool {
+        self.probes >= AWAY
     }
 
     /// What it may have in flight, out of so many slots.

@@ -166,7 +166,8 @@ impl Paced {
         let waits = match self.fate {
             Fate::Goes => {
                 let is_slow = limits.rate.is_some() || self.settings.order != Order::None;
-                is_slow || !self.pace.is_trusted() || self.open_until().is_some()
+                // One attempt without an answer says nothing: those that wait go out.
+                is_slow || self.pace.is_away() || self.open_until().is_some()
             }
             Fate::Waits => true,
             Fate::Ends => false,
@@ -225,5 +226,56 @@ impl Paced {
             Gate::HalfOpen => (2, None),
         };
         Health { breaker, open_until, ..self.breaker.health() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{Endpoint, Origin, RawSettings, Standing, check};
+    use crate::ids::Id;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn paced(use_breaker: bool) -> Paced {
+        let raw = RawSettings {
+            name: "crm".to_owned(),
+            url: "https://crm.example".to_owned(),
+            events: vec!["*".to_owned()],
+            use_breaker: Some(use_breaker),
+            ..RawSettings::default()
+        };
+        let settings = Arc::new(check(raw, Origin::File).unwrap());
+        let key = settings.name.clone();
+        let endpoint = Endpoint {
+            id: Id::endpoint_of(&key, 7),
+            key,
+            origin: Origin::File,
+            settings,
+            standing: Standing::enabled(NOW),
+            created_at: NOW,
+            updated_at: NOW,
+            revision: 1,
+        };
+        let listed = Listed { endpoint, secrets: Arc::from([]), deleted: None };
+        Paced::of(&listed, &Health::default())
+    }
+
+    fn fail(paced: &mut Paced) {
+        let ticket = paced.pace.begin();
+        let (ended, took) = (Ended::Unanswered, Duration::ZERO);
+        paced.ended(ticket, Observed { ended, status: None, bytes: 0, took }, NOW, 0.5);
+    }
+
+    /// Guards that a long queue is not thrown away for one attempt that went wrong.
+    #[test]
+    fn what_waits_is_bounded_once_an_endpoint_is_away_and_not_when_one_attempt_fails() {
+        for use_breaker in [true, false] {
+            let mut paced = paced(use_breaker);
+            fail(&mut paced);
+            assert_eq!(paced.held(), None);
+            (0..10).for_each(|_| fail(&mut paced));
+            assert_eq!(paced.held(), Some(100_000));
+        }
     }
 }
