@@ -148,6 +148,7 @@ impl Directory {
     /// Goes on with these endpoints of the configuration, in the place of those before.
     pub fn configure(&self, file: Vec<FileEndpoint>) {
         let now = self.0.clock.now();
+        file.iter().for_each(|it| self.order(&it.settings.name, &it.settings));
         self.update(None, |known, _| {
             known.configure(file, now);
             ((), Some(known.table()))
@@ -171,6 +172,13 @@ impl Directory {
             known.note(*number, key);
         });
         changed
+    }
+
+    /// The store knows how the deliveries to an endpoint go before one is routed there.
+    fn order(&self, key: &Name, settings: &Settings) {
+        if let Some(store) = &self.0.store {
+            store.set_order(key, settings.order);
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

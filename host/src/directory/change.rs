@@ -174,6 +174,7 @@ impl Directory {
     fn put(&self, listed: Option<Listed>, id: Id) -> Result<Arc<Listed>, DirectoryError> {
         // It was checked before.
         let listed = Arc::new(listed.ok_or(store::Error::NoSuchEndpoint(id))?);
+        self.order(&listed.endpoint.key, &listed.endpoint.settings);
         self.update(Some(id.key()), |known, table| {
             let tenant = listed.endpoint.settings.tenant.as_ref();
             known.put(Arc::clone(&listed));

@@ -4,7 +4,7 @@ use super::*;
 use crate::endpoint::{Origin, RawSettings, Standing, Why, check};
 use crate::event::Event;
 use crate::json_text::JsonText;
-use crate::store::EndpointChange;
+use crate::store::{EndpointChange, NewEvent, Routes};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -34,19 +34,22 @@ fn of_file(name: &str) -> FileEndpoint {
     }
 }
 
-fn routed(directory: &Directory, tenant: Option<&str>) -> Vec<Name> {
-    let event = Event {
+fn event(id: &str) -> Event {
+    Event {
         source: "stripe".parse().unwrap(),
-        id: "evt_1".to_owned(),
+        id: id.to_owned(),
         event_type: "payment.failed".to_owned(),
-        subject: None,
+        subject: Some("pi_1".to_owned()),
         time: NOW,
         money: None,
         labels: Vec::new(),
         data: JsonText::default(),
-    };
+    }
+}
+
+fn routed(directory: &Directory, tenant: Option<&str>) -> Vec<Name> {
     let tenant: Option<Tenant> = tenant.map(|text| text.parse().unwrap());
-    directory.routes().routes(&event, tenant.as_ref())
+    directory.routes().routes(&event("evt_1"), tenant.as_ref())
 }
 
 async fn create(directory: &Directory, raw: RawSettings) -> Result<Arc<Listed>, DirectoryError> {
@@ -102,6 +105,30 @@ async fn what_is_made_changed_and_deleted_is_so_at_once_and_after_a_start() {
     assert!(directory.draining().is_empty());
     directory.bury(vec![erp.id]).await.unwrap();
     assert!(directory.get(&erp.key).is_none());
+}
+
+/// Whoever follows the directory comes later, and events may come before.
+#[tokio::test]
+async fn what_is_stored_as_soon_as_an_endpoint_is_there_goes_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, directory) = open(&folder).await;
+    let ordered = || RawSettings { order: Some("subject".to_owned()), ..raw("crm", None) };
+    let of_api = RawSettings { tenant: Some("acme".to_owned()), ..ordered() };
+    let of_api = create(&directory, of_api).await.unwrap().endpoint.key.clone();
+    let settings = check(ordered(), Origin::File).unwrap();
+    directory.configure(vec![FileEndpoint { settings, ..of_file("crm") }]);
+
+    let endpoints = vec!["crm".parse().unwrap(), of_api];
+    let routes = Arc::new(Routes { handlers: Vec::new(), endpoints });
+    let new = |id: &str| NewEvent {
+        event: Arc::new(event(id)),
+        routes: Arc::clone(&routes),
+        allowance: None,
+        tenant: None,
+    };
+    store.raise(vec![new("evt_1"), new("evt_2")]).await.unwrap();
+    let taken = store.take_deliveries(9, 9).await.unwrap();
+    assert_eq!(taken.len(), 2, "the second waits for the first at both");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use super::owed::works::{Stored, work_id};
 use super::shared::Shared;
 use super::write::queue::Message;
 use super::write::unreadable::Unreadable;
+use crate::endpoint::Order;
 use crate::ids::{Id, Name};
 
 impl Store {
@@ -125,6 +126,14 @@ impl Store {
             // It may have been switched off: what waits for idleness looks again.
             shared.owed.stir();
         }
+    }
+
+    /// What is stored from now on for an endpoint goes in this order, before anything else is said
+    /// of it.
+    pub fn set_order(&self, endpoint: &Name, order: Order) {
+        let shared = &self.handle.shared;
+        shared.order_keys.set(endpoint, order);
+        shared.backlog().set_order(endpoint, order);
     }
 
     /// An endpoint's name is not used any more, as far as nothing is owed to it.
