@@ -43,7 +43,7 @@ fn event(id: &str) -> Event {
         time: NOW,
         money: None,
         labels: Vec::new(),
-        data: JsonText::default(),
+        data: JsonText::new("{}".to_owned()).unwrap(),
     }
 }
 
