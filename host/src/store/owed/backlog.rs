@@ -225,6 +225,7 @@ impl Backlog {
                 }
                 None => {
                     self.queues[kind].bars(number, key.1);
+                    self.reopened.remove(&key.1);
                     self.count.closed(source, kind);
                     self.parked[kind] += 1;
                 }

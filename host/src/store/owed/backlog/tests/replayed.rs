@@ -105,3 +105,23 @@ fn what_a_start_reads_counts_once_however_often_it_is_read() {
     }
     assert_eq!(backlog.reopened_open(), 2);
 }
+
+/// Else the room for replays shrinks with each until the next start.
+#[test]
+fn what_was_opened_again_and_is_not_what_its_row_says_counts_no_more() {
+    let windows = Windows { total: 10_000, least: 1, most: 4, held: 3 };
+    let mut backlog = owed(windows, 1_030, 0);
+    let taken = deliveries(&mut backlog, 1_030);
+    assert_eq!(taken.len(), 1_028, "two are on disk only");
+    taken.iter().for_each(|work| backlog.finish(work));
+    assert_eq!(backlog.reopened_open(), 2);
+
+    let number = backlog.begin_read(KIND, Most { lanes: 1, works: 9 })[0].number;
+    let far = |position: u64| {
+        let key = (AT_ONCE, position);
+        FarWork { key, waits: false, root: None, work: None }
+    };
+    let works = vec![far(1_029), far(1_030)];
+    backlog.fill(KIND, LaneRead { number, works, until: None, waiting: Vec::new() });
+    assert_eq!(backlog.reopened_open(), 0);
+}
