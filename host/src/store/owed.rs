@@ -27,11 +27,11 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::sync::{Notify, watch};
 
 use self::backlog::Backlog;
-use self::replays::{Limits, OpenReplay, REOPENED_MAX};
+use self::replays::{Limits, OpenReplay};
 use self::tally::Tallies;
 use super::bell::Bell;
 use super::kind::{PerKind, WorkKind};
-use crate::ids::Id;
+use crate::ids::{Id, Name};
 use crate::lock::lock;
 
 /// One life of what is owed: from a start of the store to its end. Each has a number of its own, so
@@ -85,16 +85,18 @@ impl Owed {
         }
         // Before the look: nobody has both, so that no one waits for the other.
         let limits = self.replay_limits();
-        replays::next(&self.replays.borrow(), after, limits)
+        replays::next(&self.replays.borrow(), after, &limits)
     }
 
     fn replay_limits(&self) -> Limits<'_> {
-        Limits { tallies: &self.tallies, has_room: self.replay_room() > 0 }
+        let backlog = self.backlog();
+        let (reopened, reopened_to) = (backlog.reopened_open(), backlog.reopened_to());
+        Limits { tallies: &self.tallies, reopened, reopened_to }
     }
 
-    /// How many works replays by filter may open for now.
-    pub(super) fn replay_room(&self) -> usize {
-        REOPENED_MAX.saturating_sub(self.backlog().reopened_open())
+    /// How many works a replay by filter may open for now, of all or of this endpoint.
+    pub(super) fn replay_room(&self, endpoint: Option<&Name>) -> usize {
+        self.replay_limits().room(endpoint)
     }
 
     /// Whether a replay by filter is not finished that opens works and is not paused: the end of
@@ -116,7 +118,7 @@ impl Owed {
         let is_held = self.are_replays_held.load(Ordering::Acquire);
         let replays = self.replays.borrow();
         let replay = replays.iter().find(|replay| replay.id == id);
-        replay.is_some_and(|replay| !replay.is_paused && (is_held || replay.waits(limits)))
+        replay.is_some_and(|replay| !replay.is_paused && (is_held || replay.waits(&limits)))
     }
 
     /// Whether a replay goes on by itself.

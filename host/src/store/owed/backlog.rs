@@ -10,13 +10,12 @@ mod entry;
 mod lengths;
 mod order;
 mod queue;
+mod reopened;
 mod window;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-use rustc_hash::FxHashSet;
 
 pub(in crate::store) use entry::{Entry, OpenWork, Tries};
 pub(in crate::store) use order::{OrderKey, OrderKeys};
@@ -27,6 +26,7 @@ pub(in crate::store) use window::{FarWork, Key, When};
 
 use self::order::SubjectOrder;
 use self::queue::{Phase, Queue};
+use self::reopened::Reopened;
 use self::window::{Entering, Found};
 use crate::endpoint::Order;
 use crate::event::Timestamp;
@@ -53,8 +53,8 @@ pub(in crate::store) struct Backlog {
     count: Count,
     order: SubjectOrder,
     dead: PerKind<u64>,
-    /// The positions of those that were opened again, as far as they are known.
-    reopened: FxHashSet<u64>,
+    /// Those that were opened again, as far as they are known.
+    reopened: Reopened,
     /// Works that can't be done, because their record is damaged.
     parked: PerKind<usize>,
     /// No try waits longer than this: a clock that was ahead may have said so.
@@ -92,7 +92,7 @@ impl Backlog {
             count: Count::default(),
             order: SubjectOrder::default(),
             dead: PerKind::default(),
-            reopened: FxHashSet::default(),
+            reopened: Reopened::default(),
             parked: PerKind::default(),
             longest_delay: None,
         }
@@ -103,16 +103,9 @@ impl Backlog {
         let OpenWork { kind, group, mut entry, due, since, root } = work;
         entry.source = self.count.number(root.as_ref());
         self.count.opened(entry.source, kind);
-        self.note_reopened(entry);
         let number = self.queues[kind].group(&group);
+        self.reopened.add((kind, number), entry);
         self.join(kind, number, entry, When { since, due });
-    }
-
-    /// A work was opened or read: whether it was opened before is known now.
-    fn note_reopened(&mut self, entry: Entry) {
-        if entry.tries.reopened() {
-            self.reopened.insert(entry.position);
-        }
     }
 
     /// A work that is counted stays in memory, or waits beyond the window.
@@ -220,12 +213,12 @@ impl Backlog {
                     // key is no sign of how far the works have come that may go at once.
                     let due = if waits { due.max(Timestamp(1)) } else { due };
                     let when = When { since: key.0, due };
-                    self.note_reopened(entry);
+                    self.reopened.add((kind, number), entry);
                     self.enter(kind, number, Entry { source, ..entry }, when);
                 }
                 None => {
                     self.queues[kind].bars(number, key.1);
-                    self.reopened.remove(&key.1);
+                    self.reopened.remove((kind, number), key.1);
                     self.count.closed(source, kind);
                     self.parked[kind] += 1;
                 }
@@ -341,9 +334,7 @@ impl Backlog {
         self.let_next_go(taken.kind, taken.group, taken.entry);
         self.queues[taken.kind].release(taken.group, taken.phase);
         self.count.closed(taken.entry.source, taken.kind);
-        if taken.entry.tries.reopened() {
-            self.reopened.remove(&taken.entry.position);
-        }
+        self.reopened.remove((taken.kind, taken.group), taken.entry.position);
     }
 
     /// A work goes in no order any more: the next of its subject may go.
@@ -423,9 +414,17 @@ impl Backlog {
         self.queues.values().all(|queue| queue.is_idle(now))
     }
 
-    /// How many works are open that were opened again, but for those that a start has left on disk.
+    /// How many works are open that were opened again, but for those that a start has left on disk,
+    /// and for deliveries to endpoints that are switched off: nobody knows when these end.
     pub(in crate::store) fn reopened_open(&self) -> usize {
-        self.reopened.len()
+        let deliveries = &self.queues[WorkKind::Delivery];
+        self.reopened.but_to(|number| deliveries.is_off(number))
+    }
+
+    /// How many deliveries to each endpoint are open that were opened again, if there are any.
+    pub(in crate::store) fn reopened_to(&self) -> BTreeMap<Name, usize> {
+        let deliveries = &self.queues[WorkKind::Delivery];
+        self.reopened.endpoints().map(|(number, open)| (deliveries.name(number), open)).collect()
     }
 
     /// More works of each kind are dead, or fewer.

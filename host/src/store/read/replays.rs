@@ -122,9 +122,9 @@ impl Replay {
 
     /// What is in memory of it while it goes on.
     pub(in crate::store) fn open(&self) -> Option<OpenReplay> {
-        let source = self.filter.events.source.clone();
+        let (source, endpoint) = (self.filter.events.source.clone(), self.filter.endpoint.clone());
         let (opens, is_paused) = (self.filter.opens(), self.paused);
-        let open = OpenReplay { id: self.id, source, opens, is_paused };
+        let open = OpenReplay { id: self.id, source, endpoint, opens, is_paused };
         self.finished_at.is_none().then_some(open)
     }
 }

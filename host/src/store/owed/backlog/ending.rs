@@ -79,7 +79,7 @@ impl Backlog {
             return None;
         }
         let source = self.count.number(root.as_ref());
-        self.note_reopened(*named);
+        self.reopened.add((kind, number), *named);
         // Others of its subject do not wait for it: they are on disk too, or before it.
         Some(taken(Entry { source, order: None, ..*named }, named.order))
     }

@@ -36,7 +36,8 @@ impl Store {
 
     /// The replay by filter whose turn is next, behind this one; `None` if there is none that is
     /// neither paused nor has to wait: for a high-water mark, or until fewer than 1,024 works are
-    /// open that were opened again. One that only hastens opens nothing, and never waits.
+    /// open that were opened again, of the endpoint that it is for if there is one. One that only
+    /// hastens opens nothing, and never waits.
     pub fn next_replay(&self, after: Option<Id>) -> Option<Id> {
         self.handle.shared.owed.next_replay(after)
     }
@@ -71,7 +72,10 @@ impl Store {
         let looked = self.in_background(move |shared| {
             let Some(replay) = shared.replay(id)? else { return Ok(None) };
             let most = match replay.filter.opens() {
-                true => replay.slice().min(shared.owed.replay_room()),
+                true => {
+                    let endpoint = replay.filter.endpoint.as_ref();
+                    replay.slice().min(shared.owed.replay_room(endpoint))
+                }
                 false => replay.slice(),
             };
             if replay.finished_at.is_some() || replay.paused || most == 0 {

@@ -20,6 +20,11 @@ impl Queue {
         group.ready.len() + group.timed.len() + group.blocked + ready + waiting
     }
 
+    /// Whether a group is switched off.
+    pub(in crate::store::owed::backlog) fn is_off(&self, number: u32) -> bool {
+        self.groups[number as usize].is_off()
+    }
+
     /// Whether works of a group wait behind others of their subject.
     pub(in crate::store::owed::backlog) fn has_blocked(&self, number: u32) -> bool {
         self.groups[number as usize].blocked > 0

@@ -125,3 +125,22 @@ fn what_was_opened_again_and_is_not_what_its_row_says_counts_no_more() {
     backlog.fill(KIND, LaneRead { number, works, until: None, waiting: Vec::new() });
     assert_eq!(backlog.reopened_open(), 0);
 }
+
+/// Take out the count by endpoint and a paused endpoint, or one that always fails, keeps all
+/// replays from going on.
+#[test]
+fn what_was_opened_again_of_an_endpoint_that_is_switched_off_counts_there_alone() {
+    let mut backlog = owed(Windows::default(), 3, 2);
+    backlog.push(again(work(KIND, "erp", 6)));
+    let to = |endpoint: &str, works| (endpoint.parse::<Name>().unwrap(), works);
+    assert_eq!(backlog.reopened_open(), 4);
+
+    allow(&mut backlog, "crm", Allowance::of(0));
+
+    assert_eq!(backlog.reopened_open(), 1);
+    assert_eq!(backlog.reopened_to(), BTreeMap::from([to("crm", 3), to("erp", 1)]));
+    allow(&mut backlog, "crm", Allowance::of(9));
+    assert_eq!(backlog.reopened_open(), 4);
+    deliveries(&mut backlog, 9).iter().for_each(|work| backlog.finish(work));
+    assert_eq!((backlog.reopened_open(), backlog.reopened_to()), (0, BTreeMap::new()));
+}
