@@ -236,6 +236,37 @@ async fn a_patch_changes_what_it_names_unless_somebody_was_faster() {
     assert_eq!((taken.status, kind(&taken).as_str()), (409, "endpoint-exists"));
 }
 
+/// Guards that a patch does not undo another that came while it was on its way.
+#[tokio::test]
+async fn patches_at_the_same_time_change_what_each_names() {
+    let receiver = Receiver::start().await;
+    let gateway = start("").await;
+    let (made, _) = create(&gateway, &receiver, json!({})).await;
+    let patch = async |member: &str| {
+        let mut body = json!({ "metadata": {} });
+        body["metadata"][member] = json!("set");
+        let changed = send(&gateway, "PATCH", &path(&made), &body).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+    };
+    tokio::join!(patch("a"), patch("b"), patch("c"), patch("d"));
+    let now = gateway.ask(&path(&made)).await.json();
+    let all = json!({ "a": "set", "b": "set", "c": "set", "d": "set" });
+    assert_eq!((&now["metadata"], &now["revision"]), (&all, &json!(5)));
+}
+
+#[tokio::test]
+async fn a_patch_whose_credential_can_not_be_kept_changes_nothing() {
+    let receiver = Receiver::start().await;
+    let gateway = start("").await;
+    let (made, _) = create(&gateway, &receiver, json!({ "description": "old" })).await;
+    gateway.rewrite_config(|text| text.replacen("master_key = { file = \"master\" }", "", 1));
+    let gateway = gateway.restart().await;
+    let patch = json!({ "description": "new", "credential": { "bearer": "sesame-91c2" } });
+    let refused = send(&gateway, "PATCH", &path(&made), &patch).await;
+    assert_eq!((refused.status, kind(&refused).as_str()), (409, "no-master-key"));
+    assert_eq!(gateway.ask(&path(&made)).await.json()["description"], "old");
+}
+
 #[tokio::test]
 async fn a_setting_that_is_wrong_is_named_and_nothing_is_made() {
     let gateway = start("").await;

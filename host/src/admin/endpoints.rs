@@ -37,7 +37,7 @@ use crate::directory::{DirectoryError, Listed};
 use crate::egress::Identity;
 use crate::endpoint::{Credential, Origin, RawSettings, check};
 use crate::ids::{Id, IdKind};
-use crate::store::EndpointChange;
+use crate::store::{self, EndpointChange};
 use crate::tenant::Tenant;
 use crate::token::Scope;
 
@@ -53,6 +53,9 @@ const WRONG: &[Kind] = &[
     Kind::InvalidBody,
     Kind::EgressRefused,
 ];
+
+/// How often a patch without a revision is applied to what somebody else has changed meanwhile.
+const TRIES: usize = 8;
 
 pub(super) static OPERATIONS: [Operation; 5] = [
     Operation {
@@ -294,31 +297,58 @@ async fn change(
     segment: Segment,
     body: Body,
 ) -> Result<(Extension<Change>, Json<Value>), Problem> {
-    let before = found(&admin, &reach, segment.id(IdKind::Endpoint)?)?;
+    let mut before = found(&admin, &reach, segment.id(IdKind::Endpoint)?)?;
     let id = before.endpoint.id;
     if before.endpoint.origin == Origin::File {
         return Err(DirectoryError::InConfiguration(id).into());
     }
     let patch = Patch::parse(&admin.turns.read(body).await?)?;
-    let mut revision = patch.revision;
-    let mut now = Arc::clone(&before);
+    for _ in 1..TRIES {
+        match changed(&admin, &patch, &before).await {
+            // Somebody else was faster, and the patch says nothing against that.
+            Err(problem) if patch.revision.is_none() && problem.kind() == Kind::Changed => {
+                before = found(&admin, &reach, id)?;
+            }
+            done => return done,
+        }
+    }
+    changed(&admin, &patch, &before).await
+}
+
+/// Changes an endpoint that is so as `before` says, or else nothing of it.
+async fn changed(
+    admin: &Admin,
+    patch: &Patch,
+    before: &Listed,
+) -> Result<(Extension<Change>, Json<Value>), Problem> {
+    let id = before.endpoint.id;
+    let mut revision = before.endpoint.revision;
+    if patch.revision.is_some_and(|read| read != revision) {
+        return Err(store::Error::EndpointChanged { revision }.into());
+    }
     let settings = patch.settings(&before.endpoint.settings)?;
     let sent = || before.active(admin.directory.vault(), admin.access.now()).ok()?.credential;
     let credential = patch.credential.clone().unwrap_or_else(sent);
     let whole = settings.clone().unwrap_or_else(|| (&*before.endpoint.settings).into());
     check_headers(&whole, credential.as_ref())?;
+    // Before anything is changed: there may be no master key.
+    let with = |credential: &Option<Credential>| {
+        secrets::with_credential(admin, before, credential.as_ref())
+    };
+    let secrets = patch.credential.as_ref().map(with).transpose()?;
+    let mut is = shown(admin, before);
+    let was = is.clone();
     if let Some(settings) = settings {
-        checked(&admin, &settings)?;
+        checked(admin, &settings)?;
         let change = EndpointChange::Settings(Box::new(settings));
-        now = admin.directory.change(id, revision, change).await?;
-        revision = Some(now.endpoint.revision);
+        let now = admin.directory.change(id, Some(revision), change).await?;
+        (revision, is) = (now.endpoint.revision, shown(admin, &now));
     }
-    if let Some(credential) = &patch.credential {
-        let secrets = secrets::with_credential(&admin, &now, credential.as_ref())?;
+    if let Some(secrets) = secrets {
         let change = EndpointChange::Secrets(secrets);
-        now = admin.directory.change(id, revision, change).await?;
+        let now = admin.directory.change(id, Some(revision), change).await?;
+        is = shown(admin, &now);
     }
-    let (was, is) = (shown(&admin, &before), shown(&admin, &now));
     Ok((audit::changed(was, is.clone()), Json(is)))
 }
 
