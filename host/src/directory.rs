@@ -205,6 +205,11 @@ impl Directory {
         self.known().all().filter(|listed| listed.deleted.is_some()).cloned().collect()
     }
 
+    /// Those of a tenant that were deleted, the oldest first.
+    pub fn deleted_of(&self, tenant: Tenant) -> Vec<Arc<Listed>> {
+        self.known().deleted_of(tenant)
+    }
+
     /// Those that were deleted and to which something may still be owed.
     pub fn draining(&self) -> Vec<Arc<Listed>> {
         self.known().draining()

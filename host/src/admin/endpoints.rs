@@ -176,6 +176,7 @@ impl From<DirectoryError> for Problem {
             }
             DirectoryError::InConfiguration(_) => Kind::EndpointInConfiguration,
             DirectoryError::Deleted(_) => Kind::EndpointDeleted,
+            DirectoryError::TooMany => Kind::TooManyEndpoints,
             DirectoryError::NotSealed(NotSealed::NoMasterKey) => Kind::NoMasterKey,
             DirectoryError::NotSealed(NotSealed::NoRandom) => Kind::Internal,
             DirectoryError::Store(error) => return error.into(),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::reach::Reach;
 use super::{Admin, Problem};
-use crate::directory::{EndpointFilter, Listed};
+use crate::directory::EndpointFilter;
 use crate::ids::{Id, IdKind, Name};
 use crate::store::{
     self, DeadFilter, DeadLetter, DeliveryFilter, DeliverySummary, DeliveryView, EventSummary,
@@ -115,12 +115,8 @@ pub(super) fn endpoints(admin: &Admin, reach: &Reach) -> Option<Arc<BTreeSet<Nam
     let tenant = reach.narrowed(None).ok().flatten()?;
     let filter = EndpointFilter { tenant: Some(tenant.clone()), ..EndpointFilter::default() };
     let open = admin.directory.page(&filter, None, usize::MAX);
-    let deleted = admin.directory.deleted();
-    let is_own = |listed: &Arc<Listed>| {
-        let owner = listed.endpoint.settings.tenant.as_ref();
-        owner == Some(&tenant)
-    };
-    let own = open.iter().chain(deleted.iter().filter(|listed| is_own(listed)));
+    let deleted = admin.directory.deleted_of(tenant);
+    let own = open.iter().chain(&deleted);
     Some(Arc::new(own.map(|listed| listed.endpoint.key.clone()).collect()))
 }
 

@@ -28,6 +28,11 @@ pub enum DirectoryError {
     /// It was deleted.
     #[error("the endpoint {0} was deleted")]
     Deleted(Id),
+    /// Its tenant has as many as one may have.
+    #[error(
+        "a tenant has at most 1,000 endpoints, and 10,000 deleted ones that deliveries still name"
+    )]
+    TooMany,
     /// Its secrets can't be sealed.
     #[error(transparent)]
     NotSealed(#[from] NotSealed),
@@ -51,6 +56,11 @@ impl Directory {
             && let Some(id) = self.known().in_configuration(&checked.name)
         {
             return Err(store::Error::EndpointExists(id).into());
+        }
+        if let Some(tenant) = checked.tenant
+            && !self.known().has_room(tenant)
+        {
+            return Err(DirectoryError::TooMany);
         }
         let id = store.endpoint_id().await?;
         let secrets = seal(&self.0.vault, id)?;

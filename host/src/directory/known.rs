@@ -13,6 +13,11 @@ use crate::store::{EndpointNote, EndpointRows, Health, StoredEndpoint, Tombstone
 use crate::subscribers::{Table, Tenanted};
 use crate::tenant::Tenant;
 
+/// Most endpoints of one tenant, and most that were deleted and are remembered: none takes the
+/// places of all others, and an event of its own goes to no more.
+const OF_TENANT_MAX: usize = 1_000;
+const DELETED_MAX: usize = 10_000;
+
 /// Changes that are remembered; whoever is further behind looks at all endpoints.
 const CHANGES_MAX: usize = 4_096;
 
@@ -25,6 +30,8 @@ pub(super) struct Known {
     by_id: BTreeMap<Id, Name>,
     /// Those that are not deleted.
     by_tenant: HashMap<Option<Tenant>, BTreeSet<Id>>,
+    /// Those that are.
+    deleted: HashMap<Option<Tenant>, BTreeSet<Id>>,
     /// Those that were deleted and to which something may still be owed.
     draining: BTreeSet<Id>,
     health: BTreeMap<Name, Health>,
@@ -132,10 +139,12 @@ impl Known {
         let Some(listed) = self.by_key.remove(key) else { return };
         let Endpoint { id, settings, .. } = &listed.endpoint;
         self.by_id.remove(id);
-        if let Some(of) = self.by_tenant.get_mut(&settings.tenant) {
-            of.remove(id);
-            if of.is_empty() {
-                self.by_tenant.remove(&settings.tenant);
+        for places in [&mut self.by_tenant, &mut self.deleted] {
+            if let Some(of) = places.get_mut(&settings.tenant) {
+                of.remove(id);
+                if of.is_empty() {
+                    places.remove(&settings.tenant);
+                }
             }
         }
     }
@@ -145,9 +154,11 @@ impl Known {
         let Endpoint { id, key, settings, .. } = &listed.endpoint;
         self.take(key);
         self.by_id.insert(*id, key.clone());
-        if listed.deleted.is_none() {
-            self.by_tenant.entry(settings.tenant.clone()).or_default().insert(*id);
-        }
+        let places = match listed.deleted {
+            None => &mut self.by_tenant,
+            Some(_) => &mut self.deleted,
+        };
+        places.entry(settings.tenant.clone()).or_default().insert(*id);
         self.by_key.insert(key.clone(), listed);
     }
 
@@ -191,6 +202,20 @@ impl Known {
         };
         let listed = keys.into_iter().filter_map(|key| self.by_key.get(key));
         listed.filter(fits).take(limit).cloned().collect()
+    }
+
+    /// Whether a tenant may have another endpoint.
+    pub(super) fn has_room(&self, tenant: Tenant) -> bool {
+        let tenant = Some(tenant);
+        let open = self.by_tenant.get(&tenant).map_or(0, BTreeSet::len);
+        let deleted = self.deleted.get(&tenant).map_or(0, BTreeSet::len);
+        open < OF_TENANT_MAX && deleted < DELETED_MAX
+    }
+
+    /// The endpoints of a tenant that were deleted.
+    pub(super) fn deleted_of(&self, tenant: Tenant) -> Vec<Arc<Listed>> {
+        let ids = self.deleted.get(&Some(tenant)).into_iter().flatten();
+        ids.filter_map(|id| self.by_id(*id)).collect()
     }
 
     pub(super) fn draining(&self) -> Vec<Arc<Listed>> {

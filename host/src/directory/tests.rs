@@ -219,3 +219,32 @@ async fn a_page_has_the_newest_first_and_goes_on_behind_the_last() {
     let named = EndpointFilter { name: Some("a".parse().unwrap()), ..all };
     assert_eq!(names(&directory.page(&named, None, 9)), ["a"]);
 }
+
+/// Guards that one tenant does not take the places of all others.
+#[tokio::test]
+async fn a_tenant_has_a_thousand_endpoints_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, directory) = open(&folder).await;
+    let of_acme = |position: u64, deleted: Option<Timestamp>| {
+        let listed = active::listed(position, Vec::new());
+        let tenant = Some("acme".parse().unwrap());
+        let settings = Settings { tenant, ..Settings::clone(&listed.endpoint.settings) };
+        let endpoint = Endpoint { settings: Arc::new(settings), ..listed.endpoint.clone() };
+        Arc::new(Listed { endpoint, secrets: Arc::from([]), deleted })
+    };
+    let crm = async |tenant: Option<&str>| create(&directory, raw("crm", tenant)).await;
+    let is_refused = |made: &Result<Arc<Listed>, _>| matches!(made, Err(DirectoryError::TooMany));
+    let first = 1 << 40;
+    (first..first + 1_000).for_each(|position| directory.known().put(of_acme(position, None)));
+    assert!(is_refused(&crm(Some("acme")).await));
+    assert!(crm(Some("globex")).await.is_ok() && crm(None).await.is_ok());
+    assert!(directory.deleted_of("acme".parse().unwrap()).is_empty());
+
+    let gone = |position: u64| directory.known().put(of_acme(position, Some(NOW)));
+    (first..first + 10_000).for_each(gone);
+    assert!(is_refused(&crm(Some("acme")).await), "those that were deleted are remembered");
+    assert_eq!(directory.deleted_of("acme".parse().unwrap()).len(), 10_000);
+    let key = of_acme(first, None).endpoint.key.clone();
+    directory.known().take(&key);
+    assert!(crm(Some("acme")).await.is_ok());
+}
