@@ -116,6 +116,11 @@ impl Delivery {
         if now.is_none_or(|now| now.endpoint.revision != listed.endpoint.revision) {
             return;
         }
+        // Nor does a master key that has come since change the endpoint.
+        let opens = || listed.active(self.directory.vault(), self.clock.now()).is_ok();
+        if matches!(why, Unready::Locked(_)) && opens() {
+            return;
+        }
         warn!(endpoint.name = %name, "the gateway holds the deliveries to this endpoint: {why}");
         if !state.paces.contains_key(name) {
             self.update(&mut state, name, Some(listed));
@@ -218,6 +223,7 @@ pub(crate) fn why_gone(listed: &Listed) -> &'static str {
 mod tests {
     use super::*;
     use crate::clock::Clock;
+    use crate::directory::vault::Locked;
     use crate::directory::{Directory, FileEndpoint};
     use crate::egress::{self, Egress};
     use crate::endpoint::{Origin, RawSettings, check};
@@ -251,6 +257,9 @@ mod tests {
 
         delivery.hold(&before, &Unready::Scheme);
         assert!(delivery.held().is_empty());
+        let now = directory.get(&key).unwrap();
+        delivery.hold(&now, &Unready::Locked(Locked::NoKey));
+        assert!(delivery.held().is_empty(), "it opens by now");
         delivery.hold(&directory.get(&key).unwrap(), &Unready::Scheme);
         assert_eq!(delivery.held().len(), 1);
     }
