@@ -25,6 +25,10 @@ const JITTER: f64 = 0.2;
 /// Nobody is warned or disabled for fewer failures, for however long they last.
 const FAILURES_MIN: u32 = 20;
 
+/// So much of the time between two failures counts at most. Of longer ones nobody knows: nothing
+/// was sent, or the clock has leapt.
+const SILENCE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How an attempt fared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fared {
@@ -180,8 +184,10 @@ impl Breaker {
             self.last_success = Some(now);
             (self.failing_since, self.failures, self.is_warned) = (None, 0, false);
         } else {
+            let silence = self.last_failure.map_or(Duration::ZERO, |last| now.since(last));
+            let since = self.failing_since.unwrap_or(now);
+            self.failing_since = Some(since.after(silence.saturating_sub(SILENCE_MAX)).min(now));
             self.last_failure = Some(now);
-            self.failing_since.get_or_insert(now);
             self.failures = self.failures.saturating_add(1);
         }
     }

@@ -117,6 +117,26 @@ fn days_of_nothing_but_failures_warn_once_at_half_and_disable_at_the_end() {
     );
 }
 
+/// Guards that an endpoint that failed for a minute is not disabled because the clock was wrong, or
+/// nothing was sent there for a week.
+#[test]
+fn a_clock_that_leaps_and_a_time_without_attempts_count_for_a_day_at_most() {
+    let mut breaker = closed();
+    fail(&mut breaker, 20, Timestamp(0));
+    fail(&mut breaker, 1, NOW);
+    let since = Timestamp(NOW.0 - 86_400_000);
+    assert_eq!((breaker.health().failing_since, breaker.judge(NOW, 5 * DAY)), (Some(since), None));
+    for days in 1..=3 {
+        fail(&mut breaker, 1, NOW.after(days * DAY));
+    }
+    let now = NOW.after(4 * DAY);
+    assert!(matches!(breaker.judge(now, 5 * DAY), Some(Judged::Disable { .. })));
+
+    let back = Timestamp(since.0 - 1);
+    fail(&mut breaker, 1, back);
+    assert_eq!(breaker.health().failing_since, Some(back), "it was set back");
+}
+
 #[test]
 fn a_changed_endpoint_is_probed_at_once_and_an_enabled_one_begins_anew() {
     let mut breaker = closed();

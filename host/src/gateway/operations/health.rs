@@ -67,7 +67,8 @@ impl Unwell {
         }
         let is_news = |since: &Timestamp| at.since(*since) <= NEWS;
         let mut facts = Vec::new();
-        if let Some(since) = is.failing.filter(is_news_of(was.failing)) {
+        // A silence moves since when it fails: that is no news.
+        if let Some(since) = is.failing.filter(|_| was.failing.is_none()) {
             facts.push(failing(listed, health, since, at));
         }
         if let Some(since) = is.disabled.filter(is_news_of(was.disabled)).filter(is_news) {

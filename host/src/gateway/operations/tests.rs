@@ -197,6 +197,8 @@ async fn an_endpoint_recovers_when_it_is_enabled_or_when_a_delivery_succeeds() {
     let crm = bench.create(raw("crm", None, "order.*"), &[]).await;
     bench.note(&crm, failing(NOW));
     bench.told("hookgate.endpoint.failing").await;
+    bench.note(&crm, failing(NOW.after(MINUTE)));
+    assert!(bench.arrived().await.is_empty(), "it has not done well in between");
     let (status, why) = (Status::Disabled, Some(Why::Gone410));
     bench.stand(&crm, Standing { status, why, since: NOW }).await;
     assert_eq!(bench.told("hookgate.endpoint.disabled").await["reason"], "gone");
