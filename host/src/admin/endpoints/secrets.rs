@@ -165,29 +165,39 @@ pub(super) fn known(admin: &Admin, listed: &Listed) -> Vec<Value> {
 }
 
 fn of(admin: &Admin, listed: &Listed, held: &Held) -> Value {
-    let (kind, print, opened, secret) = match held {
+    let (kind, opened, secret) = match held {
         Held::Plain(secret) => {
             let kind = kind_of(secret, "secrets").ok();
-            (kind, fingerprint(secret), Some(secret.clone()), None)
+            (kind, Some(secret.clone()), None)
         }
-        Held::Other(kind, secret) => (Some(*kind), fingerprint(secret), None, None),
+        Held::Other(kind, _) => (Some(*kind), None, None),
         Held::Sealed(secret) => {
             let place = secret.place(listed.endpoint.id.position);
             let is_public = place.is_some_and(|place| place.kind == SecretKind::Whsk);
             let opened = place
                 .filter(|_| is_public)
                 .and_then(|place| admin.directory.vault().open(place, &secret.sealed).ok());
-            (place.map(|place| place.kind), secret.sealed.fingerprint, opened, Some(secret))
+            (place.map(|place| place.kind), opened, Some(secret))
         }
     };
     json!({
         "number": secret.map(|secret| secret.number),
         "kind": kind.map_or("unknown", named),
-        "fingerprint": hex::encode(print),
+        "fingerprint": print(held).map(hex::encode),
         "public_key": opened.as_ref().and_then(public_key),
         "created_at": secret.map(|secret| secret.created_at),
         "expires_at": secret.and_then(|secret| secret.expires_at),
     })
+}
+
+/// What tells a secret from others, unless that would help to guess it: a password that the
+/// configuration has is short, and anybody could compute the same of what they try.
+fn print(held: &Held) -> Option<[u8; 8]> {
+    match held {
+        Held::Plain(secret) => Some(fingerprint(secret)),
+        Held::Other(..) => None,
+        Held::Sealed(secret) => Some(secret.sealed.fingerprint),
+    }
 }
 
 fn named(kind: SecretKind) -> &'static str {
@@ -212,4 +222,20 @@ pub(super) fn with_values(admin: &Admin, listed: &Listed, made: &[&Secret]) -> V
         }
     }
     known.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guards that whoever may read an endpoint can't try passwords at home.
+    #[test]
+    fn a_password_of_the_configuration_has_no_fingerprint_to_hold_guesses_against() {
+        let secret = |text: &str| Secret::new(text).unwrap();
+        for kind in [SecretKind::Basic, SecretKind::Bearer, SecretKind::Header] {
+            assert_eq!(print(&Held::Other(kind, secret("shop:sesame"))), None);
+        }
+        let signs = secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        assert_eq!(print(&Held::Plain(signs.clone())), Some(fingerprint(&signs)));
+    }
 }

@@ -134,7 +134,11 @@ pub(super) fn secrets_schema(schemas: &mut Schemas) -> Value {
             "properties": {
                 "number": { "type": ["integer", "null"], "minimum": 1 },
                 "kind": one_of(&kinds),
-                "fingerprint": { "type": "string", "pattern": "^[0-9a-f]{16}$" },
+                "fingerprint": {
+                    "type": ["string", "null"],
+                    "pattern": "^[0-9a-f]{16}$",
+                    "description": "Tells it from others; null for a credential of the file.",
+                },
                 "public_key": {
                     "type": ["string", "null"],
                     "description": "Of a `whsk_` secret what verifies its signatures: `whpk_`.",
