@@ -20,7 +20,6 @@ use axum::routing::get;
 use hyper::body::Frame;
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::deliveries::ListedDelivery;
@@ -29,6 +28,7 @@ use super::problem::Kind;
 use super::query::{self, AttemptsQuery, StreamQuery};
 use super::reach::{Foreign, Reach};
 use super::schema::Schemas;
+use super::turns::Listening;
 use super::{Admin, Problem, deliveries, own};
 use crate::event::Timestamp;
 use crate::listener::Connection;
@@ -154,7 +154,7 @@ fn begin(
     request: &Request,
     follow: impl FnOnce(&Store) -> Result<Following, store::Error>,
 ) -> Result<Response, Problem> {
-    let turn = admin.turns.stream()?;
+    let turn = admin.turns.stream(!reach.is_all())?;
     // Before it looks for the first time: no commit is missed.
     let growth = admin.store.growth();
     let following = follow(&admin.store)?;
@@ -209,7 +209,7 @@ struct Stream {
     growth: Growth,
     /// Nothing was sent yet.
     is_new: bool,
-    _turn: OwnedSemaphorePermit,
+    _turn: Listening,
 }
 
 impl Stream {

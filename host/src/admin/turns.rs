@@ -2,8 +2,8 @@
 //! connection.
 //!
 //! Everything else has half of the port's connections, and what may wait for long has a quarter of
-//! those and a time. Streams of events have an eighth of all. A stop waits for none of it. Never
-//! judges a request.
+//! those and a time. Streams of events have an eighth of all, and tenants half of that. A stop waits
+//! for none of it. Never judges a request.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -33,12 +33,21 @@ const STREAMS: usize = 8;
 /// What those who wait are told when the gateway stops.
 pub(super) const STOPPING: &str = "the gateway is stopping";
 
+/// The turn of one who listens to events, for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Listening {
+    _turn: OwnedSemaphorePermit,
+    _of_tenants: Option<OwnedSemaphorePermit>,
+}
+
 /// The turns of the operators' port.
 #[derive(Debug)]
 pub(crate) struct Turns {
     asking: Semaphore,
     waiting: Semaphore,
     streams: Arc<Semaphore>,
+    /// Those of them that are for tokens with a tenant, all of these together.
+    of_tenants: Arc<Semaphore>,
     wait_max: Duration,
     /// Cancelled when the gateway stops.
     stop: CancellationToken,
@@ -49,10 +58,12 @@ impl Turns {
     pub(crate) fn new(connections: usize, stop: CancellationToken) -> Self {
         let asking = (connections / 2).max(1);
         let waiting = (asking / 4).max(1);
+        let streams = (connections / STREAMS).max(1);
         Self {
             asking: Semaphore::new(asking),
             waiting: Semaphore::new(waiting),
-            streams: Arc::new(Semaphore::new((connections / STREAMS).max(1))),
+            streams: Arc::new(Semaphore::new(streams)),
+            of_tenants: Arc::new(Semaphore::new((streams / 2).max(1))),
             wait_max: WAIT_MAX,
             stop,
         }
@@ -75,11 +86,16 @@ impl Turns {
         }
     }
 
-    /// A turn of one who listens to events, for as long as it lives.
-    pub(super) fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+    /// A turn of one who listens to events, for a token with a tenant or without one. The former
+    /// leave half of the turns to the operator.
+    pub(super) fn stream(&self, has_tenant: bool) -> Result<Listening, Problem> {
         let many = "too many streams of events are open; ask again later";
-        let turn = Arc::clone(&self.streams).try_acquire_owned();
-        turn.map_err(|_| Problem::new(Kind::Busy, many))
+        let acquire = |of: &Arc<Semaphore>| {
+            let turn = Arc::clone(of).try_acquire_owned();
+            turn.map_err(|_| Problem::new(Kind::Busy, many))
+        };
+        let of_tenants = has_tenant.then(|| acquire(&self.of_tenants)).transpose()?;
+        Ok(Listening { _turn: acquire(&self.streams)?, _of_tenants: of_tenants })
     }
 
     /// Resolves when the gateway stops.
@@ -145,9 +161,20 @@ mod tests {
     #[test]
     fn as_many_listen_to_events_as_may_and_the_next_when_one_has_left() {
         let turns = Turns::new(16, CancellationToken::new());
-        let listening = [turns.stream(), turns.stream()].map(Result::unwrap);
-        assert_eq!(turns.stream().unwrap_err().kind(), Kind::Busy);
+        let listening = [turns.stream(false), turns.stream(false)].map(Result::unwrap);
+        assert_eq!(turns.stream(false).unwrap_err().kind(), Kind::Busy);
         drop(listening);
-        assert!(turns.stream().is_ok());
+        assert!(turns.stream(false).is_ok());
+    }
+
+    /// Guards that no tenant keeps the operator from listening.
+    #[test]
+    fn tenants_leave_half_of_the_streams_to_the_operator() {
+        let turns = Turns::new(32, CancellationToken::new());
+        let of_tenants = [turns.stream(true), turns.stream(true)].map(Result::unwrap);
+        assert_eq!(turns.stream(true).unwrap_err().kind(), Kind::Busy);
+        assert!(turns.stream(false).is_ok());
+        drop(of_tenants);
+        assert!(turns.stream(true).is_ok());
     }
 }
