@@ -444,3 +444,21 @@ async fn an_endpoint_shows_its_attempts_by_the_hour() {
     let none = gateway.ask(&format!("{}/stats?before={before}", path(&made))).await.json();
     assert_eq!(none["hours"], json!([]));
 }
+
+/// Guards that whoever may ping an endpoint can't fill the backlog, and so keep out every source.
+#[tokio::test]
+async fn a_ping_is_refused_where_a_request_to_a_source_would_be() {
+    let receiver = Receiver::start().await;
+    let gateway = start("[limits]\nbacklog = 3").await;
+    let (made, _) = create(&gateway, &receiver, json!({})).await;
+    act(&gateway, &made, "pause").await;
+    let ping = async || gateway.tell(&format!("{}/ping", path(&made)), &json!({})).await;
+    for _ in 0..3 {
+        assert_eq!(ping().await.status, 202);
+        gateway.settle().await;
+    }
+    let refused = ping().await;
+    assert_eq!((refused.status, kind(&refused).as_str()), (503, "busy"));
+    act(&gateway, &made, "resume").await;
+    receiver.arrived(3).await;
+}

@@ -2,8 +2,8 @@
 //! connection.
 //!
 //! Everything else has half of the port's connections, and what may wait for long has a quarter of
-//! those and a time. Streams of events have an eighth of all, and tenants half of that. A stop waits
-//! for none of it. Never judges a request.
+//! those and a time. Streams of events have an eighth of all, and tenants half of that. A stop
+//! waits for none of it. Never judges a request.
 
 use std::error::Error;
 use std::sync::Arc;

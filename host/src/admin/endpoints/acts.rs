@@ -28,7 +28,7 @@ use crate::directory::{DirectoryError, Held};
 use crate::effect::Allowance;
 use crate::endpoint::{Endpoint, Standing, Status, Why};
 use crate::event::{Event, OWN_SOURCE};
-use crate::ids::{Id, IdKind};
+use crate::ids::{Id, IdKind, Name};
 use crate::store::{EndpointChange, NewEvent, Routes};
 use crate::token::Scope;
 
@@ -252,10 +252,15 @@ async fn ping(
     check_empty(&admin.turns.read(body).await?)?;
     let Endpoint { id, key, settings, .. } = &listed.endpoint;
     let time = admin.access.now();
+    let source: Name =
+        OWN_SOURCE.parse().map_err(|_| Problem::new(Kind::Internal, "no name of a source"))?;
+    // It comes on top of what is open, as a request to a source does.
+    if admin.disk.is_low() || admin.store.mark_reached(&source).is_some() {
+        let detail = "too much is open for a ping, or the disk is nearly full; ask again later";
+        return Err(Problem::new(Kind::Busy, detail));
+    }
     let event = Event {
-        source: OWN_SOURCE
-            .parse()
-            .map_err(|_| Problem::new(Kind::Internal, "no name of a source"))?,
+        source,
         id: format!("{PING}/{id}/{:016x}", fastrand::u64(..)),
         event_type: PING.to_owned(),
         subject: None,
