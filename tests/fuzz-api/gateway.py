@@ -1,7 +1,8 @@
 """A gateway with something in its store, for one portion of a run.
 
 It listens on ports of its own and keeps all of its files in one folder. What it answers is looked
-at here only as far as the store is to be filled.
+at here only as far as the store is to be filled. It has no master key, so it makes no endpoint with
+a URL that was made up: it never sends anything to another machine.
 """
 
 import hashlib
@@ -19,10 +20,13 @@ from pathlib import Path
 PROGRAM = Path("target/release/hookgate")
 PLUGINS = Path("target/plugins")
 SECRET = "whsec_of_the_fuzzer"
+ENDPOINT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 # A token may send 100 requests a second: together they may send more than is ever sent.
 TOKENS = [f"token {number} of the fuzzer, which is long enough" for number in range(64)]
 START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
+# A busy machine puts requests off, which is no fault.
+BUSY_SECONDS_MAX = 30
 
 CONFIG = """
 listen = "127.0.0.1:0"
@@ -36,12 +40,42 @@ secrets = [{{ value = "{secret}" }}]
 
 [handlers.dunning]
 config = {{ alert_after = 1 }}
+
+# Nothing listens there: one gives up at once, so that there are dead letters, and one waits.
+[endpoints.crm]
+url = "http://127.0.0.1:9/"
+events = ["payment.*"]
+secrets = [{{ value = "{endpoint_secret}" }}]
+retries = []
+
+[endpoints.erp]
+url = "http://127.0.0.1:9/"
+events = ["payment.failed"]
+secrets = [{{ value = "{endpoint_secret}" }}]
+retries = ["1h"]
+use_breaker = false
+
+[egress]
+allow = ["127.0.0.0/8"]
 """
 TOKEN = """
 [tokens.fuzzer-{number}]
 secrets = [{{ value = "{token}" }}]
 scopes = ["admin"]
 """
+
+
+def answer_to(request):
+    """The body of the answer to a request, which is sent again while the gateway is too busy."""
+    deadline = time.monotonic() + BUSY_SECONDS_MAX
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=90) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as refused:
+            if refused.code != 503 or time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 class Gateway:
@@ -53,7 +87,7 @@ class Gateway:
         # No others: each would be compiled.
         for name in ("stripe", "dunning"):
             shutil.copy(PLUGINS / f"{name}.wasm", folder / "plugins")
-        config = CONFIG.format(secret=SECRET)
+        config = CONFIG.format(secret=SECRET, endpoint_secret=ENDPOINT_SECRET)
         self.tokens = TOKENS if has_tokens else []
         for number, token in enumerate(self.tokens):
             config += TOKEN.format(number=number, token=token)
@@ -88,8 +122,7 @@ class Gateway:
         if self.tokens:
             headers["authorization"] = f"Bearer {self.tokens[0]}"
         request = urllib.request.Request(self.admin + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=90) as answer:
-            return json.loads(answer.read() or b"null")
+        return json.loads(answer_to(request) or b"null")
 
     def post(self, body: str, secret: str):
         now = int(time.time())
@@ -97,7 +130,7 @@ class Gateway:
         headers = {"stripe-signature": f"t={now},v1={mac}", "content-type": "application/json"}
         request = urllib.request.Request(f"{self.public}/in/stripe", body.encode(), headers)
         try:
-            urllib.request.urlopen(request, timeout=30).read()
+            answer_to(request)
         except urllib.error.HTTPError as refused:
             assert refused.code == 401, refused
 
@@ -117,14 +150,19 @@ class Gateway:
         """Ids that there are, by the path in which they stand."""
         events = [it["id"] for it in self.ask("/v1/events?limit=50")["items"]]
         shown = [self.ask(f"/v1/events/{event}") for event in events]
-        return {
+        of_one = {
             "/v1/events/{id}": events,
             "/v1/receipts/{id}": [it["id"] for it in self.ask("/v1/receipts?limit=50")["items"]],
             "/v1/runs/{id}": [run["id"] for event in shown for run in event["runs"]],
             "/v1/deliveries/{id}": [it["id"] for event in shown for it in event["deliveries"]],
             "/v1/replays/{id}": [it["id"] for it in self.ask("/v1/replays")["replays"]],
-            "/v1/sources/{name}/refused": ["stripe"],
+            "/v1/endpoints/{id}": [it["id"] for it in self.ask("/v1/endpoints")["items"]],
+            "/v1/sources/{name}": ["stripe"],
         }
+        # Also where an id is followed by what is done to the one thing, or what there is of it.
+        paths = self.ask("/v1/openapi.json")["paths"]
+        begins = {path: path.partition("}")[0] + "}" for path in paths}
+        return {path: of_one[begin] for path, begin in begins.items() if begin in of_one}
 
     def stop(self):
         """Stops it in order; anything else is a fault."""
