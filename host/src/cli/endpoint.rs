@@ -52,9 +52,10 @@ pub(super) enum Command {
         /// How long those of before sign, such as 0s or 7d; 24h if left out
         #[arg(long, value_name = "DURATION")]
         overlap: Option<String>,
-        /// What the gateway makes: whsec (HMAC-SHA256) or whsk (Ed25519); as before if left out
+        /// What the gateway makes a secret for: v1 (HMAC-SHA256) or v1a (Ed25519); as before if
+        /// left out
         #[arg(long)]
-        kind: Option<String>,
+        signature: Option<String>,
         /// Write the secret to this new file, which only you can read
         #[arg(long, value_name = "FILE")]
         secret_file: Option<PathBuf>,
@@ -152,8 +153,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Disable(of) => act(&of, "disable").await,
         Command::Enable(of) => act(&of, "enable").await,
         Command::Ping(of) => ping(&of).await,
-        Command::Rotate { of, overlap, kind, secret_file } => {
-            let asked = given([("overlap", overlap), ("kind", kind)]);
+        Command::Rotate { of, overlap, signature, secret_file } => {
+            let asked = given([("overlap", overlap), ("signature", signature)]);
             let body: Map<_, _> =
                 asked.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
             rotate(&of, body, secret_file.as_deref()).await

@@ -39,36 +39,28 @@ pub(super) struct Patch {
 pub(super) struct Rotate {
     /// How long those of before sign beside the new one.
     pub(super) overlap: Option<String>,
-    /// What signs, if the gateway makes it.
-    pub(super) kind: Option<SignatureKind>,
+    /// What the gateway makes a secret for.
+    pub(super) signature: Option<Signature>,
     /// What signs, if somebody brings it along.
     pub(super) secret: Option<String>,
 }
 
-/// What the gateway makes to sign with, by its prefix.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum SignatureKind {
-    Whsec,
-    Whsk,
-}
-
-impl From<SignatureKind> for SecretKind {
-    fn from(kind: SignatureKind) -> Self {
-        match kind {
-            SignatureKind::Whsec => Self::Whsec,
-            SignatureKind::Whsk => Self::Whsk,
-        }
-    }
-}
-
 /// The signature that the gateway makes a secret for.
 #[derive(Clone, Copy, Deserialize)]
-enum Signature {
+pub(super) enum Signature {
     #[serde(rename = "v1")]
     Shared,
     #[serde(rename = "v1a")]
     Ed25519,
+}
+
+impl From<Signature> for SecretKind {
+    fn from(signature: Signature) -> Self {
+        match signature {
+            Signature::Shared => Self::Whsec,
+            Signature::Ed25519 => Self::Whsk,
+        }
+    }
 }
 
 /// A member of a body that is wrong, by its name.
@@ -123,7 +115,8 @@ fn credential_of(members: &mut Map<String, Value>) -> Result<Option<Credential>,
 impl Draft {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Problem> {
         let mut members = members(body)?;
-        let signature = taken(&mut members, "signature", "must be \"v1\" or \"v1a\"")?;
+        let must_be = "must be \"v1\" or \"v1a\"";
+        let signature: Option<Signature> = taken(&mut members, "signature", must_be)?;
         let secrets: Option<Vec<String>> =
             taken(&mut members, "secrets", "must be a list of texts")?;
         let secrets = secrets.unwrap_or_default();
@@ -134,10 +127,7 @@ impl Draft {
         let secrets = secrets.collect::<Option<_>>().ok_or_else(|| wrong("secrets", "is blank"))?;
         Ok(Self {
             credential: credential_of(&mut members)?,
-            signature: match signature {
-                Some(Signature::Ed25519) => SecretKind::Whsk,
-                Some(Signature::Shared) | None => SecretKind::Whsec,
-            },
+            signature: signature.map_or(SecretKind::Whsec, SecretKind::from),
             secrets,
             settings: settings_of(members)?,
         })
@@ -267,8 +257,9 @@ pub(super) fn changes(schemas: &mut Schemas) -> Value {
 
 /// How secrets change.
 pub(super) fn rotation(_: &mut Schemas) -> Value {
-    let mut kind = one_of(&["whsec", "whsk"]);
-    kind["description"] = "What the gateway makes; without it the kind of before.".into();
+    let mut signature = one_of(&["v1", "v1a"]);
+    signature["description"] =
+        "What the gateway makes a secret for; without it the one of before.".into();
     json!({
         "type": ["object", "null"],
         "additionalProperties": false,
@@ -277,7 +268,7 @@ pub(super) fn rotation(_: &mut Schemas) -> Value {
                 "type": "string", "default": "24h",
                 "description": "How long the secrets of before sign beside the new one: 0s to 30d.",
             },
-            "kind": kind,
+            "signature": signature,
             "secret": {
                 "type": "string",
                 "description": "What signs from now on, if you bring it along.",

@@ -111,15 +111,16 @@ pub(super) fn after_rotation(
     let overlap = rotate.overlap.as_deref().map_or(Ok(OVERLAP), overlap)?;
     let last = before.iter().filter_map(|it| SecretKind::of(it.kind)).rfind(|it| it.signs());
     let (kind, secret) = match rotate.secret {
-        Some(_) if rotate.kind.is_some() => {
-            return Err(wrong("kind", "is for a secret that the gateway makes"));
+        Some(_) if rotate.signature.is_some() => {
+            return Err(wrong("signature", "is for a secret that the gateway makes"));
         }
         Some(text) => {
             let secret = Secret::new(&text).ok_or_else(|| wrong("secret", "is blank"))?;
             (kind_of(&secret, "secret")?, secret)
         }
         None => {
-            let kind = rotate.kind.map(SecretKind::from).or(last).unwrap_or(SecretKind::Whsec);
+            let asked = rotate.signature.map(SecretKind::from);
+            let kind = asked.or(last).unwrap_or(SecretKind::Whsec);
             (kind, made(kind)?)
         }
     };
