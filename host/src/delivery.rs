@@ -172,7 +172,8 @@ impl Delivery {
         let change = EndpointChange::Standing(standing);
         match self.directory.change(*id, Some(*revision), change).await {
             Ok(_) => {
-                warn!(endpoint.name = %key, ?why, "the gateway has disabled this endpoint");
+                let reason = why.as_str();
+                warn!(endpoint.name = %key, reason, "the gateway has disabled this endpoint");
                 self.follow(Some(vec![key.clone()]));
             }
             // Of many that are answered at once, another was first.

@@ -188,6 +188,17 @@ pub enum Why {
     Failing,
 }
 
+impl Why {
+    /// As programs read it: `gone`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Gone410 => "gone",
+            Self::Failing => "failing",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +212,7 @@ mod tests {
         assert_eq!([Origin::File, Origin::Api].map(shown), ["file", "api"]);
         let whys = [Why::Operator, Why::Gone410, Why::Failing];
         assert_eq!(whys.map(shown), ["operator", "gone", "failing"]);
+        assert_eq!(whys.map(Why::as_str), ["operator", "gone", "failing"]);
         assert_eq!(shown(Format::CloudEvents), "cloudevents");
         for status in [Status::Enabled, Status::Paused, Status::Disabled] {
             assert_eq!(shown(status), status.as_str());

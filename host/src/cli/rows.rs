@@ -18,7 +18,7 @@ const PAGE: usize = 500;
 /// Where one thing is shown.
 #[derive(Debug, Args)]
 pub(super) struct One {
-    /// Print the answer of the gateway as a line of JSON
+    /// Print the answer of the gateway as JSON: a list as a line for each item, all else as one
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
