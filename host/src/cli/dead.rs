@@ -45,7 +45,8 @@ pub(super) struct Filter {
     /// Only dead letters of this kind of work: parse, run or delivery
     #[arg(long)]
     kind: Option<String>,
-    /// Only dead letters of this source, handler or endpoint: of one of the API, its id with - for _
+    /// Only dead letters of this source, handler or endpoint; for an endpoint of the API, its id
+    /// with - for _
     #[arg(long)]
     name: Option<String>,
     /// Only dead letters with this reason, such as endpoint_timeout
