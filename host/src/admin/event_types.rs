@@ -36,8 +36,9 @@ pub(super) static OPERATIONS: [Operation; 1] = [Operation {
     handler: || get(list),
 }];
 
-/// What the gateway raises about itself, and when.
-const OWN: [(&str, &str); 11] = [
+/// What the gateway raises itself, and when.
+const OWN: [(&str, &str); 12] = [
+    ("hookgate.alert", "A handler notifies the operator."),
     ("hookgate.ping", "Somebody pings an endpoint."),
     ("hookgate.endpoint.failing", "An endpoint has failed for half of the time that disables it."),
     ("hookgate.endpoint.disabled", "An endpoint is disabled: no delivery goes to it."),
