@@ -66,8 +66,8 @@ impl Backlog {
             let phase = Phase::OutOfTurn { blocked };
             InFlight { kind, entry, group: number, phase }
         };
-        if let Some(entry) = self.queues[kind].take_out(number, position) {
-            return Some(taken(entry, None));
+        if let Some((entry, blocked)) = self.queues[kind].take_out(number, position) {
+            return Some(taken(entry, blocked));
         }
         if self.queues[kind].has_blocked(number)
             && let Some((key, entry)) = self.order.take_out(named.order, position)

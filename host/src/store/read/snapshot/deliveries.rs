@@ -1,9 +1,8 @@
 //! The list of deliveries, those of the newest events and parcels first.
 //!
-//! The dead are found by their letters, and the pending that have rows by those; all others by the
-//! index, if few endpoints are named, or else the log is read through. Each says by itself whether
-//! it fits. It goes on for a bounded time, so a page may be short and still not be the last. Never
-//! gives one twice.
+//! The dead are found by their letters, and all others by the index, if few endpoints are named, or
+//! else the log is read through. Each says by itself whether it fits. It goes on for a bounded time,
+//! so a page may be short and still not be the last. Never gives one twice.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,13 +14,11 @@ use crate::ids::Id;
 use crate::retry::Verdict;
 use crate::store::Store;
 use crate::store::error::{Error, Failure};
-use crate::store::file;
 use crate::store::index::{Next, Search};
 use crate::store::kind::WorkKind;
 use crate::store::log::record::{AttemptRecord, DetailRecord, Record};
 use crate::store::log::segment::{Entry, RecordKind};
 use crate::store::owed::backlog::OpenWork;
-use crate::store::owed::lane;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::cursor::Cursor;
@@ -96,8 +93,7 @@ impl Snapshot<'_> {
             // Only what is dead died of something.
             (Some(State::Pending | State::Done), Some(_)) => Went::Over,
             (Some(State::Dead), _) | (None, Some(_)) => walk.dead()?,
-            (Some(State::Pending), None) => walk.pending()?,
-            (Some(State::Done) | None, None) => walk.all()?,
+            (Some(State::Pending | State::Done) | None, None) => walk.all()?,
         };
         if went == Went::Enough {
             walk.listing.next = Some(Cursor::new(filter.list(), walk.before));
@@ -284,36 +280,6 @@ impl Walk<'_> {
             self.read += 1;
             self.before = position;
             if self.snapshot.dead.letter(position)? == Some(WorkKind::Delivery as u8) {
-                self.look_at(position)?;
-            }
-        }
-        Ok(Went::Over)
-    }
-
-    /// By the rows of what is owed; what has none yet stands behind those that do.
-    fn pending(&mut self) -> Result<Went, Failure> {
-        let mark = self.snapshot.view.fact(file::LOW_WATER)?.unwrap_or(0);
-        let went = self.through(mark.max(self.first))?;
-        if went != Went::On {
-            return Ok(went);
-        }
-        let filter = self.filter;
-        let is_wanted = |owed: &[u8], _: &[u8]| {
-            lane::read_lane(owed)
-                .is_none_or(|(kind, to)| kind == WorkKind::Delivery && filter.goes_to(&to))
-        };
-        for row in self.snapshot.view.owed_back(self.before, is_wanted)? {
-            let (position, is_wanted) = row?;
-            if position < self.first {
-                break;
-            }
-            if self.is_enough() {
-                return Ok(Went::Enough);
-            }
-            self.read += 1;
-            self.before = position;
-            // Of a row that can't be decoded nobody knows.
-            if is_wanted.unwrap_or(true) {
                 self.look_at(position)?;
             }
         }

@@ -3,6 +3,7 @@
 //! Pure. They are in flight, and take neither slots nor places. Behind the window there is only the
 //! one that somebody names. Never says why one is taken.
 
+use super::super::OrderKey;
 use super::super::window::{Found, Key};
 use super::{Entry, Queue};
 use crate::ids::Name;
@@ -63,31 +64,33 @@ impl Queue {
         Some(entry)
     }
 
-    /// Takes the work of a group at this position, if it is in memory and waits behind no other.
+    /// Takes the work of a group at this position, if it is in memory and waits behind no other;
+    /// with the order that it has not entered yet, if there is one.
     pub(in crate::store::owed::backlog) fn take_out(
         &mut self,
         number: u32,
         position: u64,
-    ) -> Option<Entry> {
+    ) -> Option<(Entry, Option<OrderKey>)> {
         let group = &mut self.groups[number as usize];
         let timed = group.timed.keys().find(|key| key.1 == position).copied();
-        let entry = if let Some(entry) = group.ready.take_out(position) {
+        let found = if let Some(entry) = group.ready.take_out(position) {
             self.lanes.ready -= 1;
-            entry
+            (entry, None)
         } else if let Some(key) = timed {
             let (_, entry) = self.stop_timer(number, key)?;
             self.lanes.fires(&mut self.groups[number as usize].window, key);
-            entry
+            (entry, None)
         } else {
             let key = group.window.later_at(position)?;
             let Found::Later(entry) = self.find(number, key) else { return None };
             // It may get a row while it is in flight.
             self.bars(number, position);
-            entry
+            // None of its subject may go because it ends: others are before it.
+            (Entry { order: None, ..entry }, entry.order)
         };
         self.groups[number as usize].in_flight += 1;
         self.weigh(number);
-        Some(entry)
+        Some(found)
     }
 
     /// Takes the work of a group with this key, if it is on disk only; whether it was.
