@@ -296,7 +296,6 @@ impl Problem {
     }
 
     /// What kind of problem it is.
-    #[cfg(test)]
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }
