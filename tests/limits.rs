@@ -176,7 +176,7 @@ const WORDS: &[(&str, &str, &[&str])] = &[
             "the operator has not granted the endpoint `{shown}`",
             "BYTES_MAX} bytes, not {}",
             "a value has at most {",
-            "the operator has granted the plugin no tenant",
+            "the operator has not granted the tenant `{",
         ],
     ),
     ("testing/doors", "plugin/call/context", &["only `handle` may ask for effects"]),

@@ -1,5 +1,5 @@
-//! `hookgate replay` and `hookgate event-type`: what failed is done again, at a rate and with a look
-//! first.
+//! `hookgate replay` and `hookgate event-type`: what failed is done again, at a rate and with a
+//! look first.
 
 use super::delivery::{documents, run, start};
 use crate::harness::Receiver;

@@ -1,4 +1,5 @@
-//! `hookgate dead`: list, show and export the dead letters of a running gateway, over its admin API.
+//! `hookgate dead`: list, show and export the dead letters of a running gateway, over its admin
+//! API.
 //!
 //! `hookgate event replay` and `hookgate replay start` have letters tried again. Never says more of
 //! a letter than the gateway does.

@@ -93,14 +93,16 @@ impl Paced {
         }
     }
 
-    /// It was changed: it is tried without a pause. If it was disabled, it begins anew. Whether
-    /// there is something to note that was not before.
+    /// If it was changed, it is tried without a pause, which a start is no reason for. If it was
+    /// disabled, it begins anew. Whether there is something to note that was not before.
     pub(super) fn configured(&mut self, listed: &Listed) -> bool {
         let was = std::mem::replace(&mut self.fate, Fate::of(listed));
-        self.settings = Arc::clone(&listed.endpoint.settings);
+        let before = std::mem::replace(&mut self.settings, Arc::clone(&listed.endpoint.settings));
         self.again_at = None;
         self.pace.configured(self.settings.limits.concurrency);
-        self.breaker.configured();
+        if !Arc::ptr_eq(&before, &self.settings) || was != self.fate {
+            self.breaker.configured();
+        }
         if was != Fate::Ends || self.fate == Fate::Ends {
             return false;
         }

@@ -1,8 +1,9 @@
 //! Seals the secrets of endpoints again when another master key comes first, so that the one of
 //! before may go.
 //!
-//! A task of the gateway beside the path of events: at a start, and whenever the master keys change.
-//! One endpoint after the other, each in a commit of its own. Never opens what it need not seal.
+//! A task of the gateway beside the path of events: at a start, and whenever the master keys
+//! change. One endpoint after the other, each in a commit of its own. Never opens what it need not
+//! seal.
 
 use std::sync::Arc;
 

@@ -8,13 +8,13 @@
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Store;
+use super::committing::Committing;
 use super::error::{Error, Failure};
 use super::facts::{Appended, NewReceipt};
 use super::ids::{self, IdKey};
 use super::kind::WorkKind;
 use super::report::Parsed;
 use super::shared::Shared;
-use super::tries::Committing;
 use super::write::append::Append;
 use super::write::op::Reply;
 use super::write::queue::Message;

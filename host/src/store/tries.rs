@@ -4,13 +4,8 @@
 //! room for outcomes that are on their way to the disk, and another is taken in its place; the work
 //! itself nobody gets before the commit, and neither the next of its subject. Never judges.
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-
-use tokio::sync::oneshot;
-
 use super::Store;
+use super::committing::Committing;
 use super::error::Error;
 use super::facts::NewEvent;
 use super::owed::lease::{DeliveryWork, ParseWork, RunWork};
@@ -19,39 +14,6 @@ use super::shared::Shared;
 use super::write::commit::{CommitParse, CommitRun, RecordAttempt, RunRefused};
 use super::write::op::{Operation, Reply};
 use crate::ids::Id;
-
-/// A commit that is queued: resolves when it is on disk. Commits take place in the order in which
-/// they are queued.
-#[derive(Debug)]
-pub struct Committing<T> {
-    answer: oneshot::Receiver<Result<T, Error>>,
-    shared: Arc<Shared>,
-    frees_slot: bool,
-}
-
-impl<T> Committing<T> {
-    pub(super) fn new(
-        answer: oneshot::Receiver<Result<T, Error>>,
-        shared: &Arc<Shared>,
-        frees_slot: bool,
-    ) -> Self {
-        Self { answer, shared: Arc::clone(shared), frees_slot }
-    }
-
-    /// Whether another work may be begun in the place of this one; else only when this resolves.
-    pub fn frees_slot(&self) -> bool {
-        self.frees_slot
-    }
-}
-
-impl<T> Future for Committing<T> {
-    type Output = Result<T, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(Pin::new(&mut self.answer).poll(context));
-        Poll::Ready(self.shared.told(answer))
-    }
-}
 
 impl Store {
     /// Commits a try to parse a receipt. If it is done, so are these events: those whose ids no

@@ -164,8 +164,9 @@ pub(crate) mod outbox {
         reach(|sandbox| {
             sandbox.pass(bytes);
             sandbox.may_ask().map_err(Refusal::Invalid)?;
-            if event.tenant.is_some() {
-                let reason = "the operator has granted the plugin no tenant".to_owned();
+            if let Some(tenant) = &event.tenant {
+                let shown = shortened(tenant, NAME_BYTES_MAX);
+                let reason = format!("the operator has not granted the tenant `{shown}`");
                 return Err(Refusal::NotGranted(reason));
             }
             let declared = match &sandbox.occasion {

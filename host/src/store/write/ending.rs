@@ -13,6 +13,7 @@ use crate::failure::{AttemptDetail, Reason};
 use crate::ids::Name;
 use crate::retry::{Outcome, Verdict};
 use crate::store::Store;
+use crate::store::committing::Committing;
 use crate::store::error::{Error, Failure};
 use crate::store::kind::WorkKind;
 use crate::store::log::record::AttemptRecord;
@@ -21,7 +22,6 @@ use crate::store::owed::Life;
 use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::{DeliveryWork, Lease};
 use crate::store::report::Attempt;
-use crate::store::tries::Committing;
 
 /// Deliveries that one slice ends at most.
 const SLICE: usize = 256;

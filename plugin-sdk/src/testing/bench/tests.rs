@@ -227,7 +227,7 @@ fn an_emission_is_held_to_the_contract() {
     );
     refused(
         || emit(|it| it.tenant = Some("acme".into())),
-        "not granted: the operator has granted the plugin no tenant",
+        "not granted: the operator has not granted the tenant `acme`",
     );
 }
 

@@ -1,8 +1,8 @@
 //! The list of deliveries, those of the newest events and parcels first.
 //!
-//! The dead are found by their letters, and all others by the index, if few endpoints are named, or
-//! else the log is read through. Each says by itself whether it fits. It goes on for a bounded time,
-//! so a page may be short and still not be the last. Never gives one twice.
+//! The dead are found by their letters, and all others by the index, if few endpoints are named,
+//! or else the log is read through. Each says by itself whether it fits. It goes on for a bounded
+//! time, so a page may be short and still not be the last. Never gives one twice.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

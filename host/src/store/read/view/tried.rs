@@ -1,5 +1,5 @@
-//! What people see of one try of a parse or a run, or of one attempt of a delivery: how it went, how
-//! it ended and why, and what followed.
+//! What people see of one try of a parse or a run, or of one attempt of a delivery: how it went,
+//! how it ended and why, and what followed.
 //!
 //! Values with the field names of the JSON API. What an older Hookgate did not record is not there,
 //! but every failure has a reason. Never looks at another try.

@@ -1,0 +1,46 @@
+//! What whoever has queued a commit waits for.
+//!
+//! Resolves when the commit is on disk, and may say before that whether the slot of its work is
+//! free. Never knows what is committed.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::sync::oneshot;
+
+use super::error::Error;
+use super::shared::Shared;
+
+/// A commit that is queued: resolves when it is on disk. Commits take place in the order in which
+/// they are queued.
+#[derive(Debug)]
+pub struct Committing<T> {
+    answer: oneshot::Receiver<Result<T, Error>>,
+    shared: Arc<Shared>,
+    frees_slot: bool,
+}
+
+impl<T> Committing<T> {
+    pub(super) fn new(
+        answer: oneshot::Receiver<Result<T, Error>>,
+        shared: &Arc<Shared>,
+        frees_slot: bool,
+    ) -> Self {
+        Self { answer, shared: Arc::clone(shared), frees_slot }
+    }
+
+    /// Whether another work may be begun in the place of this one; else only when this resolves.
+    pub fn frees_slot(&self) -> bool {
+        self.frees_slot
+    }
+}
+
+impl<T> Future for Committing<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(context));
+        Poll::Ready(self.shared.told(answer))
+    }
+}
