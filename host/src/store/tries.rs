@@ -10,7 +10,6 @@ use super::error::Error;
 use super::facts::NewEvent;
 use super::owed::lease::{DeliveryWork, ParseWork, RunWork};
 use super::report::{Attempt, Effects, Refused, Try};
-use super::shared::Shared;
 use super::write::commit::{CommitParse, CommitRun, RecordAttempt, RunRefused};
 use super::write::op::{Operation, Reply};
 use crate::ids::Id;
