@@ -80,7 +80,7 @@ pub(super) enum Command {
 pub(super) struct New {
     /// A name for the endpoint, which no other of its tenant has
     name: Name,
-    /// Where deliveries go, such as https://shop.example.com/hooks
+    /// The URL that deliveries go to
     url: String,
     /// The event types that it receives, such as payment.failed, payment.* or *, with commas
     /// between them
