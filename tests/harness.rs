@@ -334,7 +334,19 @@ impl Stopped {
     }
 
     pub(crate) async fn start(self) -> Harness {
+        self.is_let_go().await;
         Harness::start(self).await.expect("the gateway starts")
+    }
+
+    /// Waits until the gateway before has let go of the store: a thread of it may still read there.
+    async fn is_let_go(&self) {
+        let Ok(data) = std::fs::File::open(self.folder().join("data")) else { return };
+        for _ in 0..500 {
+            if data.try_lock().is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 }
 

@@ -100,7 +100,7 @@ impl Paced {
         let before = std::mem::replace(&mut self.settings, Arc::clone(&listed.endpoint.settings));
         self.again_at = None;
         self.pace.configured(self.settings.limits.concurrency);
-        if !Arc::ptr_eq(&before, &self.settings) || was != self.fate {
+        if before != self.settings || was != self.fate {
             self.breaker.configured();
         }
         if was != Fate::Ends || self.fate == Fate::Ends {
