@@ -341,12 +341,9 @@ impl Stopped {
     /// Waits until the gateway before has let go of the store: a thread of it may still read there.
     async fn is_let_go(&self) {
         let Ok(data) = std::fs::File::open(self.folder().join("data")) else { return };
-        for _ in 0..500 {
-            if data.try_lock().is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let let_go = tokio::task::spawn_blocking(move || data.lock().is_ok());
+        // Whoever never lets go is told of by the start that follows.
+        let _is_let_go = tokio::time::timeout(Duration::from_secs(5), let_go).await;
     }
 }
 

@@ -182,7 +182,7 @@ object! {
         name: Name,
         /// Whose endpoint it is; null for the operator's.
         tenant: Option<Tenant>,
-        /// Whether it is no longer there.
+        /// Whether somebody has deleted this endpoint.
         deleted: bool,
     }
 }

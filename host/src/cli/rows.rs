@@ -103,7 +103,7 @@ pub(super) async fn table(
     .await
 }
 
-/// Sees the rows of a list, all or so many of them.
+/// Visits the rows of a list: all of them, or the first ones up to a limit.
 pub(super) async fn each(
     at: &At,
     url: Url,

@@ -19,7 +19,7 @@ const EVENTS: &str = ".events.json";
 const HEADERS: &str = ".headers.json";
 /// So an event in a file of events says that its data is a part of the sample, and which.
 const OF_SAMPLE: &str = "the sample";
-/// An event that is longer is no example.
+/// The largest event that is shown as an example, in bytes.
 const EXAMPLE_BYTES_MAX: usize = 16 << 10;
 
 /// Why it can't be told what the crate has.
