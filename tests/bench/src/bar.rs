@@ -33,10 +33,13 @@ impl Bound {
         let (unit, bound, holds) = match self {
             Self::P99(most) => {
                 let equal = beside - alone < EQUAL_BELOW_MS;
-                ("ms", format!("at most {most}"), ratio <= most || equal)
+                let bound = format!("at most {most}, or less than {EQUAL_BELOW_MS} ms more");
+                ("ms", bound, ratio <= most || equal)
             }
             Self::Rate(least) => ("/s", format!("at least {least}"), ratio >= least),
         };
+        // Of nothing no figure is within a bound.
+        let holds = holds && alone > 0.0;
         println!(
             "  alone {alone:.2} {unit}   beside {beside:.2} {unit}   ratio {ratio:.2} \
              ({low:.2} to {high:.2}), {bound}: {}",
@@ -151,6 +154,14 @@ mod tests {
     fn latencies_that_hardly_differ_count_as_equal() {
         assert!(Bound::P99(1.3).judge(&[(1.0, 2.5)]));
         assert!(!Bound::P99(1.3).judge(&[(1.0, 3.5)]));
+    }
+
+    #[test]
+    fn what_was_not_measured_is_within_no_bound() {
+        for bound in [Bound::P99(1.3), Bound::Rate(0.9)] {
+            assert!(!bound.judge(&[(0.0, 0.0)]), "{bound:?}");
+            assert!(!bound.judge(&[(0.0, 1.0)]), "{bound:?}");
+        }
     }
 
     #[test]

@@ -45,6 +45,7 @@ impl Endpoints {
     /// Measures, prints, and fails if a bar does not hold.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         ensure!(self.pairs > 0, "there must be at least one pair");
+        ensure!(self.seconds > 0, "each half must measure for at least a second");
         ensure!((1..=9999).contains(&self.tenants), "there must be 1 to 9999 tenants");
         let descriptors = getrlimit(Resource::Nofile);
         setrlimit(Resource::Nofile, Rlimit { current: descriptors.maximum, ..descriptors })?;

@@ -40,7 +40,8 @@ impl Arrivals {
         if seen.at.len() <= number {
             seen.at.resize(number + 1, None);
         }
-        if seen.at[number].replace(now).is_none() {
+        if seen.at[number].is_none() {
+            seen.at[number] = Some(now);
             seen.count += 1;
             self.more.notify_all();
         }
@@ -156,6 +157,14 @@ async fn receive(State(seeing): State<Arc<Seeing>>, headers: HeaderMap, body: By
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_arrives_twice_the_first_time_counts() {
+        let (arrivals, first) = (Arrivals::default(), Instant::now());
+        arrivals.note(3, first);
+        arrivals.note(3, first + Duration::from_secs(9));
+        assert_eq!((arrivals.count(), arrivals.at(3)), (1, Some(first)));
+    }
 
     #[test]
     fn what_is_waited_for_is_those_numbers_and_not_how_many() {

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use clap::Args;
 use hookgate::clock::Clock;
-use hookgate::store::{Config, Store};
+use hookgate::ids::Name;
+use hookgate::store::{Config, EventFilter, ReplayFilter, State, Store};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
@@ -48,8 +49,10 @@ const PAYLOADS: usize = 20_000;
 const NAMED: usize = 10_000;
 /// For what is still on its way.
 const LAST_WAIT: Duration = Duration::from_secs(60);
-/// Nobody waits longer for the next to arrive.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Nobody waits longer for the next to arrive, or for the gateway to have nothing left.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// For counting what is dead.
+const COUNT_MAX: Duration = Duration::from_secs(600);
 /// Between two looks at how far the replay is: another process can only be asked again.
 const LOOK: Duration = Duration::from_millis(200);
 const PLUGINS: [(&str, &str); 1] = [("stripe", "stripe")];
@@ -67,10 +70,10 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// How many pairs, one half with the replay paused and one while it goes on
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 5)]
     pairs: usize,
     /// How long each half measures, in seconds
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 10)]
     seconds: u64,
 }
 
@@ -88,10 +91,10 @@ impl Replay {
     /// Fills, replays, measures, kills, prints, and fails if a bar does not hold.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         ensure!(self.pairs > 0, "there must be at least one pair");
+        ensure!(self.seconds > 0, "each half must measure for at least a second");
         let workplace = Workplace::new()?;
         let mut filled = Filled::at(self.data.as_deref(), &workplace, "dead deliveries")?;
-        self.fill(&mut filled)?;
-        let (works, data) = (filled.count(), workplace.folder("replayed")?);
+        let (works, data) = (self.fill(&mut filled)?, workplace.folder("replayed")?);
         Stock::copy(&filled.store(), &data)?;
         let others = Arc::new(Others::default());
         let receiver = Receiver::counting(&others)?;
@@ -104,10 +107,14 @@ impl Replay {
         let path = self.begin(gateway.admin, works)?;
         let replaying = Replaying { gateway, path: &path, receiver: &receiver, supply: &supply };
         let pairs = self.measure(&replaying)?;
-        let shown = replaying.shown()?;
-        ensure!(shown["finished_at"].is_null(), "it was over too early: replay more with --works");
+        let (shown, came) = (replaying.shown()?, others.count());
+        ensure!(
+            shown["finished_at"].is_null() && came < works / 4 * 3,
+            "{came} of {works} came before the kill: replay more (--works), or measure less"
+        );
         replaying.act("resume")?;
-        ensure!(others.wait(works / 2, PATIENCE), "only {} arrived again", others.count());
+        // At least some after the pause, so that it is killed at work.
+        wait_for(&others, (works / 2).max(came + 1))?;
         eprintln!("killed when {} of {works} had arrived again", others.count());
         drop(replaying);
 
@@ -128,10 +135,9 @@ impl Replay {
         bars.all_hold()
     }
 
-    fn fill(&self, filled: &mut Filled) -> anyhow::Result<()> {
-        if filled.count() >= self.works {
-            return Ok(());
-        }
+    /// Brings what is missing, and gives how many are dead: more than the note says, where a run
+    /// ended in the middle of a step.
+    fn fill(&self, filled: &mut Filled) -> anyhow::Result<usize> {
         let batch = Arc::new(Batch::write(PAYLOADS));
         let store = Store::open(&Config::at(filled.store()), Clock::System)?;
         Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -141,7 +147,13 @@ impl Replay {
                 filled.reach(filled.count() + step)?;
                 eprintln!("{} of {} are dead", filled.count(), self.works);
             }
-            Ok(store.close().await?)
+            let events = EventFilter { state: Some(State::Dead), ..EventFilter::default() };
+            let endpoint: Name = "crm".parse()?;
+            let endpoint = Some(endpoint);
+            let dead = ReplayFilter { events, endpoint, ..ReplayFilter::default() };
+            let counted = store.count_for_replay(dead, COUNT_MAX).await?;
+            store.close().await?;
+            Ok(usize::try_from(counted.context("what is dead was not counted in time")?)?)
         })
     }
 
@@ -237,9 +249,23 @@ impl Replaying<'_> {
             sleep(LOOK);
         };
         ensure!(ended["reopened"] == works, "not {works}: {ended}");
+        let ended = Instant::now();
         // After a minute the answer is that it is not so yet.
-        while ask(self.gateway.admin, "/v1/settled")?.0 == 503 {}
+        while ask(self.gateway.admin, "/v1/settled")?.0 == 503 {
+            ensure!(ended.elapsed() < PATIENCE, "{} of {works} arrived again", others.count());
+        }
         Ok(())
+    }
+}
+
+/// Waits until so many have arrived again, for as long as more do.
+fn wait_for(others: &Others, count: usize) -> anyhow::Result<()> {
+    loop {
+        let before = others.count();
+        if others.wait(count, PATIENCE) {
+            return Ok(());
+        }
+        ensure!(others.count() > before, "only {before} of {count} arrived again");
     }
 }
 
@@ -279,7 +305,7 @@ mod tests {
     fn a_million_are_replayed_as_fast_as_it_goes_unless_said_otherwise() {
         let parse = |words: &[&str]| Program::try_parse_from(words).map(|it| it.replay);
         let replay = parse(&["bench"]).unwrap();
-        assert_eq!((replay.works, replay.rate), (1_000_000, None));
+        assert_eq!((replay.works, replay.rate, replay.pairs), (1_000_000, None, 5));
         assert_eq!(parse(&["bench", "--rate", "500"]).unwrap().rate, Some(500));
         assert!(parse(&["bench", "--works", "many"]).is_err());
     }

@@ -37,12 +37,12 @@ const LAST_WAIT: Duration = Duration::from_secs(30);
 /// Attempts a second, and at once, of a bad endpoint.
 const LIMIT: usize = 10;
 const WINDOW: Duration = Duration::from_secs(1);
-/// A breaker pauses for less at the time when they recover, and failed deliveries wait 5 s.
-const DRAINED_MAX: Duration = Duration::from_secs(180);
 
 /// How the bad ones did when they recovered.
 struct Drained {
     time: Duration,
+    /// How long it may have taken.
+    limit: Duration,
     /// What they did not get.
     missing: usize,
     /// The most that one of them got within a second.
@@ -67,10 +67,11 @@ pub(super) fn measure(
     })?;
     println!("{ALL} endpoints of which {BAD} hang and {BAD} fail, {RATE} events/s");
     bars.p99("delivered to the others, p99", &measured, RATIO_MAX);
-    if let Some(Drained { time, missing, most }) = drained {
+    if let Some(Drained { time, limit, missing, most }) = drained {
+        // What may go at once, what a second adds, and one that was late on its way.
         let most_allowed = (2 * LIMIT + 1) as f64;
         bars.at_most("not delivered when they recover", Unit::Count, missing as f64, 0.0);
-        let (drained, limit) = (time.as_secs_f64() * 1000.0, DRAINED_MAX.as_secs_f64() * 1000.0);
+        let [drained, limit] = [time, limit].map(|time| time.as_secs_f64() * 1000.0);
         bars.at_most("until all is delivered", Unit::Milliseconds, drained, limit);
         bars.at_most("most in a second to one, at 10/s", Unit::Count, most as f64, most_allowed);
     }
@@ -122,12 +123,20 @@ fn half_of(
     Ok((p99(times), drained))
 }
 
+/// How long it may take until the bad ones have what was sent in this time. An attempt under way
+/// ends after 15 s, a breaker pauses for about as long as it was open before, a failed delivery
+/// waits 5 s, and what came in five seconds goes out in one.
+fn drained_max(sent: Duration) -> Duration {
+    Duration::from_secs(60) + sent * 3
+}
+
 /// Has the bad ones recover, and waits for what they should get of the events before `end`.
 fn drain(hung: &Recovering, failing: &Recovering, end: usize) -> Drained {
     let begun = Instant::now();
     hung.recover();
     failing.recover();
-    let until = begun + DRAINED_MAX;
+    let limit = drained_max(Duration::from_secs_f64(end as f64 / RATE as f64));
+    let until = begun + limit;
     let mut missing = 0;
     for (server, first) in [(hung, HEALTHY), (failing, HEALTHY + BAD)] {
         let is_for_it = |number: &usize| (first..first + BAD).contains(&(number % ALL));
@@ -135,7 +144,7 @@ fn drain(hung: &Recovering, failing: &Recovering, end: usize) -> Drained {
         missing += expected.saturating_sub(server.wait(expected, until));
     }
     let most = hung.most_within(WINDOW).max(failing.most_within(WINDOW));
-    Drained { time: begun.elapsed(), missing, most }
+    Drained { time: begun.elapsed(), limit, missing, most }
 }
 
 fn address(number: usize, hung: &Recovering, failing: &Recovering) -> SocketAddr {

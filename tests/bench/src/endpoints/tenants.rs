@@ -39,8 +39,11 @@ const LAST_WAIT: Duration = Duration::from_secs(30);
 
 /// Endpoints that are made under load.
 const LATE: usize = 20;
-/// Events for each of them, one behind the other.
-const PROBES: usize = 20;
+/// For so long events are posted for each of them, one behind the other: for longer than the bar,
+/// so that one that is missed has a figure.
+const PROBED: Duration = Duration::from_millis(500);
+/// No more than that.
+const PROBES_MAX: usize = 1000;
 /// Of events that were posted before the endpoint was there nothing comes, whatever the wait.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 
@@ -174,42 +177,44 @@ impl<'w> Stage<'w> {
 
     /// The longest time until an endpoint that is made under load has effect, in milliseconds.
     fn effect(&mut self, gateway: &Gateway, tenants: usize) -> anyhow::Result<f64> {
-        let time = (PROBE_WAIT * 2) * u32::try_from(LATE)?;
+        let time = (PROBED + PROBE_WAIT) * u32::try_from(LATE)?;
         let (supply, _) = self.supply(tenants, time);
         std::thread::scope(|scope| {
             let schedule = Schedule::new(RATE, &supply);
             let sending = scope.spawn(move || open(gateway.public, schedule, &supply));
             let mut longest = 0.0_f64;
             for late in 0..LATE {
-                longest = longest.max(self.effect_of(gateway, late * PROBES, late)?);
+                longest = longest.max(self.effect_of(gateway, late)?);
             }
             sending.join().expect("a generator does not panic")?;
             Ok(longest)
         })
     }
 
-    /// The time until one endpoint has effect: it gets what was posted from then on.
-    fn effect_of(&self, gateway: &Gateway, first: usize, late: usize) -> anyhow::Result<f64> {
-        let tenant = format!("l{late:04}");
+    /// The time until one endpoint has effect, in milliseconds: it gets what was posted from then
+    /// on. Without an end if it got nothing.
+    fn effect_of(&self, gateway: &Gateway, late: usize) -> anyhow::Result<f64> {
+        let (tenant, first) = (format!("l{late:04}"), late * PROBES_MAX);
         let begun = Instant::now();
         create(gateway, &tenant, "late", self.late.address)?;
         let posted = Builder::new_current_thread().enable_all().build()?.block_on(async {
             let mut connection = Connection::open(gateway.public).await?;
             let mut posted = Vec::new();
-            for probe in 0..PROBES {
+            while posted.is_empty() || (begun.elapsed() < PROBED && posted.len() < PROBES_MAX) {
+                let probe = request(first + posted.len(), &tenant).0;
                 posted.push(Instant::now());
-                connection.post(&request(first + probe, &tenant).0).await?;
+                connection.post(&probe).await?;
             }
             anyhow::Ok(posted)
         })?;
         let arrivals = &self.late.arrivals;
-        let last = first + PROBES - 1;
+        let last = first + posted.len() - 1;
         arrivals.wait_for(last..last + 1, LAST_WAIT);
         // Those before it may be behind it, and some may never come.
         arrivals.wait_for(first..last, PROBE_WAIT);
-        let came = (0..PROBES).rev().take_while(|probe| arrivals.at(first + probe).is_some());
-        let since = came.last().context("nothing reaches an endpoint that was made under load")?;
-        Ok(posted[since].saturating_duration_since(begun).as_secs_f64() * 1000.0)
+        let came = (0..posted.len()).rev().take_while(|it| arrivals.at(first + it).is_some());
+        let after = |since: usize| posted[since].saturating_duration_since(begun).as_secs_f64();
+        Ok(came.last().map_or(f64::INFINITY, |since| after(since) * 1000.0))
     }
 }
 
