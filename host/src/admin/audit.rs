@@ -106,6 +106,9 @@ pub(super) struct Change {
     pub(super) after: Value,
 }
 
+/// A write as its entry and its answer show it.
+pub(super) type Changed<T> = Result<(Extension<Change>, Json<T>), Problem>;
+
 /// What is there after a write, for its entry.
 pub(super) fn after(value: &impl Serialize) -> Extension<Change> {
     let after = serde_json::to_value(value).unwrap_or_default();

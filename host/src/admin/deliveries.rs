@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use axum::{Extension, Json};
 use serde::Serialize;
 use serde_json::json;
 
-use super::audit::{self, Change};
+use super::audit::{self, Changed};
 use super::bodies::{NO_BODY, check_empty};
 use super::items::found;
 use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
@@ -280,7 +280,7 @@ async fn retry(
     reach: Reach,
     segment: Segment,
     body: Body,
-) -> Result<(Extension<Change>, Json<Of<DeliveryView>>), Problem> {
+) -> Changed<Of<DeliveryView>> {
     let id = segment.id(IdKind::Delivery)?;
     // Only of its own does it learn more than that there is no such delivery.
     drop(delivery(&admin, &reach, id).await?);
@@ -295,7 +295,7 @@ async fn discard(
     reach: Reach,
     segment: Segment,
     body: Body,
-) -> Result<(Extension<Change>, Json<Of<DeliveryView>>), Problem> {
+) -> Changed<Of<DeliveryView>> {
     let id = segment.id(IdKind::Delivery)?;
     drop(delivery(&admin, &reach, id).await?);
     check_empty(&admin.turns.read(body).await?)?;

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use self::body::{Draft, Patch};
 use self::secrets::First;
 use self::shown::{Shown, shown};
-use super::audit::{self, Change};
+use super::audit::{self, Changed};
 use super::bodies::invalid;
 use super::operation::{self, Answer, Content, Need, Operation, Tenants, Turn, Verb};
 use super::path::{ENDPOINT_ID, Segment};
@@ -297,7 +297,7 @@ async fn change(
     reach: Reach,
     segment: Segment,
     body: Body,
-) -> Result<(Extension<Change>, Json<Value>), Problem> {
+) -> Changed<Value> {
     let mut before = found(&admin, &reach, segment.id(IdKind::Endpoint)?)?;
     let id = before.endpoint.id;
     if before.endpoint.origin == Origin::File {
@@ -317,11 +317,7 @@ async fn change(
 }
 
 /// Changes an endpoint that is so as `before` says, or else nothing of it.
-async fn changed(
-    admin: &Admin,
-    patch: &Patch,
-    before: &Listed,
-) -> Result<(Extension<Change>, Json<Value>), Problem> {
+async fn changed(admin: &Admin, patch: &Patch, before: &Listed) -> Changed<Value> {
     let id = before.endpoint.id;
     let mut revision = before.endpoint.revision;
     if patch.revision.is_some_and(|read| read != revision) {
@@ -353,11 +349,7 @@ async fn changed(
     Ok((audit::changed(was, is.clone()), Json(is)))
 }
 
-async fn remove(
-    State(admin): State<Arc<Admin>>,
-    reach: Reach,
-    segment: Segment,
-) -> Result<(Extension<Change>, Json<Value>), Problem> {
+async fn remove(State(admin): State<Arc<Admin>>, reach: Reach, segment: Segment) -> Changed<Value> {
     let before = listed(&admin, &reach, segment.id(IdKind::Endpoint)?)?;
     let id = before.endpoint.id;
     match admin.directory.delete(id).await {

@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use axum::{Extension, Json};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::audit::{self, Change};
+use super::audit::{self, Changed};
 use super::bodies::{self, NO_BODY};
 use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
 use super::problem::Kind;
@@ -75,10 +75,7 @@ async fn plugins(State(admin): State<Arc<Admin>>) -> Json<Plugins> {
     Json(Plugins { plugins: Vec::clone(&admin.plugins.load()) })
 }
 
-async fn reload(
-    State(admin): State<Arc<Admin>>,
-    body: Body,
-) -> Result<(Extension<Change>, Json<Report>), Problem> {
+async fn reload(State(admin): State<Arc<Admin>>, body: Body) -> Changed<Report> {
     bodies::check_empty(&admin.turns.read(body).await?)?;
     let stopping = || Problem::new(Kind::Stopping, turns::STOPPING);
     let report = async {

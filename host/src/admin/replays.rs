@@ -8,17 +8,17 @@ mod body;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use axum::{Extension, Json};
 use serde::Serialize;
 use serde_json::json;
 
 use self::body::{Bulk, Draft, Endpoint, ReplayBody};
-use super::audit::{self, Change};
+use super::audit::{self, Changed};
 use super::bodies::{NO_BODY, check_empty};
 use super::items::found;
 use super::operation::{self, Answer, Content, Need, Operation, Tenants, Turn, Verb};
@@ -296,15 +296,16 @@ async fn changeable(admin: &Admin, reach: &Reach, segment: &Segment) -> Result<I
     Ok(id)
 }
 
-/// A replay as it is after a change.
-type Changed = Result<(Extension<Change>, Json<Replay>), Problem>;
-
-fn changed(id: Id, replay: Option<Replay>) -> Changed {
+fn changed(id: Id, replay: Option<Replay>) -> Changed<Replay> {
     let Json(replay) = found(id, replay)?;
     Ok((audit::after(&replay), Json(replay)))
 }
 
-async fn cancel(State(admin): State<Arc<Admin>>, reach: Reach, segment: Segment) -> Changed {
+async fn cancel(
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
+) -> Changed<Replay> {
     let id = changeable(&admin, &reach, &segment).await?;
     changed(id, admin.store.cancel_replay(id).await?)
 }
@@ -314,7 +315,7 @@ async fn end(
     reach: Reach,
     segment: Segment,
     body: Body,
-) -> Changed {
+) -> Changed<Replay> {
     let id = changeable(&admin, &reach, &segment).await?;
     check_empty(&admin.turns.read(body).await?)?;
     changed(id, admin.store.cancel_replay(id).await?)
@@ -325,7 +326,7 @@ async fn pause(
     reach: Reach,
     segment: Segment,
     body: Body,
-) -> Changed {
+) -> Changed<Replay> {
     let id = changeable(&admin, &reach, &segment).await?;
     check_empty(&admin.turns.read(body).await?)?;
     changed(id, admin.store.pause_replay(id).await?)
@@ -336,7 +337,7 @@ async fn resume(
     reach: Reach,
     segment: Segment,
     body: Body,
-) -> Changed {
+) -> Changed<Replay> {
     let id = changeable(&admin, &reach, &segment).await?;
     check_empty(&admin.turns.read(body).await?)?;
     changed(id, admin.store.resume_replay(id).await?)

@@ -13,7 +13,7 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::audit::{self, Change};
+use super::audit::{self, Changed};
 use super::bodies::{self, invalid};
 use super::operation::{self, Answer, Content, Need, Operation, Tenants, Turn, Verb};
 use super::path::{Segment, TOKEN_NAME};
@@ -203,10 +203,7 @@ async fn list(State(admin): State<Arc<Admin>>) -> Json<Value> {
     Json(json!({ "tokens": admin.access.list() }))
 }
 
-async fn revoke(
-    State(admin): State<Arc<Admin>>,
-    segment: Segment,
-) -> Result<(Extension<Change>, Json<Value>), Problem> {
+async fn revoke(State(admin): State<Arc<Admin>>, segment: Segment) -> Changed<Value> {
     let revoked = admin.access.revoke(&segment.name()?).await?;
     Ok((audit::gone(revoked.clone()), Json(revoked)))
 }

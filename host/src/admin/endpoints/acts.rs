@@ -9,14 +9,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::body::{self, Rotate};
 use super::shown::{self, Shown, shown};
 use super::{found, secrets};
-use crate::admin::audit::{self, Change};
+use crate::admin::audit::{self, Changed};
 use crate::admin::bodies::{self, NO_BODY, check_empty};
 use crate::admin::operation::{self, Answer, Content, Need, Operation, Tenants, Turn, Verb};
 use crate::admin::path::{ENDPOINT_ID, Segment};
@@ -47,9 +47,9 @@ const PROBLEMS: &[Kind] = &[
     Kind::InvalidBody,
 ];
 
-/// An act that has an endpoint stand otherwise.
+/// An act that has an endpoint of this status stand as that one; any other stays as it is.
 macro_rules! act {
-    ($path:literal, $id:literal, $summary:literal, $handler:expr) => {
+    ($path:literal, $id:literal, $summary:literal, $before:pat => $after:expr) => {
         Operation {
             verb: Verb::Post,
             path: concat!("/v1/endpoints/{id}/", $path),
@@ -62,7 +62,7 @@ macro_rules! act {
             body: Some(NO_BODY),
             answers: &[Answer::ok("The endpoint as it is now.", Schemas::of::<Shown>)],
             problems: PROBLEMS,
-            handler: || post($handler),
+            handler: || act(|before| matches!(before, $before).then_some($after)),
         }
     };
 }
@@ -72,21 +72,26 @@ pub(in crate::admin) static OPERATIONS: [Operation; 7] = [
         "pause",
         "pauseEndpoint",
         "Has the deliveries to an endpoint wait, without a try. A disabled one stays disabled.",
-        pause
+        Status::Enabled => Status::Paused
     ),
     act!(
         "resume",
         "resumeEndpoint",
         "Has the deliveries to a paused endpoint go on. A disabled one stays disabled.",
-        resume
+        Status::Paused => Status::Enabled
     ),
     act!(
         "disable",
         "disableEndpoint",
         "Ends the open deliveries to an endpoint as dead letters, and all new ones.",
-        disable
+        Status::Enabled | Status::Paused => Status::Disabled
     ),
-    act!("enable", "enableEndpoint", "Has deliveries go to an endpoint again.", enable),
+    act!(
+        "enable",
+        "enableEndpoint",
+        "Has deliveries go to an endpoint again.",
+        Status::Paused | Status::Disabled => Status::Enabled
+    ),
     Operation {
         verb: Verb::Post,
         path: "/v1/endpoints/{id}/ping",
@@ -157,68 +162,23 @@ fn all(schemas: &mut Schemas) -> Value {
     json!({ "type": "object", "required": ["secrets"], "properties": { "secrets": secrets } })
 }
 
-async fn pause(
-    State(admin): State<Arc<Admin>>,
-    reach: Reach,
-    segment: Segment,
-    body: Body,
-) -> Result<(Extension<Change>, Json<Value>), Problem> {
-    stand(&admin, &reach, &segment, body, |before| match before {
-        Status::Enabled => Some(Status::Paused),
-        Status::Paused | Status::Disabled => None,
-    })
-    .await
-}
-
-async fn resume(
-    State(admin): State<Arc<Admin>>,
-    reach: Reach,
-    segment: Segment,
-    body: Body,
-) -> Result<(Extension<Change>, Json<Value>), Problem> {
-    stand(&admin, &reach, &segment, body, |before| match before {
-        Status::Paused => Some(Status::Enabled),
-        Status::Enabled | Status::Disabled => None,
-    })
-    .await
-}
-
-async fn disable(
-    State(admin): State<Arc<Admin>>,
-    reach: Reach,
-    segment: Segment,
-    body: Body,
-) -> Result<(Extension<Change>, Json<Value>), Problem> {
-    stand(&admin, &reach, &segment, body, |before| {
-        (before != Status::Disabled).then_some(Status::Disabled)
-    })
-    .await
-}
-
-async fn enable(
-    State(admin): State<Arc<Admin>>,
-    reach: Reach,
-    segment: Segment,
-    body: Body,
-) -> Result<(Extension<Change>, Json<Value>), Problem> {
-    stand(&admin, &reach, &segment, body, |before| {
-        (before != Status::Enabled).then_some(Status::Enabled)
-    })
-    .await
+/// Answers an act that has an endpoint stand as `next` says of where it stands.
+fn act(next: fn(Status) -> Option<Status>) -> MethodRouter<Arc<Admin>> {
+    post(move |admin, reach, segment, body| stand(admin, reach, segment, body, next))
 }
 
 /// Has an endpoint stand as `next` says of where it stands, if that is another.
 async fn stand(
-    admin: &Admin,
-    reach: &Reach,
-    segment: &Segment,
+    State(admin): State<Arc<Admin>>,
+    reach: Reach,
+    segment: Segment,
     body: Body,
     next: fn(Status) -> Option<Status>,
-) -> Result<(Extension<Change>, Json<Value>), Problem> {
-    let before = found(admin, reach, segment.id(IdKind::Endpoint)?)?;
+) -> Changed<Value> {
+    let before = found(&admin, &reach, segment.id(IdKind::Endpoint)?)?;
     check_empty(&admin.turns.read(body).await?)?;
     let endpoint = &before.endpoint;
-    let was = shown(admin, &before);
+    let was = shown(&admin, &before);
     let Some(status) = next(endpoint.standing.status) else {
         return Ok((audit::changed(was.clone(), was.clone()), Json(was)));
     };
@@ -229,7 +189,7 @@ async fn stand(
     };
     let change = EndpointChange::Standing(standing);
     let now = admin.directory.change(endpoint.id, Some(endpoint.revision), change).await?;
-    let is = shown(admin, &now);
+    let is = shown(&admin, &now);
     Ok((audit::changed(was, is.clone()), Json(is)))
 }
 
