@@ -107,6 +107,7 @@ pub use self::write::audit::AuditPage;
 pub use self::write::commit::{RunRefused, StateFull};
 pub use self::write::discard::Discarded;
 pub use self::write::ending::{EndOwed, Ended};
+pub use self::write::replay::by_filter::ReplayChange;
 
 use self::aside::{aside, in_background};
 use self::damage::Damages;

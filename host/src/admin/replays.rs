@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use serde::Serialize;
 use serde_json::json;
 
@@ -28,7 +28,7 @@ use super::reach::Reach;
 use super::schema::Schemas;
 use super::{Admin, Problem, idempotency, own};
 use crate::ids::{Id, IdKind, Name};
-use crate::store::{NewReplay, Preview, Replay, ReplayFilter, Replayed, WorkKind};
+use crate::store::{NewReplay, Preview, Replay, ReplayChange, ReplayFilter, Replayed, WorkKind};
 use crate::token::Scope;
 
 /// For so long the gateway counts what a replay is for before it begins it.
@@ -47,7 +47,7 @@ const WRONG: &[Kind] = &[
 
 /// What becomes of a replay that is not finished.
 macro_rules! act {
-    ($path:literal, $id:literal, $summary:literal, $handler:expr) => {
+    ($path:literal, $id:literal, $summary:literal, $change:ident) => {
         Operation {
             verb: Verb::Post,
             path: concat!("/v1/replays/{id}/", $path),
@@ -67,7 +67,7 @@ macro_rules! act {
                 Kind::BodyTooLarge,
                 Kind::InvalidBody,
             ],
-            handler: || post($handler),
+            handler: || act(ReplayChange::$change),
         }
     };
 }
@@ -159,9 +159,9 @@ pub(super) static OPERATIONS: [Operation; 8] = [
         problems: &[Kind::InvalidId, Kind::NotFound],
         handler: || delete(cancel),
     },
-    act!("pause", "pauseReplay", "Has a replay by filter stand still where it is.", pause),
-    act!("resume", "resumeReplay", "Has a paused replay by filter go on.", resume),
-    act!("cancel", "endReplay", "Ends a replay by filter where it is, as DELETE does.", end),
+    act!("pause", "pauseReplay", "Has a replay by filter stand still where it is.", Pause),
+    act!("resume", "resumeReplay", "Has a paused replay by filter go on.", Resume),
+    act!("cancel", "endReplay", "Ends a replay by filter where it is, as DELETE does.", Cancel),
 ];
 
 /// The replays by filter.
@@ -307,38 +307,22 @@ async fn cancel(
     segment: Segment,
 ) -> Changed<Replay> {
     let id = changeable(&admin, &reach, &segment).await?;
-    changed(id, admin.store.cancel_replay(id).await?)
+    changed(id, admin.store.change_replay(id, ReplayChange::Cancel).await?)
 }
 
-async fn end(
+/// Answers an act that changes a replay so.
+fn act(change: ReplayChange) -> MethodRouter<Arc<Admin>> {
+    post(move |admin, reach, segment, body| change_to(admin, reach, segment, body, change))
+}
+
+async fn change_to(
     State(admin): State<Arc<Admin>>,
     reach: Reach,
     segment: Segment,
     body: Body,
+    change: ReplayChange,
 ) -> Changed<Replay> {
     let id = changeable(&admin, &reach, &segment).await?;
     check_empty(&admin.turns.read(body).await?)?;
-    changed(id, admin.store.cancel_replay(id).await?)
-}
-
-async fn pause(
-    State(admin): State<Arc<Admin>>,
-    reach: Reach,
-    segment: Segment,
-    body: Body,
-) -> Changed<Replay> {
-    let id = changeable(&admin, &reach, &segment).await?;
-    check_empty(&admin.turns.read(body).await?)?;
-    changed(id, admin.store.pause_replay(id).await?)
-}
-
-async fn resume(
-    State(admin): State<Arc<Admin>>,
-    reach: Reach,
-    segment: Segment,
-    body: Body,
-) -> Changed<Replay> {
-    let id = changeable(&admin, &reach, &segment).await?;
-    check_empty(&admin.turns.read(body).await?)?;
-    changed(id, admin.store.resume_replay(id).await?)
+    changed(id, admin.store.change_replay(id, change).await?)
 }

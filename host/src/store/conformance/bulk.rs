@@ -58,7 +58,7 @@ pub(in crate::store) async fn replays_open_no_more_than_1024_works_at_a_time<S: 
     let hastens = EventFilter { state: Some(State::Pending), ..EventFilter::default() };
     let hastens = begin(&case, hastens).await.id;
     assert_eq!(case.store.next_replay(None), Some(hastens), "it opens nothing");
-    case.store.cancel_replay(hastens).await.unwrap();
+    case.store.change_replay(hastens, ReplayChange::Cancel).await.unwrap();
 
     let moved = case.store.replays_moved();
     let mut works = case.deliveries().await;
@@ -77,7 +77,7 @@ pub(in crate::store) async fn a_paused_replay_stands_still_until_it_is_resumed<S
     let id = begin(&case, dead()).await.id;
     let slice = advance(&case, id).await;
 
-    let paused = case.store.pause_replay(id).await.unwrap().unwrap();
+    let paused = case.store.change_replay(id, ReplayChange::Pause).await.unwrap().unwrap();
 
     assert_eq!(paused, Replay { paused: true, ..slice.clone() });
     let case = case.restart().await;
@@ -85,14 +85,18 @@ pub(in crate::store) async fn a_paused_replay_stands_still_until_it_is_resumed<S
     assert_eq!(advance(&case, id).await, paused);
     assert!(!case.store.replay_progress(id).await.unwrap().unwrap().waits);
     let moved = case.store.replays_moved();
-    assert_eq!(case.store.resume_replay(id).await.unwrap(), Some(slice));
+    assert_eq!(case.store.change_replay(id, ReplayChange::Resume).await.unwrap(), Some(slice));
     moved.await;
     assert_eq!(case.store.next_replay(None), Some(id));
     let ended = case.finish_replay(paused).await;
     assert_eq!(ended.replayed, reopened(300));
-    assert_eq!(case.store.pause_replay(id).await.unwrap(), Some(ended), "it is finished");
+    assert_eq!(
+        case.store.change_replay(id, ReplayChange::Pause).await.unwrap(),
+        Some(ended),
+        "it is finished"
+    );
     let unknown = Id { position: id.position + 1, ..id };
-    assert_eq!(case.store.pause_replay(unknown).await.unwrap(), None);
+    assert_eq!(case.store.change_replay(unknown, ReplayChange::Pause).await.unwrap(), None);
 }
 
 /// [I8]

@@ -168,7 +168,7 @@ pub(in crate::store) async fn a_canceled_replay_goes_no_further_and_leaves_its_p
     }
     assert!(matches!(begin().await, Err(Error::TooManyReplays { .. })));
 
-    let canceled = case.store.cancel_replay(begun.id).await.unwrap();
+    let canceled = case.store.change_replay(begun.id, ReplayChange::Cancel).await.unwrap();
 
     let expected = Replay { canceled: true, finished_at: Some(NOW), ..slice };
     assert_eq!(canceled, Some(expected.clone()));
@@ -178,7 +178,7 @@ pub(in crate::store) async fn a_canceled_replay_goes_no_further_and_leaves_its_p
     assert_ne!(case.store.next_replay(None), Some(begun.id));
     let again = [
         case.store.advance_replay(begun.id).await.unwrap(),
-        case.store.cancel_replay(begun.id).await.unwrap(),
+        case.store.change_replay(begun.id, ReplayChange::Cancel).await.unwrap(),
         case.store.replay_progress(begun.id).await.unwrap(),
     ];
     for replay in again {
@@ -186,7 +186,7 @@ pub(in crate::store) async fn a_canceled_replay_goes_no_further_and_leaves_its_p
     }
     assert_eq!(due(&case).await.len(), SLICE, "what it opened stays open");
     let unknown = Id { position: begun.id.position + 1, ..begun.id };
-    assert_eq!(case.store.cancel_replay(unknown).await.unwrap(), None);
+    assert_eq!(case.store.change_replay(unknown, ReplayChange::Cancel).await.unwrap(), None);
 }
 
 /// [I8]

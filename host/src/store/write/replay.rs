@@ -5,7 +5,7 @@
 //! events stay in order. What is ready or in flight is left alone. Who asks by ids waits until it
 //! is done; what a filter matches is opened in slices, in [`by_filter`].
 
-mod by_filter;
+pub(in crate::store) mod by_filter;
 #[cfg(test)]
 mod tests;
 

@@ -94,21 +94,14 @@ impl Store {
         }
     }
 
-    /// Ends a replay by filter where it is, if it is not finished, and gives how far it came;
-    /// `None` if there is no such replay. The works that it opened stay open.
-    pub async fn cancel_replay(&self, id: Id) -> Result<Option<Replay>, Error> {
-        self.ask(|reply| ChangeReplay { id, change: Change::Cancel, reply }).await
-    }
-
-    /// Has a replay by filter stand still where it is, if it is not finished, until it is resumed;
-    /// `None` if there is no such replay. The works that it opened go on.
-    pub async fn pause_replay(&self, id: Id) -> Result<Option<Replay>, Error> {
-        self.ask(|reply| ChangeReplay { id, change: Change::Pause, reply }).await
-    }
-
-    /// Has a paused replay by filter go on; `None` if there is no such replay.
-    pub async fn resume_replay(&self, id: Id) -> Result<Option<Replay>, Error> {
-        self.ask(|reply| ChangeReplay { id, change: Change::Resume, reply }).await
+    /// Ends a replay by filter, or has it stand still or go on, if it is not finished, and gives
+    /// how far it is; `None` if there is no such replay. The works that it opened go on.
+    pub async fn change_replay(
+        &self,
+        id: Id,
+        change: ReplayChange,
+    ) -> Result<Option<Replay>, Error> {
+        self.ask(|reply| ChangeReplay { id, change, reply }).await
     }
 
     /// Whoever drives the replays lets none of them go on, or does again: while they are held,
@@ -170,11 +163,14 @@ impl Operation for AdvanceReplay {
     }
 }
 
-/// What becomes of a replay that is not finished.
+/// What becomes of a replay by filter that is not finished.
 #[derive(Debug, Clone, Copy)]
-enum Change {
+pub enum ReplayChange {
+    /// It ends where it is.
     Cancel,
+    /// It stands still where it is, until it is resumed.
     Pause,
+    /// A paused one goes on.
     Resume,
 }
 
@@ -182,7 +178,7 @@ enum Change {
 #[derive(Debug)]
 struct ChangeReplay {
     id: Id,
-    change: Change,
+    change: ReplayChange,
     reply: Reply<Option<Replay>>,
 }
 
@@ -258,20 +254,20 @@ impl Draft<'_> {
     }
 
     /// Ends a replay where it is, or has it stand still or go on, if it is not finished.
-    fn change_replay(&mut self, id: Id, change: Change) -> Result<Option<Replay>, Failure> {
+    fn change_replay(&mut self, id: Id, change: ReplayChange) -> Result<Option<Replay>, Failure> {
         let mut replays = self.replays()?;
         let Some(place) = replays.iter().position(|replay| replay.id == id) else {
             return Ok(None);
         };
         let paused = match change {
             _ if replays[place].finished_at.is_some() => return Ok(Some(replays.remove(place))),
-            Change::Cancel => {
+            ReplayChange::Cancel => {
                 self.leave_segment();
                 let canceled = Replay { canceled: true, paused: false, ..replays.remove(place) };
                 return Ok(Some(self.finish(canceled, &replays)));
             }
-            Change::Pause => true,
-            Change::Resume => false,
+            ReplayChange::Pause => true,
+            ReplayChange::Resume => false,
         };
         let replay = &mut replays[place];
         if replay.paused != paused {
