@@ -275,16 +275,27 @@ async fn show(
     delivery(&admin, &reach, segment.id(IdKind::Delivery)?).await
 }
 
+/// The id of a delivery that whoever asks may act on, with a body that says nothing.
+async fn acted_on(
+    admin: &Admin,
+    reach: &Reach,
+    segment: &Segment,
+    body: Body,
+) -> Result<Id, Problem> {
+    let id = segment.id(IdKind::Delivery)?;
+    // Only of its own does it learn more than that there is no such delivery.
+    drop(delivery(admin, reach, id).await?);
+    check_empty(&admin.turns.read(body).await?)?;
+    Ok(id)
+}
+
 async fn retry(
     State(admin): State<Arc<Admin>>,
     reach: Reach,
     segment: Segment,
     body: Body,
 ) -> Changed<Of<DeliveryView>> {
-    let id = segment.id(IdKind::Delivery)?;
-    // Only of its own does it learn more than that there is no such delivery.
-    drop(delivery(&admin, &reach, id).await?);
-    check_empty(&admin.turns.read(body).await?)?;
+    let id = acted_on(&admin, &reach, &segment, body).await?;
     let replayed = admin.store.replay(vec![id]).await?;
     let change = audit::after(&json!({ "ids": [id], "replayed": replayed }));
     Ok((change, delivery(&admin, &reach, id).await?))
@@ -296,9 +307,7 @@ async fn discard(
     segment: Segment,
     body: Body,
 ) -> Changed<Of<DeliveryView>> {
-    let id = segment.id(IdKind::Delivery)?;
-    drop(delivery(&admin, &reach, id).await?);
-    check_empty(&admin.turns.read(body).await?)?;
+    let id = acted_on(&admin, &reach, &segment, body).await?;
     let refused = match admin.store.discard(id).await? {
         Discarded::Ended => None,
         Discarded::InFlight => Some("is being attempted: wait for its outcome"),
