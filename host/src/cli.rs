@@ -16,6 +16,7 @@ mod demo;
 mod endpoint;
 mod event;
 mod event_type;
+mod filter;
 mod hours;
 mod http;
 mod indented;

@@ -7,10 +7,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::endpoint::{Called, called};
+use super::filter::{About, Span};
 use super::http;
 use super::output::cell;
 use super::rows::{Listing, One, given, text};
-use crate::event::Timestamp;
 use crate::failure::Reason;
 
 #[derive(Debug, Subcommand)]
@@ -57,21 +57,13 @@ pub(super) struct Filter {
     /// Only dead letters with this reason, such as endpoint_timeout
     #[arg(long)]
     reason: Option<Reason>,
-    /// Only deliveries of events of this type, such as payment.failed or payment.*
-    #[arg(long = "type", value_name = "TYPE")]
-    event_type: Option<String>,
-    /// Only deliveries of events about this subject, such as pi_123
-    #[arg(long)]
-    subject: Option<String>,
+    #[command(flatten)]
+    about: About,
     /// Only deliveries of events of this tenant
     #[arg(long)]
     tenant: Option<String>,
-    /// Only deliveries stored at this time or later, such as 2026-11-22T03:00:00Z
-    #[arg(long)]
-    after: Option<Timestamp>,
-    /// Only deliveries stored before this time, such as 2026-11-23T03:00:00Z
-    #[arg(long)]
-    before: Option<Timestamp>,
+    #[command(flatten)]
+    span: Span,
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
@@ -88,17 +80,13 @@ async fn list(filter: Filter, listing: &Listing) -> anyhow::Result<()> {
         Some(called) => Some(called.id(&listing.at).await?),
         None => None,
     };
-    let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
-    let filters = given([
+    let own = given([
         ("endpoint", endpoint),
         ("state", filter.state),
         ("reason", filter.reason.map(|reason| reason.to_string())),
-        ("type", filter.event_type),
-        ("subject", filter.subject),
         ("tenant", filter.tenant),
-        ("after", text(filter.after)),
-        ("before", text(filter.before)),
     ]);
+    let filters = [own, filter.about.pairs(), filter.span.pairs()].concat();
     let head = row([
         "HOOKGATE ID",
         "STORED (UTC)",

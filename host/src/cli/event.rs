@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::at::At;
+use super::filter::{About, Span};
 use super::http;
 use super::indented::indented;
 use super::output::{cell, note};
 use super::rows::{given, table, text};
-use crate::event::Timestamp;
 
 /// Between two looks how far a replay is.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
@@ -64,35 +64,19 @@ pub(super) struct Filter {
     /// Only events of this source
     #[arg(long)]
     source: Option<String>,
-    /// Only events of this type, such as payment.failed or payment.*
-    #[arg(long = "type", value_name = "TYPE")]
-    event_type: Option<String>,
-    /// Only events about this subject, such as pi_123
-    #[arg(long)]
-    subject: Option<String>,
+    #[command(flatten)]
+    about: About,
     /// Only events in this state: pending, done or dead
     #[arg(long)]
     state: Option<String>,
-    /// Only events recorded at this time or later, such as 2026-11-22T03:00:00Z
-    #[arg(long)]
-    after: Option<Timestamp>,
-    /// Only events recorded before this time, such as 2026-11-23T03:00:00Z
-    #[arg(long)]
-    before: Option<Timestamp>,
+    #[command(flatten)]
+    span: Span,
 }
 
 impl Filter {
     fn pairs(&self) -> Vec<(&'static str, String)> {
-        let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
-        let pairs = [
-            ("source", self.source.clone()),
-            ("type", self.event_type.clone()),
-            ("subject", self.subject.clone()),
-            ("state", self.state.clone()),
-            ("after", text(self.after)),
-            ("before", text(self.before)),
-        ];
-        given(pairs)
+        let own = given([("source", self.source.clone()), ("state", self.state.clone())]);
+        [own, self.about.pairs(), self.span.pairs()].concat()
     }
 }
 

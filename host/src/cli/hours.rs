@@ -6,29 +6,21 @@ use clap::Args;
 use serde_json::Value;
 
 use super::at::At;
+use super::filter::Span;
 use super::http;
-use crate::event::Timestamp;
 
 #[derive(Debug, Args)]
 pub(super) struct Hours {
-    /// Only hours from this time on, such as 2026-11-22T03:00:00Z
-    #[arg(long)]
-    after: Option<Timestamp>,
-    /// Only hours before this time, such as 2026-11-23T03:00:00Z
-    #[arg(long)]
-    before: Option<Timestamp>,
+    #[command(flatten)]
+    span: Span,
     #[command(flatten)]
     at: At,
 }
 
 pub(super) async fn hours(args: Hours) -> anyhow::Result<()> {
-    let Hours { after, before, at } = args;
+    let Hours { span, at } = args;
     let mut url = at.url("/v1/hours")?;
-    for (name, time) in [("after", after), ("before", before)] {
-        if let Some(time) = time {
-            url.query_pairs_mut().append_pair(name, &time.to_string());
-        }
-    }
+    url.query_pairs_mut().extend_pairs(span.pairs());
     let answer = http::json(&at.get(&url).await?)?;
     say!(
         "{}",

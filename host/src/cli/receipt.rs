@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::at::At;
+use super::filter::Span;
 use super::rows::{given, table, text};
-use crate::event::Timestamp;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -32,24 +32,14 @@ pub(super) struct Filter {
     /// Only receipts whose parse is in this state: pending, done or dead
     #[arg(long)]
     state: Option<String>,
-    /// Only receipts that came at this time or later, such as 2026-11-22T03:00:00Z
-    #[arg(long)]
-    after: Option<Timestamp>,
-    /// Only receipts that came before this time, such as 2026-11-23T03:00:00Z
-    #[arg(long)]
-    before: Option<Timestamp>,
+    #[command(flatten)]
+    span: Span,
 }
 
 impl Filter {
     fn pairs(&self) -> Vec<(&'static str, String)> {
-        let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
-        let pairs = [
-            ("source", self.source.clone()),
-            ("state", self.state.clone()),
-            ("after", text(self.after)),
-            ("before", text(self.before)),
-        ];
-        given(pairs)
+        let own = given([("source", self.source.clone()), ("state", self.state.clone())]);
+        [own, self.span.pairs()].concat()
     }
 }
 

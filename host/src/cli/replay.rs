@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::at::At;
 use super::endpoint::Called;
+use super::filter::{About, Span};
 use super::http;
 use super::output::{cell, note};
 use super::rows::{One, given, text};
-use crate::event::Timestamp;
 use crate::failure::Reason;
 
 #[derive(Debug, Subcommand)]
@@ -55,12 +55,8 @@ pub(super) struct Filter {
     /// Only work on events of this source
     #[arg(long)]
     source: Option<String>,
-    /// Only work on events of this type, such as payment.failed or payment.*
-    #[arg(long = "type", value_name = "TYPE")]
-    event_type: Option<String>,
-    /// Only work on events about this subject, such as pi_123
-    #[arg(long)]
-    subject: Option<String>,
+    #[command(flatten)]
+    about: About,
     /// Only work on events of this tenant
     #[arg(long)]
     tenant: Option<String>,
@@ -76,12 +72,8 @@ pub(super) struct Filter {
     /// Only work of this kind: parse, run or delivery
     #[arg(long)]
     kind: Option<String>,
-    /// Only work on events recorded at this time or later, such as 2026-11-22T03:00:00Z
-    #[arg(long)]
-    after: Option<Timestamp>,
-    /// Only work on events recorded before this time, such as 2026-11-23T03:00:00Z
-    #[arg(long)]
-    before: Option<Timestamp>,
+    #[command(flatten)]
+    span: Span,
 }
 
 /// A replay of a gateway.
@@ -111,19 +103,15 @@ impl Filter {
             Some(called) => Some(called.id(at).await?),
             None => None,
         };
-        let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
-        let members = given([
+        let own = given([
             ("source", self.source),
-            ("type", self.event_type),
-            ("subject", self.subject),
             ("tenant", self.tenant),
             ("state", self.state),
             ("endpoint", endpoint),
             ("reason", self.reason.map(|reason| reason.to_string())),
             ("kind", self.kind),
-            ("after", text(self.after)),
-            ("before", text(self.before)),
         ]);
+        let members = [own, self.about.pairs(), self.span.pairs()].concat();
         Ok(members.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect())
     }
 }
