@@ -74,9 +74,10 @@
 //!   [`subscribers`] [`secrets`] `signature` `signing` [`token`] `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`directory`] (all endpoints) [`keys`] `listener` (hyper) `watch` (notify)
-//!   `metrics`, `disk` (free room), `refused` (the last requests that were), `notices` (what
-//!   happened to the gateway), `subprocess` (processes that are waited for), the loop in `worker`,
-//!   and `proof` (whether a request is genuine, by several of them)
+//!   `metrics`, `streams` (what works on a connection over HTTP/2), `disk` (free room), `refused`
+//!   (the last requests that were), `notices` (what happened to the gateway), `subprocess`
+//!   (processes that are waited for), the loop in `worker`, and `proof` (whether a request is
+//!   genuine, by several of them)
 //! - *Activities*, which never import each other: [`ingest`] [`dispatch`] `delivery` [`admin`]
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
@@ -107,6 +108,7 @@ pub mod secrets;
 pub mod token;
 pub mod store;
 pub mod plugin;
+mod streams;
 pub mod egress;
 pub mod directory;
 pub mod keys;

@@ -12,7 +12,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -23,12 +23,10 @@ use http::{Request, Response, Uri, Version, header};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http2::{Builder, SendRequest};
-use hyper::rt::Executor;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
-use tracing::{debug, error};
+use tracing::debug;
 
 use super::connection::SendError;
 use super::error::{EgressError, http_reason};
@@ -37,6 +35,7 @@ use super::origin::Peer;
 use super::trace::Trace;
 use crate::failure::Phase;
 use crate::lock::lock;
+use crate::streams::{Streams, Tasks};
 
 /// Most requests at a time on one connection, if the other side allows as many.
 const STREAMS_MAX: usize = 100;
@@ -89,7 +88,7 @@ impl Http2 {
         let allowance = Allowance::default();
         allowance.only(UNREAD_BYTES_MAX);
         let stream = Metered { stream, allowance: allowance.clone() };
-        let tasks: Tasks = Arc::default();
+        let tasks = Tasks::new("sent over HTTP/2");
         let agreed = builder(&tasks).handshake::<_, Leaving>(TokioIo::new(stream)).await;
         let (sender, connection) = match agreed {
             Ok(agreed) => agreed,
@@ -98,7 +97,7 @@ impl Http2 {
         let streams_max = Arc::new(AtomicUsize::new(STREAMS_MAX));
         let allowed = Arc::clone(&streams_max);
         let mut connection = Box::pin(connection);
-        lock(&tasks).spawn(async move {
+        tasks.spawn(async move {
             let ended = poll_fn(move |cx| {
                 let polled = connection.as_mut().poll(cx);
                 // The other side may say so at any time.
@@ -241,7 +240,7 @@ impl fmt::Debug for Stream {
 }
 
 fn builder(tasks: &Tasks) -> Builder<Streams> {
-    let mut builder = Builder::new(Streams(Arc::downgrade(tasks)));
+    let mut builder = Builder::new(tasks.streams());
     builder
         .initial_max_send_streams(STREAMS_MAX)
         .initial_stream_window_size(BODY_WINDOW)
@@ -323,30 +322,5 @@ impl Body for Leaving {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// What moves the bytes of one connection; dropping it ends them.
-type Tasks = Arc<Mutex<JoinSet<()>>>;
-
-/// Has each part of the work go on by itself. Held by the tasks too, so it must not keep them.
-#[derive(Clone)]
-struct Streams(Weak<Mutex<JoinSet<()>>>);
-
-impl<F> Executor<F> for Streams
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, part: F) {
-        let Some(tasks) = self.0.upgrade() else { return };
-        let mut tasks = lock(&tasks);
-        while let Some(ended) = tasks.try_join_next() {
-            if let Err(error) = ended
-                && error.is_panic()
-            {
-                error!(%error, "the gateway panicked while it sent over HTTP/2");
-            }
-        }
-        tasks.spawn(part);
     }
 }

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::num::NonZeroU32;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -16,20 +16,18 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::rt::Executor;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
+use tracing::debug;
 
 use super::connection::{Connection, Wait};
 use super::exchange::{self, HEAD_BYTES_MAX, Service};
-use crate::lock::lock;
 use crate::metrics::HungUp;
+use crate::streams::{Streams, Tasks};
 
 /// Most bytes of one body that are on the way, and of all bodies of a connection together.
 const BODY_WINDOW: u32 = 128 * 1024;
@@ -57,7 +55,7 @@ where
     let Service { app, limits, cancel } = service;
     let begun = Instant::now();
     // What is worked on ends with this: nobody waits for it any more.
-    let tasks: Tasks = Arc::default();
+    let tasks = Tasks::new("served a request");
     let ends = Ends::default();
     let (seen, ending) = (Arc::clone(&connection), ends.clone());
     let requests =
@@ -105,7 +103,7 @@ struct Ends {
 }
 
 fn builder(tasks: &Tasks, at_a_time: NonZeroU32) -> Builder<Streams> {
-    let mut builder = Builder::new(Streams(Arc::downgrade(tasks)));
+    let mut builder = Builder::new(tasks.streams());
     builder
         .max_concurrent_streams(at_a_time.get())
         .max_header_list_size(HEAD_BYTES_MAX)
@@ -170,32 +168,6 @@ fn name_host(request: &mut Request<Incoming>) {
     let host = authority.and_then(|it| HeaderValue::try_from(it.as_str()).ok());
     if let Some(host) = host {
         request.headers_mut().insert(header::HOST, host);
-    }
-}
-
-/// What works on the requests of one connection; dropping it ends them.
-type Tasks = Arc<Mutex<JoinSet<()>>>;
-
-/// Has each request worked on by itself. Held by the requests too, so it must not keep them.
-#[derive(Clone)]
-struct Streams(Weak<Mutex<JoinSet<()>>>);
-
-impl<F> Executor<F> for Streams
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, request: F) {
-        let Some(tasks) = self.0.upgrade() else { return };
-        let mut tasks = lock(&tasks);
-        while let Some(ended) = tasks.try_join_next() {
-            // A request that panics costs itself and nobody else.
-            if let Err(error) = ended
-                && error.is_panic()
-            {
-                error!(%error, "the gateway panicked while it served a request");
-            }
-        }
-        tasks.spawn(request);
     }
 }
 

@@ -8,6 +8,7 @@ use h2::Reason;
 use h2::client::{ResponseFuture, SendRequest};
 use tokio::io::DuplexStream;
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::listener::Limits;
