@@ -59,6 +59,11 @@ pub struct ReceiptFilter {
     pub before: Option<Timestamp>,
 }
 
+/// Whether a time is this one or later, and before that one.
+fn is_between(after: Option<Timestamp>, before: Option<Timestamp>, at: Timestamp) -> bool {
+    after.is_none_or(|after| at >= after) && before.is_none_or(|before| at < before)
+}
+
 impl EventFilter {
     /// The list of the events that match.
     pub(super) fn list(&self) -> List {
@@ -106,7 +111,7 @@ impl EventFilter {
 
     /// Whether what was stored at this time fits.
     pub(super) fn is_of_time(&self, at: Timestamp) -> bool {
-        self.after.is_none_or(|after| at >= after) && self.before.is_none_or(|before| at < before)
+        is_between(self.after, self.before, at)
     }
 
     /// Whether it says what an event is, beside its time and its state.
@@ -213,7 +218,7 @@ impl DeliveryFilter {
 
     /// Whether what was stored at this time is wanted.
     pub(super) fn is_within(&self, at: Timestamp) -> bool {
-        self.after.is_none_or(|after| at >= after) && self.before.is_none_or(|before| at < before)
+        is_between(self.after, self.before, at)
     }
 
     /// What the index is asked for, if it is by few endpoints.
@@ -290,8 +295,7 @@ impl ReceiptFilter {
     pub(super) fn matches(&self, receipt: &Receipt) -> bool {
         let at = receipt.request.received_at;
         self.source.as_ref().is_none_or(|source| *source == receipt.source)
-            && self.after.is_none_or(|after| at >= after)
-            && self.before.is_none_or(|before| at < before)
+            && is_between(self.after, self.before, at)
     }
 
     /// What the index is asked for.
