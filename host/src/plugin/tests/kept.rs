@@ -97,7 +97,9 @@ fn provider_by_hand(imports: &str) -> Vec<u8> {
         r#"(module
             {imports}
             (memory (export "memory") 4)
-            (data (i32.const 1024) "\00\10\00\00\01\00\00\00\01\10\00\00\01\00\00\00\00\10\00\00\01\00\00\00")
+            (data (i32.const 1024)
+                "\00\10\00\00\01\00\00\00\01\10\00\00\01\00\00\00"
+                "\00\10\00\00\01\00\00\00")
             (data (i32.const 1120) "\91\01")
             (data (i32.const 4096) "p1")
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
