@@ -299,6 +299,7 @@ async fn an_endpoint_of_the_configuration_is_shown_and_only_stands_otherwise() {
     let list = gateway.ask("/v1/endpoints").await.json();
     let listed = list["items"][0].clone();
     assert_eq!((&listed["name"], &listed["origin"]), (&json!("crm"), &json!("file")));
+    assert_eq!(listed["revision"], 1, "a plugin that comes changes no endpoint");
     for (method, at) in [("PATCH", ""), ("POST", "/rotate")] {
         let at = format!("{}{at}", path(&listed));
         let refused = send(&gateway, method, &at, &json!({})).await;

@@ -319,6 +319,18 @@ impl Live {
         // Before the first request of a source that is new, and the first run of a handler.
         self.store.know_ids_for(super::opening::terms(config));
         self.store.bound_state(super::opening::quotas(config));
+        self.host.set_deadlines(super::deadlines(&config.limits));
+        self.store.set_marks(config.limits.marks());
+        self.disk.set_mark(config.limits.disk_free_bytes.map(|bytes| bytes as u64));
+        self.retention.store(Arc::new(config.retention.clone()));
+        self.admin_hosts.store(Arc::new(config.admin_hosts.clone()));
+        self.apply_rules();
+    }
+
+    /// Has what calls plugins work by the configuration, without what is stopped: all that a plugin
+    /// that comes or goes can change.
+    fn apply_rules(&self) {
+        let config = &self.config;
         let reading = config.sources.iter().map(|(name, source)| {
             let reading = Reading {
                 plugin: source.plugin.clone(),
@@ -343,11 +355,6 @@ impl Live {
             stopped_handlers,
         }));
         self.sources.store(Arc::new(sources));
-        self.host.set_deadlines(super::deadlines(&config.limits));
-        self.store.set_marks(config.limits.marks());
-        self.disk.set_mark(config.limits.disk_free_bytes.map(|bytes| bytes as u64));
-        self.retention.store(Arc::new(config.retention.clone()));
-        self.admin_hosts.store(Arc::new(config.admin_hosts.clone()));
     }
 
     /// Has the admin port go by the tokens of the configuration. The store is told beside

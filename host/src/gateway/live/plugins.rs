@@ -69,7 +69,7 @@ impl Live {
         for (place, reason) in &refusals {
             error!(plugin.name = stem, "{place} is stopped: {reason}");
         }
-        self.apply();
+        self.apply_rules();
         self.registry.insert(plugin);
         self.admission.forget(&self.registry);
         self.reopen(plugin);
@@ -83,7 +83,7 @@ impl Live {
     pub(super) async fn ask_again(&mut self) -> BTreeSet<String> {
         let plugins = self.registry.list();
         let again = self.admission.ask_again(&self.host, &self.config, &plugins).await;
-        self.apply();
+        self.apply_rules();
         again
     }
 
@@ -93,7 +93,7 @@ impl Live {
         warn!(plugin.name = stem, "a plugin's file was removed; the gateway no longer runs it");
         if let Ok(name) = stem.parse::<Name>() {
             self.registry.remove(&name);
-            self.apply();
+            self.apply_rules();
             self.metrics.reload(&name, metrics::Reloaded::Removed);
         }
         ReloadRow { plugin: stem, outcome: "removed", reason: None }
