@@ -68,10 +68,32 @@ async fn an_open_breaker_is_open_after_a_restart() {
 
 #[tokio::test]
 async fn an_endpoint_without_a_breaker_is_tried_however_often_it_fails() {
+    for without in ["use_breaker = false", "[limits]\nbreaker = false"] {
+        let receiver = Receiver::answering(500).await;
+        let gateway = one(&receiver, &format!("{ONE_BY_ONE}\n{without}")).await;
+        fail_many(&gateway, 25).await;
+        let seen = (receiver.received().len(), breaker(&gateway).await);
+        assert_eq!(seen, (25, json!("closed")), "{without}");
+    }
+}
+
+/// Guards that what an endpoint says of itself counts more, and that the default of all applies
+/// without a restart.
+#[tokio::test]
+async fn an_endpoint_has_a_breaker_if_it_says_so_or_all_have() {
     let receiver = Receiver::answering(500).await;
-    let gateway = one(&receiver, &format!("{ONE_BY_ONE}\nuse_breaker = false")).await;
-    fail_many(&gateway, 25).await;
-    assert_eq!((receiver.received().len(), breaker(&gateway).await), (25, json!("closed")));
+    let lines = format!("{ONE_BY_ONE}\nuse_breaker = true\n[limits]\nbreaker = false");
+    let gateway = one(&receiver, &lines).await;
+    assert_eq!(endpoint(&gateway).await["use_breaker"], true);
+    fail_many(&gateway, 12).await;
+    assert_eq!((receiver.received().len(), breaker(&gateway).await), (10, json!("open")));
+
+    let receiver = Receiver::answering(500).await;
+    let gateway = one(&receiver, &format!("{ONE_BY_ONE}\n[limits]\nbreaker = false")).await;
+    assert_eq!(endpoint(&gateway).await["use_breaker"], Value::Null, "it says nothing");
+    gateway.reconfigure(|config| config.replace("breaker = false", "breaker = true")).await;
+    fail_many(&gateway, 12).await;
+    assert_eq!((receiver.received().len(), breaker(&gateway).await), (10, json!("open")));
 }
 
 #[tokio::test]

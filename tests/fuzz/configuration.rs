@@ -95,6 +95,7 @@ idle       = "75s"
 tls_timeout  = "3s"
 head_timeout = "5s"
 http2_requests = 100
+breaker    = true
 body_timeout = "20s"
 
 [retention]

@@ -86,6 +86,9 @@ pub(crate) struct Limits {
     /// Attempts to deliver at a time, over all endpoints; one whose body is large counts as
     /// several, one for each 64 KiB. Endpoints that do not answer have half of them at most.
     pub(crate) deliveries: usize,
+    /// Whether endpoints that do not say it themselves get nothing for a while when attempts fail
+    /// again and again.
+    pub(crate) breaker: bool,
     /// Outcomes of parses, of runs and of attempts that are on their way to the disk, so many of
     /// each, while others are worked on in their place: a crash repeats them. One that is large
     /// counts as several, one for each 64 KiB. One source, handler or endpoint has half at most.
@@ -132,6 +135,7 @@ impl Default for Limits {
             runs: RUNS_PER_THREAD * HANDLERS * threads.run,
             runs_per_handler: RUNS_PER_THREAD * threads.run,
             deliveries: 4096,
+            breaker: true,
             uncommitted: UNCOMMITTED,
             claims_threads: threads.claims,
             parse_threads: threads.parse,
@@ -190,6 +194,10 @@ impl Limits {
             runs: table.count("runs", 1..=4096, default.runs),
             runs_per_handler: table.count("runs_per_handler", 1..=4096, default.runs_per_handler),
             deliveries: table.count("deliveries", 1..=100_000, default.deliveries),
+            breaker: table
+                .take("breaker")
+                .and_then(|entry| entry.truth())
+                .unwrap_or(default.breaker),
             uncommitted: table.count("uncommitted", 0..=100_000, default.uncommitted),
             claims_threads: table.count("claims_threads", THREADS, default.claims_threads),
             parse_threads: table.count("parse_threads", THREADS, default.parse_threads),
@@ -287,8 +295,8 @@ impl Limits {
     }
 
     /// What only a start can apply, by its key, as numbers to compare. The deadlines of plugins,
-    /// the high-water marks and what is for new connections are not among them: they change while
-    /// the gateway runs.
+    /// the high-water marks, whether endpoints have breakers and what is for new connections are
+    /// not among them: they change while the gateway runs.
     pub(super) fn fixed(&self) -> impl Iterator<Item = (&'static str, u128)> + use<> {
         let Self {
             body_bytes,
@@ -308,6 +316,7 @@ impl Limits {
             runs,
             runs_per_handler,
             deliveries,
+            breaker: _,
             uncommitted,
             claims_threads,
             parse_threads,

@@ -305,7 +305,7 @@ fn what_only_a_restart_applies_is_named() {
     let with = |limits: &str| parse(&format!("{WHOLE}[limits]\n{limits}\n")).unwrap();
     assert_eq!(before.needs_restart(&before), Vec::<String>::new());
     let live = "http2_requests = 7\nclaims_deadline = \"5ms\"\nbacklog = 9\n\
-                backlog_per_source = 3\ndisk_free_bytes = 0";
+                backlog_per_source = 3\ndisk_free_bytes = 0\nbreaker = false";
     assert_eq!(with(live).needs_restart(&before), Vec::<String>::new());
     let moved = parse(&WHOLE.replace("8081", "8082").replace("\"data\"", "\"store\"")).unwrap();
     assert_eq!(moved.needs_restart(&before), ["`admin`", "`data`"]);

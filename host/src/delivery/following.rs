@@ -22,7 +22,7 @@ use crate::lock::lock;
 use crate::store::{Allowance, EndpointNote, Health};
 
 /// What is known of endpoints, in memory only.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
     paces: BTreeMap<Name, Paced>,
     pub(super) notices: BTreeMap<Name, Notices>,
@@ -31,9 +31,29 @@ pub(super) struct State {
     changed: Vec<Name>,
     /// Whether the endpoints were looked at that there were at the start.
     is_started: bool,
+    /// Whether those have a breaker that do not say it themselves.
+    use_breakers: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            paces: BTreeMap::new(),
+            notices: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            changed: Vec::new(),
+            is_started: false,
+            use_breakers: true,
+        }
+    }
 }
 
 impl Delivery {
+    /// Whether endpoints that do not say it themselves have a breaker, once they are followed next.
+    pub(crate) fn use_breakers(&self, by_default: bool) {
+        self.state().use_breakers = by_default;
+    }
+
     /// Goes by what the directory says now of these endpoints, or of all. One that was not reached
     /// is tried without a pause.
     pub(crate) fn follow(&self, changed: Option<Vec<Name>>) {
@@ -71,9 +91,11 @@ impl Delivery {
             self.metrics.endpoint_removed(name);
             return;
         };
+        let use_breaker = listed.endpoint.settings.limits.use_breaker;
+        let use_breaker = use_breaker.unwrap_or(state.use_breakers);
         match state.paces.get_mut(name) {
             Some(paced) => {
-                if paced.configured(listed) {
+                if paced.configured(listed, use_breaker) {
                     state.changed.push(name.clone());
                 }
                 self.allow(name, paced);
@@ -85,7 +107,7 @@ impl Delivery {
                     false => self.directory.health(name),
                 };
                 let paced = state.paces.entry(name.clone());
-                self.allow(name, paced.or_insert_with(|| Paced::of(listed, &health)));
+                self.allow(name, paced.or_insert_with(|| Paced::of(listed, &health, use_breaker)));
             }
         }
     }

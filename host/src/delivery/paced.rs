@@ -50,6 +50,8 @@ impl Fate {
 pub(super) struct Paced {
     pub(super) pace: Pace,
     breaker: Breaker,
+    /// Whether the breaker counts.
+    use_breaker: bool,
     fate: Fate,
     settings: Arc<Settings>,
     /// If it waits because a secret does not open: when that is looked at again.
@@ -78,12 +80,13 @@ pub(super) struct News {
 }
 
 impl Paced {
-    /// One that has fared so.
-    pub(super) fn of(listed: &Listed, health: &Health) -> Self {
+    /// One that has fared so, with a breaker or without.
+    pub(super) fn of(listed: &Listed, health: &Health, use_breaker: bool) -> Self {
         let settings = Arc::clone(&listed.endpoint.settings);
         Self {
             pace: Pace::new(settings.limits.concurrency),
             breaker: Breaker::of(health),
+            use_breaker,
             fate: Fate::of(listed),
             settings,
             again_at: None,
@@ -95,12 +98,13 @@ impl Paced {
 
     /// If it was changed, it is tried without a pause, which a start is no reason for. If it was
     /// disabled, it begins anew. Whether there is something to note that was not before.
-    pub(super) fn configured(&mut self, listed: &Listed) -> bool {
+    pub(super) fn configured(&mut self, listed: &Listed, use_breaker: bool) -> bool {
         let was = std::mem::replace(&mut self.fate, Fate::of(listed));
         let before = std::mem::replace(&mut self.settings, Arc::clone(&listed.endpoint.settings));
+        let used = std::mem::replace(&mut self.use_breaker, use_breaker);
         self.again_at = None;
         self.pace.configured(self.settings.limits.concurrency);
-        if before != self.settings || was != self.fate {
+        if before != self.settings || was != self.fate || used != use_breaker {
             self.breaker.configured();
         }
         if was != Fate::Ends || self.fate == Fate::Ends {
@@ -125,13 +129,9 @@ impl Paced {
         self.again_at.is_some_and(|at| at <= now)
     }
 
-    fn has_breaker(&self) -> bool {
-        self.settings.limits.use_breaker
-    }
-
     /// Until when its breaker holds everything back, and then lets one attempt go at a time.
     fn open_until(&self) -> Option<Timestamp> {
-        self.breaker.open_until().filter(|_| self.has_breaker())
+        self.breaker.open_until().filter(|_| self.use_breaker)
     }
 
     /// What it may have in flight, out of so many slots.
@@ -193,7 +193,7 @@ impl Paced {
         }
         let fared = Fared::of(status);
         self.tally.add(fared == Fared::Succeeded, took, bytes, now);
-        let change = if self.has_breaker() {
+        let change = if self.use_breaker {
             self.breaker.ended(fared, now, jitter)
         } else {
             self.breaker.note(fared, now);
@@ -221,7 +221,7 @@ impl Paced {
 
     /// How it fares at this time.
     pub(super) fn health(&self, now: Timestamp) -> Health {
-        let gate = if self.has_breaker() { self.breaker.gate(now) } else { Gate::Closed };
+        let gate = if self.use_breaker { self.breaker.gate(now) } else { Gate::Closed };
         let (breaker, open_until) = match gate {
             Gate::Closed => (0, None),
             Gate::Open { until } => (1, Some(until)),
@@ -244,7 +244,6 @@ mod tests {
             name: "crm".to_owned(),
             url: "https://crm.example".to_owned(),
             events: vec!["*".to_owned()],
-            use_breaker: Some(use_breaker),
             ..RawSettings::default()
         };
         let settings = Arc::new(check(raw, Origin::File).unwrap());
@@ -260,7 +259,7 @@ mod tests {
             revision: 1,
         };
         let listed = Listed { endpoint, secrets: Arc::from([]), deleted: None };
-        Paced::of(&listed, &Health::default())
+        Paced::of(&listed, &Health::default(), use_breaker)
     }
 
     fn fail(paced: &mut Paced) {

@@ -55,7 +55,8 @@ pub struct RawSettings {
     /// Deliveries that wait while they can't go out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<u64>,
-    /// Whether none go out for a while when attempts fail again and again.
+    /// Whether none go out for a while when attempts fail again and again; left out for what the
+    /// gateway does with all endpoints.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub use_breaker: Option<bool>,
     /// `5d` or `never`.
@@ -139,7 +140,7 @@ impl RawSettings {
     }
 }
 
-/// Each of them, whether or not it is the default.
+/// Each of them that has a default of its own, whether or not it is that.
 impl From<&Settings> for RawSettings {
     fn from(settings: &Settings) -> Self {
         let limits = &settings.limits;
@@ -164,7 +165,7 @@ impl From<&Settings> for RawSettings {
             timeout: Some(written(limits.timeout)),
             connect_timeout: Some(written(limits.connect_timeout)),
             held: Some(limits.held),
-            use_breaker: Some(limits.use_breaker),
+            use_breaker: limits.use_breaker,
             disable_after: Some(limits.disable_after.to_string()),
             retries: Some(settings.retries.delays.iter().copied().map(written).collect()),
             order: Some(order.to_owned()),

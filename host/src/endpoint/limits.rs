@@ -41,8 +41,9 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Deliveries that wait while they can't go out; beyond it the oldest end as dead letters.
     pub held: u64,
-    /// Whether none go out for a while when attempts fail again and again.
-    pub use_breaker: bool,
+    /// Whether none go out for a while when attempts fail again and again; `None` for what the
+    /// gateway does with all endpoints that do not say it.
+    pub use_breaker: Option<bool>,
     /// When it is disabled, if attempts do nothing but fail.
     pub disable_after: DisableAfter,
 }
@@ -55,7 +56,7 @@ impl Default for Limits {
             timeout: secs(15),
             connect_timeout: secs(5),
             held: 100_000,
-            use_breaker: true,
+            use_breaker: None,
             disable_after: DisableAfter::Failing(secs(5 * 86_400)),
         }
     }

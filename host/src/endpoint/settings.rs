@@ -314,7 +314,7 @@ fn limits_of(draft: &RawSettings) -> Result<Limits, Invalid> {
             default.connect_timeout,
         )?,
         held: within("held", draft.held.unwrap_or(default.held), &HELD)?,
-        use_breaker: draft.use_breaker.unwrap_or(default.use_breaker),
+        use_breaker: draft.use_breaker,
         disable_after: match draft.disable_after.as_deref() {
             Some(text) => parsed("disable_after", text)?,
             None => default.disable_after,

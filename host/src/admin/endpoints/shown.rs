@@ -1,7 +1,8 @@
 //! An endpoint as operators see it: all of its settings, also those that are the default, where it
 //! stands, and whether deliveries can leave.
 //!
-//! Never shows a secret; of a URL in the configuration neither a password nor a query.
+//! What the gateway has one default of for all is null where an endpoint says nothing of it. Never
+//! shows a secret; of a URL in the configuration neither a password nor a query.
 
 use serde_json::{Map, Value, json};
 
@@ -191,7 +192,8 @@ pub(super) fn settings_schema(schemas: &mut Schemas) -> Map<String, Value> {
         "held": number(1, 10_000_000, "Deliveries that may wait while none can go."),
         "use_breaker": {
             "type": ["boolean", "null"],
-            "description": "Whether it gets nothing for a while when attempts fail in a row.",
+            "description": "Whether it gets nothing for a while when attempts fail in a row; \
+                            null if that is what `[limits]` says for all.",
         },
         "disable_after": text("It is disabled after nothing but failures for this time: `5d`."),
         "order": choice(&["none", "subject"], "Whether deliveries of one subject wait."),

@@ -49,7 +49,7 @@ fn what_is_left_out_is_the_default() {
     let limits = settings.limits;
     assert_eq!((limits.concurrency, limits.rate, limits.held), (16, None, 100_000));
     let five_days = DisableAfter::Failing(Duration::from_secs(5 * 86_400));
-    assert_eq!((limits.use_breaker, limits.disable_after), (true, five_days));
+    assert_eq!((limits.use_breaker, limits.disable_after), (None, five_days));
     let times = [limits.timeout, limits.connect_timeout];
     assert_eq!(times, [15, 5].map(Duration::from_secs));
 }
