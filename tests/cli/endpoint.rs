@@ -35,7 +35,11 @@ async fn an_endpoint_is_made_with_a_secret_that_is_printed_once_and_stands_as_it
     let receiver = Receiver::start().await;
     let gateway = start(&receiver).await;
     let url = receiver.url();
-    let made = endpoint(&gateway, &["add", "crm", url, "--events", "order.*,refund.made"]).await;
+    let credential = gateway.folder().join("credential");
+    std::fs::write(&credential, r#"{"bearer": "sesame-of-the-shop"}"#).unwrap();
+    let add = ["add", "crm", url, "--events", "order.*,refund.made", "--header", "x-team=a"];
+    let credential = ["--credential-file", path(&credential)];
+    let made = endpoint(&gateway, &[&add[..], &credential].concat()).await;
     let secret = made.succeeded().trim().to_owned();
     assert!(secret.starts_with("whsec_"), "{}", made.out);
     assert!(made.err.contains("the endpoint `crm` is ep_"), "{}", made.err);
@@ -47,7 +51,10 @@ async fn an_endpoint_is_made_with_a_secret_that_is_printed_once_and_stands_as_it
     assert!(text(&tenants["secrets"][0]["value"]).starts_with("whsec_"));
 
     gateway.guest(&json!({ "id": "1", "type": "order.paid" })).await.accepted();
-    assert!(receiver.arrived(1).await[0].is_signed_with(&secret));
+    let received = receiver.arrived(1).await;
+    assert!(received[0].is_signed_with(&secret));
+    let headers = ["authorization", "x-team"].map(|name| received[0].header(name));
+    assert_eq!(headers, ["Bearer sesame-of-the-shop", "a"]);
     let listed = endpoint(&gateway, &["list"]).await;
     assert_eq!(listed.succeeded().lines().count(), 4, "{}", listed.out);
     let rows = endpoint(&gateway, &["list", "--json", "--tenant", "acme"]).await;

@@ -2,6 +2,7 @@
 //!
 //! A secret is shown once, when the gateway makes it, and never again.
 
+mod add;
 mod called;
 mod import;
 mod plan;
@@ -18,13 +19,12 @@ use super::http;
 use super::output::{cell, note};
 use super::rows::{Listing, One, given, text};
 use super::secret_file::SecretFile;
-use crate::ids::Name;
 use crate::tenant::Tenant;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make an endpoint, and print its secret: this once
-    Add(Box<New>),
+    Add(Box<add::New>),
     /// List endpoints, those of the configuration first, then the newest
     List {
         #[command(flatten)]
@@ -75,48 +75,6 @@ pub(super) enum Command {
     Import(import::Import),
 }
 
-/// An endpoint to make.
-#[derive(Debug, Args)]
-pub(super) struct New {
-    /// A name for the endpoint, which no other of its tenant has
-    name: Name,
-    /// The URL that deliveries go to
-    url: String,
-    /// The event types that it receives, such as payment.failed, payment.* or *, with commas
-    /// between them
-    #[arg(long, value_name = "TYPES", value_delimiter = ',', required = true)]
-    events: Vec<String>,
-    /// Whose events it receives; those of all if left out
-    #[arg(long)]
-    tenant: Option<Tenant>,
-    /// For people
-    #[arg(long)]
-    description: Option<String>,
-    /// What the body of a delivery is: standard, cloudevents or raw
-    #[arg(long)]
-    body: Option<String>,
-    /// Attempts at a time
-    #[arg(long)]
-    concurrency: Option<u64>,
-    /// Attempts in a second or minute, such as 10/s or 600/min
-    #[arg(long)]
-    rate: Option<String>,
-    /// How long one attempt may take, such as 15s
-    #[arg(long)]
-    timeout: Option<String>,
-    /// Whether deliveries of one subject wait for each other: none or subject
-    #[arg(long)]
-    order: Option<String>,
-    /// What the gateway makes a secret for: v1 (HMAC-SHA256) or v1a (Ed25519)
-    #[arg(long)]
-    signature: Option<String>,
-    /// Write the secret to this new file, which only you can read
-    #[arg(long, value_name = "FILE")]
-    secret_file: Option<PathBuf>,
-    #[command(flatten)]
-    one: One,
-}
-
 /// Which endpoints.
 #[derive(Debug, Args)]
 pub(super) struct Filter {
@@ -143,7 +101,7 @@ pub(super) struct Of {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Add(new) => add(*new).await,
+        Command::Add(new) => add::add(*new).await,
         Command::List { filter, listing } => list(&filter, &listing).await,
         Command::Show(Of { called, one }) => {
             one.print(&format!("/v1/endpoints/{}", called.id(&one.at).await?)).await
@@ -163,28 +121,6 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Export { tenant, at } => import::export(tenant.as_ref(), &at).await,
         Command::Import(args) => import::import(&args).await,
     }
-}
-
-async fn add(new: New) -> anyhow::Result<()> {
-    let New { name, url, events, tenant, secret_file, one, .. } = new;
-    let mut body = json!({ "name": name, "url": url, "events": events, "tenant": tenant });
-    let texts = [
-        ("description", new.description),
-        ("body", new.body),
-        ("rate", new.rate),
-        ("timeout", new.timeout),
-        ("order", new.order),
-        ("signature", new.signature),
-    ];
-    for (key, value) in given(texts) {
-        body[key] = value.into();
-    }
-    if let Some(attempts) = new.concurrency {
-        body["concurrency"] = attempts.into();
-    }
-    let mut file = secret_file.as_deref().map(SecretFile::create).transpose()?;
-    let made = http::json(&one.at.post("/v1/endpoints", &body).await?)?;
-    show_secrets(&made, &mut file, one.json)
 }
 
 async fn rotate(of: &Of, body: Map<String, Value>, file: Option<&Path>) -> anyhow::Result<()> {
