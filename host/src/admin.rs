@@ -11,6 +11,7 @@ mod access;
 mod audit;
 mod auditor;
 mod bodies;
+mod delivered;
 mod deliveries;
 mod endpoints;
 mod event_types;

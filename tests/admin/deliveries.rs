@@ -51,6 +51,9 @@ async fn deliveries_are_listed_with_their_endpoint_and_how_they_went_last() {
     assert_eq!((&endpoint["name"], &endpoint["deleted"]), (&json!("crm"), &json!(false)));
     let id = gateway.ask("/v1/endpoints").await.json()["items"][0]["id"].clone();
     assert_eq!(endpoint["id"], id);
+    let shown = gateway.ask(&path_of(&gateway, "3").await).await.json();
+    let of_event = delivery_to(&gateway.event("3").await, "crm");
+    assert_eq!([&shown["endpoint"], &of_event["endpoint"]], [endpoint; 2], "in one shape");
 
     let done_of = format!("endpoint={}&state=done", text(&id));
     let (before, after) = (format!("before={NOW}"), format!("after={NOW}"));

@@ -59,12 +59,18 @@ impl Harness {
 
 /// The run of this handler on an event.
 pub(crate) fn run_of(event: &Value, handler: &str) -> Value {
-    one(&event["runs"], "handler", handler)
+    one(&event["runs"], handler, |run| run["handler"] == handler)
 }
 
-/// The delivery of an event to this endpoint.
+/// The delivery of an event to the endpoint that deliveries call so: by the name of one of the
+/// configuration, by the id of one of the API.
+#[track_caller]
 pub(crate) fn delivery_to(event: &Value, endpoint: &str) -> Value {
-    one(&event["deliveries"], "endpoint", endpoint)
+    one(&event["deliveries"], endpoint, |delivery| {
+        let to = &delivery["endpoint"];
+        let is_operators = to["tenant"].is_null();
+        text(&to["id"]).replace('_', "-") == endpoint || is_operators && to["name"] == endpoint
+    })
 }
 
 /// How a run, a delivery or a receipt stands: its state, and its tries since it was opened.
@@ -90,8 +96,8 @@ pub(crate) fn text(value: &Value) -> String {
 }
 
 #[track_caller]
-fn one(list: &Value, key: &str, name: &str) -> Value {
-    let mut found = list.as_array().into_iter().flatten().filter(|item| item[key] == name);
+fn one(list: &Value, name: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    let mut found = list.as_array().into_iter().flatten().filter(|item| is_it(item));
     let item = found.next().unwrap_or_else(|| panic!("there is none of {name}: {list:#}"));
     assert!(found.next().is_none(), "there are two of {name}: {list:#}");
     item.clone()

@@ -1,7 +1,7 @@
 //! Deliveries: their list, each with its attempts, and what is done to one: it is tried again, or
 //! given up.
 //!
-//! A list names the endpoint of each as it is now. Never shows a body.
+//! Each is shown with its endpoint as that is now. Never shows a body.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use serde::Serialize;
 use serde_json::json;
 
 use super::audit::{self, Changed};
 use super::bodies::{NO_BODY, check_empty};
+use super::delivered::{DeliveryEndpoint, DeliveryView, ListedDelivery};
 use super::items::found;
 use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
 use super::path::{DELIVERY_ID, Segment};
@@ -22,11 +22,9 @@ use super::query::{self, DeliveriesQuery, NamedEndpoint};
 use super::reach::Reach;
 use super::schema::Schemas;
 use super::{Admin, Problem, idempotency, own};
-use crate::event::Timestamp;
-use crate::failure::{Phase, Reason};
+use crate::failure::Reason;
 use crate::ids::{Id, IdKind, Name};
-use crate::store::{self, DeliverySummary, DeliveryView, Discarded, LastAttempt, Listing, Of};
-use crate::tenant::Tenant;
+use crate::store::{self, Discarded, Listing, Of};
 use crate::token::Scope;
 
 /// What may be wrong with a request to try a delivery again.
@@ -121,124 +119,6 @@ const DELIVERY: Operation = Operation {
     handler: || get(show),
 };
 
-/// A delivery in a list.
-#[derive(Serialize)]
-pub(super) struct ListedDelivery {
-    id: Id,
-    endpoint: DeliveryEndpoint,
-    event_id: Id,
-    #[serde(rename = "type")]
-    event_type: Option<String>,
-    subject: Option<String>,
-    tenant: Option<Tenant>,
-    state: store::State,
-    reason: Option<Reason>,
-    tries_made: u32,
-    retry_at: Option<Timestamp>,
-    recorded_at: Timestamp,
-    last_attempt: Option<LastAttempt>,
-}
-
-/// The endpoint of a delivery, as it is now.
-#[derive(Serialize)]
-struct DeliveryEndpoint {
-    id: Id,
-    name: Name,
-    tenant: Option<Tenant>,
-    deleted: bool,
-}
-
-object! {
-    /// A delivery in a list.
-    ListedDelivery {
-        id: Id,
-        endpoint: DeliveryEndpoint,
-        /// The event that it is about.
-        event_id: Id,
-        /// The type of the event, if the event is kept.
-        event_type as "type": Option<String>,
-        /// The business entity that the event is about.
-        subject: Option<String>,
-        /// Whose event it is.
-        tenant: Option<Tenant>,
-        state: store::State,
-        /// Why it is dead, if it is.
-        reason: Option<Reason>,
-        /// Attempts since it was opened or reopened.
-        tries_made: u32,
-        /// Not tried before this time.
-        retry_at: Option<Timestamp>,
-        /// When the gateway stored it.
-        recorded_at: Timestamp,
-        /// How the last attempt went, or what ended the delivery without one.
-        last_attempt: Option<LastAttempt>,
-    }
-}
-
-object! {
-    /// The endpoint that a delivery goes to.
-    DeliveryEndpoint {
-        id: Id,
-        name: Name,
-        /// Whose endpoint it is; null for the operator's.
-        tenant: Option<Tenant>,
-        /// Whether somebody has deleted this endpoint.
-        deleted: bool,
-    }
-}
-
-object! {
-    /// The last attempt of a delivery.
-    LastAttempt {
-        /// When it began.
-        at: Timestamp,
-        /// The status of the answer, if one came.
-        status: Option<u16>,
-        /// The phase that it ended in.
-        phase: Option<Phase>,
-        /// Why it failed, if it did.
-        reason: Option<Reason>,
-    }
-}
-
-impl ListedDelivery {
-    pub(super) fn of(admin: &Admin, summary: DeliverySummary) -> Self {
-        let DeliverySummary { id, endpoint, event_id, event_type, subject, tenant, .. } = summary;
-        Self {
-            id,
-            endpoint: DeliveryEndpoint::of(admin, endpoint, id.tag),
-            event_id,
-            event_type,
-            subject,
-            tenant,
-            state: summary.state,
-            reason: summary.reason,
-            tries_made: summary.tries_made,
-            retry_at: summary.retry_at,
-            recorded_at: summary.recorded_at,
-            last_attempt: summary.last_attempt,
-        }
-    }
-}
-
-impl DeliveryEndpoint {
-    /// The endpoint that deliveries of the store with this tag call so.
-    fn of(admin: &Admin, key: Name, tag: u32) -> Self {
-        match admin.directory.get(&key) {
-            Some(listed) => Self {
-                id: listed.endpoint.id,
-                name: listed.endpoint.settings.name.clone(),
-                tenant: listed.endpoint.settings.tenant.clone(),
-                deleted: listed.deleted.is_some(),
-            },
-            None => {
-                let id = key.endpoint_id().unwrap_or_else(|| Id::endpoint_of(&key, tag));
-                Self { id, name: key, tenant: None, deleted: true }
-            }
-        }
-    }
-}
-
 /// What deliveries call the endpoint.
 pub(super) fn key(admin: &Admin, endpoint: NamedEndpoint) -> Name {
     match endpoint {
@@ -264,7 +144,9 @@ async fn list(
 /// The delivery of this id, if it is within reach.
 async fn delivery(admin: &Admin, reach: &Reach, id: Id) -> Result<Json<Of<DeliveryView>>, Problem> {
     let delivery = admin.store.delivery(id).await?;
-    found(id, delivery.and_then(|delivery| own::delivery(admin, reach, delivery)))
+    let own = delivery.and_then(|delivery| own::delivery(admin, reach, delivery));
+    let shown = |it: store::DeliveryView| it.to(|key| DeliveryEndpoint::of(admin, key, id.tag));
+    found(id, own.map(|own| own.map(shown)))
 }
 
 async fn show(

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::routing::get;
 use serde::Serialize;
 
+use super::delivered::{DeliveryEndpoint, EventView};
 use super::operation::{Answer, Need, Operation, Parameter, Tenants, Turn, Verb};
 use super::path::{EVENT_ID, RECEIPT_ID, RUN_ID, Segment};
 use super::problem::Kind;
@@ -17,7 +18,7 @@ use super::redact;
 use super::schema::Schemas;
 use super::{Admin, Problem, own};
 use crate::ids::{Id, IdKind};
-use crate::store::{self, EventView, Of, ReceiptView, RunView};
+use crate::store::{self, Of, ReceiptView, RunView};
 use crate::token::Scope;
 
 pub(super) static OPERATIONS: [Operation; 3] = [
@@ -113,6 +114,7 @@ async fn event(
         },
     };
     let receipt = receipt.map(redact::credentials);
+    let event = event.map(|it| it.to(|key| DeliveryEndpoint::of(&admin, key, id.tag)));
     found(id, event.map(|event| EventPage { event, receipt }))
 }
 

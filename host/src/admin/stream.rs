@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::deliveries::ListedDelivery;
+use super::delivered::ListedDelivery;
 use super::operation::{Answer, Need, Operation, Parameter, Tenants, Turn, Verb};
 use super::problem::Kind;
 use super::query::{self, AttemptsQuery, StreamQuery};

@@ -1,7 +1,7 @@
 //! The schemas of what the store shows: receipts, events, works, lists.
 //!
 //! Of texts with a form of their own, the form; of all else, its members. Never says what the
-//! gateway shows of itself, nor what a try is.
+//! gateway shows of itself, nor what a try is, nor what an endpoint is to a delivery.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +16,8 @@ use crate::headers::Headers;
 use crate::ids::{Id, Name};
 use crate::route::Pattern;
 use crate::store::{
-    AttemptView, Cursor, DamagedItem, DeadLetter, DeliveryView, EventBody, EventCount,
-    EventSummary, EventView, Hour, Listing, Of, Progressed, ReceiptSummary, ReceiptView, RunView,
-    State, TryCount, TryView, WorkKind,
+    Cursor, DamagedItem, DeadLetter, EventBody, EventCount, EventSummary, Hour, Listing, Of,
+    Progressed, ReceiptSummary, ReceiptView, RunView, State, TryCount, TryView, WorkKind,
 };
 use crate::tenant::Tenant;
 
@@ -241,32 +240,6 @@ object! {
 }
 
 object! {
-    /// An event with its runs and deliveries.
-    EventView {
-        id: Id,
-        event: EventBody,
-        /// The receipt that it goes back to.
-        receipt as "receipt_id": Option<Id>,
-        /// The run that emitted it.
-        cause: Option<Id>,
-        /// The number of runs between it and a receipt.
-        depth: u8,
-        /// Whose it is.
-        [maybe] tenant: Option<Tenant>,
-        /// When the gateway stored it.
-        recorded_at: Timestamp,
-        /// Of all runs and deliveries shown here.
-        state: State,
-        /// One for each handler.
-        runs: Vec<RunView>,
-        /// One for each endpoint that it was routed to, and one for each parcel that a run sent.
-        deliveries: Vec<DeliveryView>,
-        /// Deliveries that can't be read.
-        [maybe] damaged: Vec<DamagedItem>,
-    }
-}
-
-object! {
     /// The CloudEvents attributes of an event, and its data.
     EventBody {
         /// Unique within the source.
@@ -303,19 +276,6 @@ object! {
         [flat] progress: Progressed,
         /// Oldest first.
         tries: Vec<TryView>,
-    }
-}
-
-object! {
-    /// An event or a parcel that goes to an endpoint.
-    DeliveryView {
-        id: Id,
-        endpoint: Name,
-        /// The run that asked for this delivery; none if the event itself is delivered.
-        [maybe] run: Option<Id>,
-        [flat] progress: Progressed,
-        /// Oldest first.
-        attempts: Vec<AttemptView>,
     }
 }
 

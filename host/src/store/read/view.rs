@@ -167,9 +167,9 @@ pub struct ReceiptSummary {
     pub tries_made: u32,
 }
 
-/// An event with its runs and deliveries.
+/// An event with its runs and deliveries; of endpoints it says what [`DeliveryView`] says.
 #[derive(Debug, Clone, Serialize)]
-pub struct EventView {
+pub struct EventView<E = Name> {
     /// `evt_`
     pub id: Id,
     /// The event itself.
@@ -191,10 +191,29 @@ pub struct EventView {
     /// One for each handler.
     pub runs: Vec<RunView>,
     /// One for each endpoint that it was routed to, and one for each parcel that a run sent.
-    pub deliveries: Vec<DeliveryView>,
+    pub deliveries: Vec<DeliveryView<E>>,
     /// Deliveries that can't be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub damaged: Vec<DamagedItem>,
+}
+
+impl EventView {
+    /// The same, with this in the place of what its deliveries call their endpoints.
+    pub fn to<E>(self, endpoint: impl Fn(Name) -> E) -> EventView<E> {
+        EventView {
+            id: self.id,
+            event: self.event,
+            receipt: self.receipt,
+            cause: self.cause,
+            depth: self.depth,
+            tenant: self.tenant,
+            recorded_at: self.recorded_at,
+            state: self.state,
+            runs: self.runs,
+            deliveries: self.deliveries.into_iter().map(|it| it.to(&endpoint)).collect(),
+            damaged: self.damaged,
+        }
+    }
 }
 
 /// A run or a delivery, and the event that it is about.
@@ -220,6 +239,12 @@ impl<T> Of<T> {
         let tenant = event.and_then(|event| event.tenant.clone());
         let event = event.map(|event| event.event.as_ref().into());
         Self { work, event_id, event, receipt_id, tenant }
+    }
+
+    /// The same of what becomes of the work.
+    pub fn map<U>(self, work: impl FnOnce(T) -> U) -> Of<U> {
+        let Self { work: it, event_id, event, receipt_id, tenant } = self;
+        Of { work: work(it), event_id, event, receipt_id, tenant }
     }
 }
 
@@ -284,13 +309,13 @@ pub struct RunView {
     pub tries: Vec<TryView>,
 }
 
-/// A delivery.
+/// A delivery. Of its endpoint it says what deliveries call it, until somebody knows more.
 #[derive(Debug, Clone, Serialize)]
-pub struct DeliveryView {
+pub struct DeliveryView<E = Name> {
     /// `dlv_`
     pub id: Id,
     /// Where it goes.
-    pub endpoint: Name,
+    pub endpoint: E,
     /// The run that asked for this delivery; none if the event itself is delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Id>,
@@ -299,6 +324,14 @@ pub struct DeliveryView {
     pub progress: Progressed,
     /// Its attempts, oldest first.
     pub attempts: Vec<AttemptView>,
+}
+
+impl DeliveryView {
+    /// The same, with this in the place of what it calls its endpoint.
+    pub fn to<E>(self, endpoint: impl FnOnce(Name) -> E) -> DeliveryView<E> {
+        let Self { id, endpoint: key, run, progress, attempts } = self;
+        DeliveryView { id, endpoint: endpoint(key), run, progress, attempts }
+    }
 }
 
 /// A dead letter.
