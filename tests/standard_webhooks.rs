@@ -9,6 +9,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -19,7 +20,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use crate::harness::{
-    ENDPOINT_SECRET, Harness, Received, Receiver, Setup, answer, payment, target,
+    ENDPOINT_SECRET, Harness, Received, Receiver, Setup, answer, payment, target, text,
 };
 
 const NEXT_ENDPOINT_SECRET: &str = "whsec_bmV4dCBzZWNyZXQgb2YgdGhlIGVuZHBvaW50IQ==";
@@ -111,9 +112,9 @@ async fn check_by(language: &str, cases: &Value) {
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
-/// The clock is the system's: the libraries look at it.
-#[tokio::test]
-async fn the_reference_libraries_verify_deliveries_before_during_and_after_a_rotation() {
+/// Deliveries to an endpoint of the configuration, whose secrets somebody changes there. The clock
+/// is the system's: the libraries look at it.
+async fn by_the_file() -> Vec<Value> {
     let (old, old_pair, old_public) = (ENDPOINT_SECRET, pair(7).0, pair(7).1);
     let (new, new_pair, new_public) = (NEXT_ENDPOINT_SECRET, pair(8).0, pair(8).1);
     let receiver = Receiver::start().await;
@@ -134,11 +135,84 @@ async fn the_reference_libraries_verify_deliveries_before_during_and_after_a_rot
 
     let (old, new) = (keys(&[old, &old_public], &first_set), keys(&[new, &new_public], &third_set));
     let both = [&old[..], &new, &second_set].concat();
-    let cases = json!([
-        case("before", &first, &old, &new),
-        case("during", &second, &both, &[json!(pair(9).1)]),
-        case("after", &third, &new, &old),
-    ]);
+    vec![
+        case("before, in the file", &first, &old, &new),
+        case("during, in the file", &second, &both, &[json!(pair(9).1)]),
+        case("after, in the file", &third, &new, &old),
+    ]
+}
+
+/// Makes an endpoint, or gives one another secret: where it is, and the newest of its secrets.
+async fn tell(gateway: &Harness, path: &str, body: &Value) -> (String, Value) {
+    let told = gateway.tell(path, body).await;
+    assert!([200, 201].contains(&told.status), "{path}: {}", told.body);
+    let told = told.json();
+    let newest = told["secrets"].as_array().and_then(|all| all.last()).cloned();
+    (format!("/v1/endpoints/{}", text(&told["id"])), newest.unwrap_or_default())
+}
+
+/// The public half of a secret, as its answer has it and as it is published.
+fn public(secret: &Value, published: &[Value]) -> [Value; 2] {
+    let found = published.iter().find(|key| key["kid"] == secret["fingerprint"]);
+    [secret["public_key"].clone(), found.expect("it is published").clone()]
+}
+
+/// Deliveries to two endpoints of the API, one of `v1` and one of `v1a`, that are told to rotate.
+async fn by_the_api() -> Vec<Value> {
+    let [shared, paired] = [Receiver::start().await, Receiver::start().await];
+    // The libraries look at the system's clock. This one begins there, and so the overlap ends
+    // without a wait, and before a library finds the time of a delivery wrong.
+    let clock = Clock::manual(Clock::System.now());
+    let line = "master_key = { file = \"master\" }";
+    let prepared = Setup::stripe().line(line).clock(clock).prepare();
+    std::fs::write(prepared.folder().join("master"), "c4".repeat(32)).unwrap();
+    let gateway = prepared.start().await;
+    let make = async |receiver: &Receiver, signature: &str| {
+        let (url, events) = (receiver.url(), ["payment.*"]);
+        let body =
+            json!({ "name": signature, "url": url, "events": events, "signature": signature });
+        tell(&gateway, "/v1/endpoints", &body).await
+    };
+    let rotate = async |endpoint: &str| {
+        tell(&gateway, &format!("{endpoint}/rotate"), &json!({ "overlap": "1m" })).await.1
+    };
+    let deliver = async |number: usize| {
+        let first = delivered(&gateway, &shared, number).await;
+        (first, paired.arrived(number).await[number - 1].clone())
+    };
+
+    let ((v1, old), (v1a, old_pair)) = (make(&shared, "v1").await, make(&paired, "v1a").await);
+    let (first, first_paired) = deliver(1).await;
+    let old_public = public(&old_pair, &published(&gateway, 1).await);
+    let (new, new_pair) = (rotate(&v1).await, rotate(&v1a).await);
+    let (second, second_paired) = deliver(2).await;
+    let new_public = public(&new_pair, &published(&gateway, 2).await);
+    gateway.advance(Duration::from_secs(61)).await;
+    let (third, third_paired) = deliver(3).await;
+
+    let [old, new] = [&old, &new].map(|secret| [secret["value"].clone()]);
+    let both_public = [&old_public[..], &new_public].concat();
+    vec![
+        case("before, v1 of the API", &first, &old, &new),
+        case("before, v1a of the API", &first_paired, &old_public, &new_public),
+        case(
+            "during, v1 of the API",
+            &second,
+            &[&old[..], &new].concat(),
+            &[json!(NEXT_ENDPOINT_SECRET)],
+        ),
+        case("during, v1a of the API", &second_paired, &both_public, &[json!(pair(9).1)]),
+        case("after, v1 of the API", &third, &new, &old),
+        case("after, v1a of the API", &third_paired, &new_public, &old_public),
+    ]
+}
+
+/// Guards the header of signatures: with a secret left out of those that sign, or with one that
+/// signs beyond its overlap, a library refuses what it should verify, or the other way round.
+#[tokio::test]
+async fn the_reference_libraries_verify_deliveries_before_during_and_after_a_rotation() {
+    // One after the other, and in one go: each library is installed once.
+    let cases = Value::from([by_the_file().await, by_the_api().await].concat());
     check_by("python", &cases).await;
     check_by("node", &cases).await;
 }
