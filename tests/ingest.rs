@@ -4,6 +4,7 @@ mod early;
 mod held;
 mod large;
 mod marks;
+mod once;
 mod patience;
 
 use std::cell::Cell;

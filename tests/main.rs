@@ -33,4 +33,5 @@ mod simulation;
 mod shutdown;
 mod tidy;
 mod limits;
+mod regressions;
 mod sdk;

@@ -107,23 +107,39 @@ fn of_tenants(line: &str, receiver: &Receiver) -> Setup {
     setup.endpoint("crm", receiver, &["order.*"])
 }
 
+/// A gateway with what is another tenant's and the operator's, and the ids of all of it: an event
+/// first, then what came of it, and endpoints of the configuration and of the API.
+async fn foreign(receiver: &Receiver) -> (Harness, Vec<String>) {
+    let setup = of_tenants("tenant = \"globex\"", receiver);
+    let prepared = setup.line("master_key = { file = \"master\" }").prepare();
+    std::fs::write(prepared.folder().join("master"), MASTER).unwrap();
+    let gateway = prepared.start().await;
+    let body = json!({
+        "name": "theirs", "url": receiver.url(), "events": ["order.*"], "tenant": "globex",
+    });
+    let theirs = gateway.tell("/v1/endpoints", &body).await.json();
+    gateway.guest(&json!({ "id": "1", "type": "order.paid" })).await.accepted();
+    gateway.settle().await;
+    let event = gateway.event("1").await;
+    let [run, delivery] = [run_of(&event, "guest"), delivery_to(&event, "crm")];
+    let to_theirs = delivery_to(&event, &text(&theirs["id"]).replace('_', "-"));
+    let filter = json!({ "filter": { "source": "guest" } });
+    let begun = gateway.tell("/v1/replay", &filter).await.json();
+    gateway.settle().await;
+    let listed = gateway.ask("/v1/endpoints").await.json();
+    let operators = listed["items"].as_array().unwrap().iter().find(|it| it["name"] == "crm");
+    let works = [&event["receipt"]["id"], &run["id"], &delivery["id"], &to_theirs["id"]];
+    let others = [&begun["id"], &operators.unwrap()["id"], &theirs["id"]];
+    let ids = [&event["id"]].into_iter().chain(works).chain(others).map(text).collect();
+    (gateway, ids)
+}
+
 /// Guards what a tenant's token may reach. A route that comes later is asked too, and has to say
 /// what it is to such a token.
 #[tokio::test]
 async fn a_token_of_a_tenant_gets_nothing_of_others_in_any_route() {
     let receiver = Receiver::answering(410).await;
-    let gateway = of_tenants("tenant = \"globex\"", &receiver).start().await;
-    gateway.guest(&json!({ "id": "1", "type": "order.paid" })).await.accepted();
-    gateway.settle().await;
-    let event = gateway.event("1").await;
-    let [run, delivery] = [run_of(&event, "guest"), delivery_to(&event, "crm")];
-    let begun =
-        gateway.tell("/v1/replay", &json!({ "filter": { "source": "guest" } })).await.json();
-    gateway.settle().await;
-    let endpoint = gateway.ask("/v1/endpoints").await.json()["items"][0].clone();
-    let [receipt, endpoint] = [&event["receipt"]["id"], &endpoint["id"]];
-    let ids = [&event["id"], receipt, &run["id"], &delivery["id"], &begun["id"], endpoint];
-    let ids = ids.map(text);
+    let (gateway, ids) = foreign(&receiver).await;
     let ops = make(&gateway, "", &json!({ "name": "ops", "scopes": ["admin"] })).await;
     let acme = json!({ "name": "acme", "scopes": ["admin"], "tenant": "acme" });
     let acme = make(&gateway, &ops, &acme).await;

@@ -60,6 +60,31 @@ async fn a_silent_host_is_given_up() {
     assert!(matches!(error, EgressError::Timeout { .. }), "{error:?}");
 }
 
+/// Have `Egress::exchange` put a connection back whose request is given up: the late answer is
+/// taken for that of the next request.
+#[tokio::test]
+async fn an_answer_after_the_timeout_is_no_answer_to_the_next_request() {
+    let (listener, url) = listener().await;
+    let egress = to_loopback();
+    let (gave_up, is_late) = tokio::sync::oneshot::channel();
+    let server = async {
+        let (mut first, _) = accept(&listener).await;
+        is_late.await.unwrap();
+        // Whether somebody still reads there is not known.
+        drop(first.write_all(b"HTTP/1.1 200 Late\r\ncontent-length: 0\r\n\r\n").await);
+        let (mut second, _) = accept(&listener).await;
+        second.write_all(b"HTTP/1.1 204 Fine\r\n\r\n").await.unwrap();
+        [first, second]
+    };
+    let client = async {
+        let error = post(&egress, &url, Duration::from_millis(500)).await.unwrap_err();
+        assert_eq!(error.label(), "timeout");
+        gave_up.send(()).unwrap();
+        assert_eq!(post(&egress, &url, PATIENCE).await.unwrap().status, 204);
+    };
+    tokio::join!(client, server);
+}
+
 #[tokio::test]
 async fn who_sends_interim_answers_for_ever_is_a_broken_connection() {
     // Take out `allowance.take` in `Metered::poll_read`: nothing ends before the request's time.

@@ -1,5 +1,6 @@
 //! Requests to those who offer HTTP/2: a server that hands each of them to the test.
 
+use std::future::poll_fn;
 use std::pin::pin;
 
 use h2::server::{Builder, SendResponse};
@@ -217,6 +218,53 @@ async fn a_connection_on_which_nobody_answered_in_time_is_not_used_again() {
     assert_eq!(server.answer_next().await, 1);
     check_answered(&posts.join_next().await.unwrap().unwrap());
     drop(seen);
+}
+
+/// Take out the end at `BODY_BYTES_MAX` in `Exchange::excerpt`: it is read for a second.
+#[tokio::test]
+async fn an_endless_body_over_http2_holds_nobody() {
+    let mut server = Server::allowing(100).await;
+    let (egress, identity) = (to_loopback(), trusting_ca());
+    let url = server.url.clone();
+    let endless = async {
+        let mut seen = server.next().await;
+        let head = Response::builder().status(200).body(()).unwrap();
+        let mut body = seen.respond.send_response(head, false).unwrap();
+        let mut sent = 0;
+        loop {
+            body.reserve_capacity(4096);
+            let Some(Ok(room)) = poll_fn(|cx| body.poll_capacity(cx)).await else { return sent };
+            let piece = Bytes::from(vec![b'a'; room]);
+            if body.send_data(piece, false).is_err() {
+                return sent;
+            }
+            sent += room;
+        }
+    };
+    let (attempted, sent) = tokio::join!(post_as(&identity, &egress, &url), endless);
+
+    let answer = attempted.ended.unwrap();
+    assert_eq!((answer.status, answer.excerpt), (200, "a".repeat(EXCERPT_BYTES_MAX)));
+    assert!(attempted.trace.http2);
+    assert!(sent < 1024 * 1024, "{sent} bytes were taken, far more than is read and on the way");
+}
+
+/// Take out `max_header_list_size` in `builder`: no more than 16 KiB of headers are an answer.
+#[tokio::test]
+async fn an_answer_over_http2_with_150_headers_is_an_answer_and_so_is_one_with_512() {
+    let mut server = Server::allowing(100).await;
+    let (egress, identity) = (to_loopback(), trusting_ca());
+    let url = server.url.clone();
+    for headers in [150, 512] {
+        let mut posts = JoinSet::new();
+        posting(&mut posts, &egress, &identity, &url);
+        let mut seen = server.next().await;
+        let names = (0..headers).map(|number| format!("x-{number}"));
+        let answer = names.fold(Response::builder().status(204), |it, name| it.header(name, "a"));
+        seen.respond.send_response(answer.body(()).unwrap(), true).unwrap();
+        let attempted = posts.join_next().await.unwrap().unwrap();
+        assert_eq!(attempted.ended.unwrap().status, 204, "{headers} headers");
+    }
 }
 
 /// Have all identities be equal: the second goes over the connection of the first.
