@@ -3,19 +3,20 @@
 //! Written once, so that its subtle parts exist once. It never keeps work to itself: what it has
 //! not taken stays in the store, and what it has taken is finished. A piece that makes the host
 //! panic ends nothing but its own try. A piece keeps its slot until its try has ended, and is
-//! finished when the outcome is on disk.
+//! finished when the outcome is on disk. Of those that are done the worker hears nothing by itself.
 
+mod ends;
 mod slots;
 
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
 
 use rustc_hash::FxHashMap;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use self::ends::{Begun, Ends};
 use self::slots::Slots;
 pub(crate) use self::slots::{Slot, on_disk};
 use crate::causes::words;
@@ -101,7 +102,7 @@ pub(crate) async fn work<W: Work>(
         // Armed before looking: what is stored in between must not be missed.
         let ready = work.ready();
         // Before taking more: a piece that panicked is due again, and must be known when it comes.
-        pieces.all_ended()?;
+        pieces.all_ended().await?;
         let room = slots.free();
         let items = if_available(work.take(room).await)?.unwrap_or_default();
         // Then more may be due already, of which nobody is told: it goes on with the next slot that
@@ -110,21 +111,13 @@ pub(crate) async fn work<W: Work>(
         for item in items {
             pieces.begin(item, slots.take());
         }
-        let mut ready = pin!(ready);
-        loop {
-            let ended = tokio::select! {
-                () = cancel.cancelled() => break,
-                () = ready.as_mut(), if !is_filled => break,
-                () = slots.freed(), if is_filled => break,
-                Some(ended) = pieces.in_flight.join_next_with_id() => ended,
-            };
-            // What follows from one that is done was told by its commit, and to look again costs as
-            // much as all else here. One that is not done may be due again, and nobody tells that.
-            // Those of one commit end together.
-            let is_done = pieces.ended(ended)?;
-            if !(pieces.all_ended()? && is_done) {
-                break;
-            }
+        // What follows from a piece that is done was told by its commit, and to look again costs as
+        // much as all else here. One that is not done may be due again, and nobody tells that.
+        tokio::select! {
+            () = cancel.cancelled() => (),
+            () = ready, if !is_filled => (),
+            () = slots.freed(), if is_filled => (),
+            () = pieces.ends.heard() => (),
         }
     }
     while let Some(ended) = pieces.in_flight.join_next_with_id().await {
@@ -140,7 +133,9 @@ pub(crate) async fn work<W: Work>(
 /// set aside, lease and all, until the gateway starts again.
 struct Pieces<W: Work> {
     work: W,
+    /// Also those that have ended and are not put away.
     in_flight: JoinSet<Result<(), store::Error>>,
+    ends: Ends,
     ids: FxHashMap<task::Id, (Id, Panicked)>,
     panicked: FxHashMap<Id, Panicked>,
     aside: Vec<W::Item>,
@@ -159,6 +154,7 @@ impl<W: Work> Pieces<W> {
         Self {
             work,
             in_flight: JoinSet::new(),
+            ends: Ends::default(),
             ids: FxHashMap::default(),
             panicked: FxHashMap::default(),
             aside: Vec::new(),
@@ -167,38 +163,49 @@ impl<W: Work> Pieces<W> {
 
     fn begin(&mut self, item: W::Item, slot: Slot) {
         let id = W::id(&item);
-        let work = self.work.clone();
+        let (work, begun) = (self.work.clone(), self.ends.begin());
         let (task, would) = match self.panicked.get(&id) {
             None => {
-                let performing = self.in_flight.spawn(work.perform(item, slot));
-                (performing, Panicked::Performing(String::new()))
+                let performing = heard(begun, move || work.perform(item, slot));
+                (self.in_flight.spawn(performing), Panicked::Performing(String::new()))
             }
             Some(Panicked::Performing(words)) => {
                 let reason = format!("the gateway panicked: {words}");
-                (self.in_flight.spawn(work.crash(item, reason, slot)), Panicked::Crashing)
+                let crashing = heard(begun, move || work.crash(item, reason, slot));
+                (self.in_flight.spawn(crashing), Panicked::Crashing)
             }
             Some(Panicked::Crashing) => {
                 error!(%id, "the gateway panicked twice and skips this work until a restart");
+                begun.done();
                 return self.aside.push(item);
             }
         };
         self.ids.insert(task.id(), (id, would));
     }
 
-    /// Whether all pieces that have ended are done.
-    fn all_ended(&mut self) -> Result<bool, store::Error> {
-        let mut are_done = true;
+    /// Puts away all pieces that have ended. One that was not done and is about to end is waited
+    /// for: what it leaves undone may be taken again at once.
+    async fn all_ended(&mut self) -> Result<(), store::Error> {
+        self.ends.looks();
         while let Some(ended) = self.in_flight.try_join_next_with_id() {
-            are_done &= self.ended(ended)?;
+            self.ended(ended)?;
         }
-        Ok(are_done)
+        while self.ends.has_undone()
+            && let Some(ended) = self.in_flight.join_next_with_id().await
+        {
+            self.ended(ended)?;
+        }
+        Ok(())
     }
 
-    /// Whether a piece that has ended is done.
+    /// Puts a piece away that has ended.
     fn ended(
         &mut self,
         ended: Result<(task::Id, Result<(), store::Error>), JoinError>,
-    ) -> Result<bool, store::Error> {
+    ) -> Result<(), store::Error> {
+        if !matches!(ended, Ok((_, Ok(())))) {
+            self.ends.put_undone_away();
+        }
         let (task, words) = match ended {
             // It panicked where it read the store, on a thread that may wait for the disk.
             Ok((task, Err(store::Error::Panicked(words)))) => (task, words.to_string()),
@@ -206,24 +213,37 @@ impl<W: Work> Pieces<W> {
                 if let (Some((id, _)), Ok(())) = (self.ids.remove(&task), &ended) {
                     self.panicked.remove(&id);
                 }
-                return Ok(if_available(ended)?.is_some());
+                return if_available(ended).map(drop);
             }
             Err(error) => {
                 let task = error.id();
                 // Nobody aborts a task but the end of the runtime.
-                let Ok(panic) = error.try_into_panic() else { return Ok(false) };
+                let Ok(panic) = error.try_into_panic() else { return Ok(()) };
                 (task, words(&*panic))
             }
         };
-        let Some((id, would)) = self.ids.remove(&task) else { return Ok(false) };
+        let Some((id, would)) = self.ids.remove(&task) else { return Ok(()) };
         error!(%id, "the gateway panicked: {words}");
         let panicked = match would {
             Panicked::Performing(_) => Panicked::Performing(words),
             Panicked::Crashing => Panicked::Crashing,
         };
         self.panicked.insert(id, panicked);
-        Ok(false)
+        Ok(())
     }
+}
+
+/// A piece to its end, of which the worker hears if the piece is not done. Made in here, so that
+/// its task has room for it once.
+async fn heard<F>(begun: Begun, piece: impl FnOnce() -> F) -> Result<(), store::Error>
+where
+    F: Future<Output = Result<(), store::Error>>,
+{
+    let ended = piece().await;
+    if ended.is_ok() {
+        begun.done();
+    }
+    ended
 }
 
 /// An outage ends no worker: `ready` resolves at its end.
