@@ -82,6 +82,10 @@ impl Work for Deliveries {
         work.id
     }
 
+    fn settled(&self) -> impl Future<Output = ()> + Send {
+        self.0.store.settled(WorkKind::Delivery)
+    }
+
     async fn perform(self, work: DeliveryWork, slot: Slot) -> Result<(), store::Error> {
         self.0.deliver(work, slot).await
     }
@@ -207,7 +211,7 @@ impl Delivery {
         seen: Seen,
         retry: &RetryPolicy,
         (at, started): (Timestamp, Instant),
-        mut slot: Slot,
+        slot: Slot,
     ) -> Result<(), store::Error> {
         let verdict = judge(&self.clock, retry, work.tries_made, &seen.outcome);
         let duration = started.elapsed();
@@ -216,8 +220,11 @@ impl Delivery {
         let Seen { status, answer, outcome, detail, .. } = seen;
         let attempt = Attempt { at, duration, status, answer, outcome, verdict, detail };
         let id = work.id;
-        let committing = self.store.queue_attempt(work, attempt).await?;
-        committed(id, &on_disk(committing, &mut slot).await?);
+        // Nothing follows here from the commit of one that frees its slot.
+        if let Some(committing) = self.store.leave_attempt(work, attempt).await? {
+            committed(id, &committing.await?);
+        }
+        drop(slot);
         Ok(())
     }
 

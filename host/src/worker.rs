@@ -2,14 +2,15 @@
 //!
 //! Written once, so that its subtle parts exist once. It never keeps work to itself: what it has
 //! not taken stays in the store, and what it has taken is finished. A piece that makes the host
-//! panic ends nothing but its own try. A piece keeps its slot until its try has ended, and is
-//! finished when the outcome is on disk. Of those that are done the worker hears nothing by itself.
+//! panic ends nothing but its own try. A piece keeps its slot until its try has ended; a worker that
+//! is stopped ends when the outcomes of all are on disk. Of pieces that are done it hears nothing by
+//! itself.
 
 mod ends;
 mod slots;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 
 use rustc_hash::FxHashMap;
 use tokio::task::{self, JoinError, JoinSet};
@@ -46,8 +47,9 @@ pub(crate) trait Work: Clone + Send + 'static {
     /// What a piece is known by, taken once or again.
     fn id(item: &Self::Item) -> Id;
 
-    /// Does it and commits how it ended. If the store is unavailable, it is taken again; if reading
-    /// the store panicked, that is its own panic; any other error means that the store is broken.
+    /// Does it and commits how it ended, or leaves that to be committed. If the store is
+    /// unavailable, it is taken again; if reading the store panicked, that is its own panic; any
+    /// other error means that the store is broken.
     fn perform(
         self,
         item: Self::Item,
@@ -62,6 +64,12 @@ pub(crate) trait Work: Clone + Send + 'static {
         reason: String,
         slot: Slot,
     ) -> impl Future<Output = Result<(), store::Error>> + Send;
+
+    /// Resolves when all outcomes are on disk that pieces have left to be committed. Where each
+    /// waits for its own, there are none.
+    fn settled(&self) -> impl Future<Output = ()> + Send {
+        ready(())
+    }
 }
 
 /// What follows a try that ended just now: the one place where time and chance get into a verdict.
@@ -123,6 +131,7 @@ pub(crate) async fn work<W: Work>(
     while let Some(ended) = pieces.in_flight.join_next_with_id().await {
         pieces.ended(ended)?;
     }
+    work.settled().await;
     Ok(())
 }
 

@@ -310,6 +310,7 @@ macro_rules! suite {
                 a_run_begins_while_another_is_committed_unless_it_is_of_its_subject,
                 a_kill_repeats_no_more_than_there_were_slots_and_room_for,
                 whoever_waits_is_woken_by_the_end_of_a_try,
+                who_leaves_outcomes_behind_can_wait_for_all_of_them,
             }
         }
     };

@@ -4,10 +4,13 @@
 //! room for outcomes that are on their way to the disk, and another is taken in its place; the work
 //! itself nobody gets before the commit, and neither the next of its subject. Never judges.
 
+use std::sync::Arc;
+
 use super::Store;
 use super::committing::Committing;
 use super::error::Error;
 use super::facts::NewEvent;
+use super::kind::WorkKind;
 use super::owed::lease::{DeliveryWork, ParseWork, RunWork};
 use super::report::{Attempt, Effects, Refused, Try};
 use super::write::commit::{CommitParse, CommitRun, RecordAttempt, RunRefused};
@@ -71,7 +74,41 @@ impl Store {
         work: DeliveryWork,
         attempt: Attempt,
     ) -> Result<Committing<Result<(), Refused>>, Error> {
-        self.tell(|reply| RecordAttempt { work, attempt, reply }).await
+        self.tell(|reply| RecordAttempt { work, attempt, reply: Some(reply) }).await
+    }
+
+    /// Leaves an attempt of a delivery to the next commit, and resolves when it is queued. If the
+    /// work frees its slots by that, nobody need wait for the commit: [`Store::settled`] waits for
+    /// all of these. Else gives what resolves when it is on disk.
+    pub async fn leave_attempt(
+        &self,
+        work: DeliveryWork,
+        attempt: Attempt,
+    ) -> Result<Option<Committing<Result<(), Refused>>>, Error> {
+        let mut op = RecordAttempt { work, attempt, reply: None };
+        let committing = if op.end_try() {
+            None
+        } else {
+            let (reply, answer) = Reply::new();
+            op.reply = Some(reply);
+            Some(Committing::new(answer, &self.handle.shared, false))
+        };
+        self.send(op).await?;
+        Ok(committing)
+    }
+
+    /// Resolves when no outcome of this kind is on its way to the disk whose work has freed its
+    /// slots, or when the store has failed.
+    pub fn settled(&self, kind: WorkKind) -> impl Future<Output = ()> + Send + use<> {
+        let shared = Arc::clone(&self.handle.shared);
+        async move {
+            let mut moved = shared.owed.moved();
+            while shared.check().is_ok() && shared.backlog().has_uncommitted(kind) {
+                if moved.changed().await.is_err() {
+                    return;
+                }
+            }
+        }
     }
 
     /// Queues what became of a try, and waits for room there.

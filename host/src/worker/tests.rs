@@ -306,10 +306,43 @@ async fn a_piece_that_has_no_room_for_its_outcome_keeps_its_slot() {
     assert!(ended.is_ok(), "{ended:?}");
 }
 
-#[tokio::test]
-async fn a_worker_that_is_stopped_waits_for_the_outcomes_on_their_way() {
-    let (pieces, cancel) = (Unsynced::new(3, true), CancellationToken::new());
-    let mut working = std::pin::pin!(work(pieces.clone(), 1, cancel.clone()));
+/// The same, but that each ends before its outcome is on disk.
+#[derive(Clone)]
+struct Leaving(Unsynced);
+
+impl Work for Leaving {
+    type Item = ();
+
+    async fn take(&self, room: usize) -> Result<Vec<()>, store::Error> {
+        self.0.take(room).await
+    }
+
+    fn ready(&self) -> impl Future<Output = ()> + Send {
+        self.0.ready()
+    }
+
+    fn id((): &()) -> Id {
+        id(1)
+    }
+
+    async fn perform(self, (): (), _slot: Slot) -> Result<(), store::Error> {
+        self.0.tried.send_modify(|tried| *tried += 1);
+        Ok(())
+    }
+
+    async fn crash(self, (): (), reason: String, slot: Slot) -> Result<(), store::Error> {
+        self.0.crash((), reason, slot).await
+    }
+
+    fn settled(&self) -> impl Future<Output = ()> + Send {
+        self.0.disk.cancelled()
+    }
+}
+
+/// Stops a worker on these pieces, of which there are three.
+async fn stop_before_the_disk_is_ready(working_on: impl Work, pieces: &Unsynced) {
+    let cancel = CancellationToken::new();
+    let mut working = std::pin::pin!(work(working_on, 1, cancel.clone()));
     let watching = async {
         pieces.tried(3).await;
         cancel.cancel();
@@ -327,6 +360,18 @@ async fn a_worker_that_is_stopped_waits_for_the_outcomes_on_their_way() {
     }
     pieces.disk.cancel();
     assert!(working.await.is_ok());
+}
+
+#[tokio::test]
+async fn a_worker_that_is_stopped_waits_for_the_outcomes_on_their_way() {
+    let pieces = Unsynced::new(3, true);
+    stop_before_the_disk_is_ready(pieces.clone(), &pieces).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_is_stopped_waits_for_the_outcomes_that_its_pieces_have_left() {
+    let pieces = Unsynced::new(3, true);
+    stop_before_the_disk_is_ready(Leaving(pieces.clone()), &pieces).await;
 }
 
 /// The same pieces, and how often was asked for them.

@@ -94,3 +94,24 @@ pub(in crate::store) async fn whoever_waits_is_woken_by_the_end_of_a_try<S: Subj
     case.subject.let_commits_go();
     committing.await.unwrap().unwrap();
 }
+
+/// A stop waits for them [I10].
+pub(in crate::store) async fn who_leaves_outcomes_behind_can_wait_for_all_of_them<S: Subject>() {
+    let case = owing::<S>(&["crm"], 2, 2).await;
+    case.store.settled(WorkKind::Delivery).await;
+    let mut works = case.deliveries().await.into_iter();
+    let mut leave = async || {
+        let work = works.next().unwrap();
+        case.store.leave_attempt(work, attempt(Verdict::Done)).await.unwrap()
+    };
+
+    assert!(leave().await.is_none(), "there is room for one outcome");
+    let mut kept = leave().await.expect("there is no room for another");
+    let mut settled = std::pin::pin!(case.store.settled(WorkKind::Delivery));
+    assert!(is_pending(&mut kept) && is_pending(&mut settled), "they are not on disk");
+
+    case.subject.let_commits_go();
+    settled.await;
+    kept.await.unwrap().unwrap();
+    assert!(case.deliveries().await.is_empty(), "both are done");
+}

@@ -295,6 +295,11 @@ impl Backlog {
         self.queues[taken.kind].end_try(taken, bytes)
     }
 
+    /// Whether works of this kind have freed their slots whose outcomes are not committed.
+    pub(in crate::store) fn has_uncommitted(&self, kind: WorkKind) -> bool {
+        self.queues[kind].has_uncommitted()
+    }
+
     /// Takes a work back as if it had never been taken.
     pub(in crate::store) fn give_back(&mut self, taken: &InFlight) {
         if let Phase::OutOfTurn { blocked: Some(key) } = taken.phase {

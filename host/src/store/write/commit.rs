@@ -87,7 +87,8 @@ impl CommitRun {
 pub(in crate::store) struct RecordAttempt {
     pub(in crate::store) work: DeliveryWork,
     pub(in crate::store) attempt: Attempt,
-    pub(in crate::store) reply: Reply<Result<(), Refused>>,
+    /// If somebody waits for the commit.
+    pub(in crate::store) reply: Option<Reply<Result<(), Refused>>>,
 }
 
 impl Operation for CommitParse {
@@ -183,7 +184,14 @@ impl Operation for RecordAttempt {
         if admitted.is_ok() {
             draft.attempt(&self.work, &self.attempt)?;
         }
-        self.reply.keep(Ok(admitted));
+        match (&mut self.reply, admitted) {
+            (Some(reply), admitted) => reply.keep(Ok(admitted)),
+            (None, Ok(())) => (),
+            (None, Err(refused)) => tracing::warn!(
+                work.id = %self.work.id,
+                "the store refused the result of a work: {refused}"
+            ),
+        }
         Ok(())
     }
 
@@ -209,7 +217,7 @@ impl Operation for RecordAttempt {
     }
 
     fn reply(&mut self) -> Option<&mut dyn Answer> {
-        Some(&mut self.reply)
+        self.reply.as_mut().map(|reply| reply as &mut dyn Answer)
     }
 }
 

@@ -56,6 +56,11 @@ impl Queue {
         self.uncommitted.most = most;
     }
 
+    /// Whether there are outcomes that are not committed and take no slots.
+    pub(in crate::store::owed::backlog) fn has_uncommitted(&self) -> bool {
+        !self.uncommitted.is_empty()
+    }
+
     /// The try of a work has ended: if there is room for its outcome, it frees its slots. Whether
     /// another may be taken by that.
     pub(in crate::store::owed::backlog) fn end_try(
