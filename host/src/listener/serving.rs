@@ -27,7 +27,14 @@ pub(super) struct Serving {
 
 impl Serving {
     /// Serves one connection, and says why if the gateway hung up.
-    pub(super) async fn serve(self, stream: Wire, connection: Arc<Connection>) -> Option<HungUp> {
+    pub(super) async fn serve(
+        mut self,
+        stream: Wire,
+        connection: Arc<Connection>,
+    ) -> Option<HungUp> {
+        // Each time that anything comes over the connection, somebody looks whether it is to end:
+        // not all in one place.
+        self.service.cancel = self.service.cancel.child_token();
         if let Err(error) = stream.set_nodelay() {
             debug!(%error, "failed to set TCP_NODELAY on a connection");
         }
