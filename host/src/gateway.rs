@@ -252,7 +252,7 @@ impl Gateway {
             Port { socket, name, limits, front, metrics }
         };
         let public = port(public, "public", limits.public(), &parts.fronts.public)
-            .serve(ingest::router(Arc::new(ingest)), cancelled.clone());
+            .serve(ingest::Routes::of(Arc::new(ingest)), cancelled.clone());
         let admin = port(admin, "admin", limits.admin(ADMIN_CONNECTIONS), &parts.fronts.admin)
             .serve(admin::router(Arc::new(operators)), cancelled);
         // With none at a time the loop only waits for its end, and receipts stay in the store.

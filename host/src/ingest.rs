@@ -15,6 +15,7 @@ mod pacing;
 mod refusals;
 mod rejection;
 mod reply;
+mod routes;
 mod source;
 mod strays;
 
@@ -22,13 +23,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
-use axum::{Extension, Router};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
@@ -58,6 +55,7 @@ pub(crate) use notes::Notes;
 pub(crate) use pacing::Pacing;
 use refusals::Seen;
 use rejection::Rejection;
+pub(crate) use routes::Routes;
 pub use source::Source;
 pub(crate) use source::{Expected, Shares, Sources, Verify};
 
@@ -97,81 +95,6 @@ enum Accepted {
     Kept(Option<Response>, Appended),
     /// It was a validation challenge, whose sender proved all of it or is perhaps anybody.
     Asked(Response, Asker),
-}
-
-/// The public routes: `/in/{source}`, with or without a slash behind it, to which is posted and
-/// which a few providers ask by other methods, and for everybody `GET /healthz` and the public keys
-/// of endpoints. What is for none of them is refused like a forged request.
-pub(crate) fn router(ingest: Arc<Ingest>) -> Router {
-    Router::new()
-        .route("/in/{source}", any(receive))
-        // Some consoles put a slash behind the path; a signature covers the URL as it was sent.
-        .route("/in/{source}/", any(receive))
-        .route("/healthz", get(strays::probe).fallback(strays::no_probe))
-        .route(jwks::PATH, get(jwks::keys).fallback(strays::no_probe))
-        .fallback(strays::nowhere)
-        .with_state(ingest)
-}
-
-async fn receive(
-    State(ingest): State<Arc<Ingest>>,
-    path: Result<Path<String>, PathRejection>,
-    Extension(connection): Extension<Arc<Connection>>,
-    request: axum::extract::Request,
-) -> Response {
-    let started = Instant::now();
-    // As a whole: to be given its parts one by one would be to copy them.
-    let (Parts { method, uri, headers, .. }, body) = request.into_parts();
-    let sources = ingest.sources.load_full();
-    // What is no text is no name either.
-    let found = path.ok().and_then(|Path(name)| sources.get_key_value(name.as_str()));
-    let Some((name, source)) = found else {
-        let unknown = Rejection::UnknownSource;
-        return ingest.turn_away(&connection, unknown, started, &headers, body).await;
-    };
-    let sender = ingest.front.sender(&connection, &headers);
-    let inside = source.gate.check(sender, &connection, &ingest.clock);
-    let admitted = inside.map_err(Rejection::Outside);
-    let mut whole = None;
-    let accepted = match admitted.and_then(|()| ingest.admit(source, &method, &body)) {
-        Ok(plugin) => {
-            let at = At { name, source, plugin, connection: &connection };
-            ingest.accept(&at, (&method, &uri, &headers), body, &mut whole).await
-        }
-        Err(rejection) => {
-            ingest.pass_over(&headers, body);
-            Err(rejection)
-        }
-    };
-    let answered = match &accepted {
-        Ok(Accepted::Kept(_, Appended::Stored(_))) => Answered::Accepted,
-        Ok(Accepted::Kept(_, Appended::Duplicate(_))) => Answered::Duplicate,
-        Ok(Accepted::Asked(..)) => Answered::Handshake,
-        Err(rejection) => rejection.answered(),
-    };
-    ingest.metrics.request(name, answered, started.elapsed());
-    let rejection = match accepted {
-        Ok(Accepted::Kept(reply, appended)) => {
-            connection.accepted();
-            return reply::of_stored(reply, appended);
-        }
-        Ok(Accepted::Asked(answer, Asker::Proven)) => {
-            connection.accepted();
-            return answer;
-        }
-        Ok(Accepted::Asked(answer, _)) => return strays::probed(&connection, answer),
-        Err(rejection) => rejection,
-    };
-    ingest.note(name, source, &connection, &rejection);
-    let seen = Seen { method: &method, uri: &uri, headers: &headers, whole: whole.as_deref() };
-    let peer = sender.unwrap_or_else(|| connection.client().ip());
-    ingest.keep((name, &source.secrets), peer, &rejection, &seen);
-    // The body counts no longer among those that are held, and the answer may wait for a second.
-    drop(whole);
-    if rejection.is_the_senders() {
-        return refuse(&connection, &source.refusals, started, rejection).await;
-    }
-    rejection.into_response()
 }
 
 /// The answer to what was refused, in its time, and the last of a connection that brings nothing
@@ -215,6 +138,70 @@ impl At<'_> {
 }
 
 impl Ingest {
+    /// Receives and answers what came to the source of this name, which is none where it was no
+    /// text.
+    async fn receive(
+        &self,
+        name: Option<&str>,
+        connection: &Connection,
+        request: axum::extract::Request,
+    ) -> Response {
+        let started = Instant::now();
+        // As a whole: to be given its parts one by one would be to copy them.
+        let (Parts { method, uri, headers, .. }, body) = request.into_parts();
+        let sources = self.sources.load_full();
+        // What is no text is no name either.
+        let found = name.and_then(|name| sources.get_key_value(name));
+        let Some((name, source)) = found else {
+            let unknown = Rejection::UnknownSource;
+            return self.turn_away(connection, unknown, started, &headers, body).await;
+        };
+        let sender = self.front.sender(connection, &headers);
+        let inside = source.gate.check(sender, connection, &self.clock);
+        let admitted = inside.map_err(Rejection::Outside);
+        let mut whole = None;
+        let accepted = match admitted.and_then(|()| self.admit(source, &method, &body)) {
+            Ok(plugin) => {
+                let at = At { name, source, plugin, connection };
+                self.accept(&at, (&method, &uri, &headers), body, &mut whole).await
+            }
+            Err(rejection) => {
+                self.pass_over(&headers, body);
+                Err(rejection)
+            }
+        };
+        let answered = match &accepted {
+            Ok(Accepted::Kept(_, Appended::Stored(_))) => Answered::Accepted,
+            Ok(Accepted::Kept(_, Appended::Duplicate(_))) => Answered::Duplicate,
+            Ok(Accepted::Asked(..)) => Answered::Handshake,
+            Err(rejection) => rejection.answered(),
+        };
+        self.metrics.request(name, answered, started.elapsed());
+        let rejection = match accepted {
+            Ok(Accepted::Kept(reply, appended)) => {
+                connection.accepted();
+                return reply::of_stored(reply, appended);
+            }
+            Ok(Accepted::Asked(answer, Asker::Proven)) => {
+                connection.accepted();
+                return answer;
+            }
+            Ok(Accepted::Asked(answer, _)) => return strays::probed(connection, answer),
+            Err(rejection) => rejection,
+        };
+        self.note(name, source, connection, &rejection);
+        let seen = Seen { method: &method, uri: &uri, headers: &headers, whole: whole.as_deref() };
+        let peer = sender.unwrap_or_else(|| connection.client().ip());
+        self.keep((name, &source.secrets), peer, &rejection, &seen);
+        // The body counts no longer among those that are held, and the answer may wait for a
+        // second.
+        drop(whole);
+        if rejection.is_the_senders() {
+            return refuse(connection, &source.refusals, started, rejection).await;
+        }
+        rejection.into_response()
+    }
+
     /// What can be said of a request before its body is there.
     fn admit(
         &self,

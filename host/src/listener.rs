@@ -26,7 +26,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +39,7 @@ use self::table::{Place, Table};
 use crate::metrics::{HungUp, Metrics};
 
 pub(crate) use self::connection::Connection;
+pub(crate) use self::exchange::{Answering, Answers};
 pub(crate) use self::front::Front;
 pub(crate) use self::issuers::{Issuers, Stranger};
 pub(crate) use self::proxies::Proxies;
@@ -125,11 +125,9 @@ pub(crate) struct Port {
 impl Port {
     /// Serves `app` until cancelled; then closes what is idle, finishes what is in flight, and
     /// returns. Dropping it hangs up on everybody.
-    ///
-    /// Each request carries its [`Connection`] in an `Arc` as an extension.
-    pub(crate) async fn serve(self, app: Router, cancel: CancellationToken) {
+    pub(crate) async fn serve(self, app: impl Answers, cancel: CancellationToken) {
         let Self { socket, name, limits, front, metrics } = self;
-        let service = Service { app, limits, cancel: cancel.clone() };
+        let service = Service { app: Arc::new(app), limits, cancel: cancel.clone() };
         let serving = Serving { service, front };
         let table = Table::new(limits.connections_max, limits.connections_per_address);
         let mut open = Open { name, metrics, serving, table, tasks: JoinSet::new(), waiting: None };

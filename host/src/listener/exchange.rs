@@ -4,12 +4,14 @@
 //! with every answer. Never looks at a request.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
-use hyper::Request;
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -38,26 +40,43 @@ static CARE: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
+/// Who answers the requests of a port.
+pub(crate) trait Answers: Send + Sync + 'static {
+    /// The answer to a request that came over this connection.
+    fn answer(self: Arc<Self>, connection: Arc<Connection>, request: Request) -> Answering;
+}
+
+/// An answer that somebody makes.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// Each request carries its [`Connection`] in an `Arc` as an extension.
+impl Answers for Router {
+    fn answer(self: Arc<Self>, connection: Arc<Connection>, mut request: Request) -> Answering {
+        request.extensions_mut().insert(connection);
+        let answering = Self::clone(&self).oneshot(request);
+        Box::pin(async move { answering.await.unwrap_or_else(|never: Infallible| match never {}) })
+    }
+}
+
 /// Who answers the requests of a port, and how patiently.
 #[derive(Clone)]
 pub(super) struct Service {
-    pub(super) app: Router,
+    pub(super) app: Arc<dyn Answers>,
     pub(super) limits: Limits,
     pub(super) cancel: CancellationToken,
 }
 
 /// The answer to a request.
 pub(super) async fn answer(
-    app: Router,
+    app: Arc<dyn Answers>,
     connection: Arc<Connection>,
-    mut request: Request<Incoming>,
+    request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let Some(begun) = connection.begin() else {
         // It was chosen to make room, and ends where this waits.
         return std::future::pending().await;
     };
-    request.extensions_mut().insert(Arc::clone(&connection));
-    let mut answer = app.oneshot(request).await?;
+    let mut answer = app.answer(Arc::clone(&connection), request.map(Body::new)).await;
     take_care(answer.headers_mut());
     begun.answered();
     Ok(answer)

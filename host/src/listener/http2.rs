@@ -11,7 +11,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::Request;
@@ -25,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::connection::{Connection, Wait};
-use super::exchange::{self, HEAD_BYTES_MAX, Service};
+use super::exchange::{self, Answers, HEAD_BYTES_MAX, Service};
 use crate::metrics::HungUp;
 use crate::streams::{Streams, Tasks};
 
@@ -140,7 +139,7 @@ async fn overdue(
 
 /// The answer to one request of many.
 async fn answer(
-    app: Router,
+    app: Arc<dyn Answers>,
     connection: Arc<Connection>,
     ends: Ends,
     mut request: Request<Incoming>,

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
 use h2::Reason;
@@ -43,7 +44,7 @@ fn serve_on(
 ) -> (Arc<Connection>, CancellationToken, JoinSet<Option<HungUp>>) {
     let connection = Arc::new(Connection::new("192.0.2.1:1".parse().unwrap()));
     let cancel = CancellationToken::new();
-    let service = Service { app, limits, cancel: cancel.clone() };
+    let service = Service { app: Arc::new(app), limits, cancel: cancel.clone() };
     let mut serving = JoinSet::new();
     serving.spawn(serve(stream, NonZeroU32::new(4).unwrap(), service, Arc::clone(&connection)));
     (connection, cancel, serving)
