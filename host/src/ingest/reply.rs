@@ -11,6 +11,8 @@ use bytes::Bytes;
 use crate::provider::Answer;
 use crate::store::Appended;
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// Tells a sender that its event is known already.
 const DUPLICATE: &str = "hookgate-duplicate";
 
@@ -40,7 +42,11 @@ pub(super) fn of_stored(of_plugin: Option<Response>, appended: Appended) -> Resp
         Appended::Stored(id) => (id, false),
         Appended::Duplicate(id) => (id, true),
     };
-    let receipt = || axum::Json(serde_json::json!({ "id": id })).into_response();
+    let receipt = || {
+        // Nothing in an id has to be escaped.
+        let body = Body::from(format!(r#"{{"id":"{id}"}}"#));
+        ([(header::CONTENT_TYPE, JSON)], body).into_response()
+    };
     let mut response = of_plugin.unwrap_or_else(receipt);
     if duplicate {
         let known = HeaderValue::from_static("true");
