@@ -15,8 +15,11 @@ use crate::store::access::Rows;
 use crate::store::error::{Damaged, Failure};
 use crate::store::file::kept_rows::{Kept, KeptRows};
 
-/// Buckets of latency: number n has what took less than 2^(n/2) ms, and the last all that is left.
-pub const BUCKETS: usize = 24;
+/// Buckets of latency: number n has what took less than 2^(n/2) ms, and the last all that is left,
+/// which is more than an hour.
+pub const BUCKETS: usize = 46;
+/// As many as the first form of a row has. Of what is in the last of these only the least is known.
+const BUCKETS_V1: usize = 24;
 /// Hours that the attempts of an endpoint are kept.
 const HOURS_KEPT: u64 = 31 * 24;
 const HOUR_MS: u64 = 3_600_000;
@@ -45,7 +48,7 @@ pub struct Health {
 }
 
 /// The attempts of one hour.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatsHour {
     /// Hours since 1970.
     pub hour: u32,
@@ -89,7 +92,19 @@ enum HealthRow {
 /// The row of an hour, in postcard. One that says more is another variant.
 #[derive(Serialize, Deserialize)]
 enum StatsRow {
-    V1 { attempts: u64, successes: u64, latency: [u32; BUCKETS], bytes: u64 },
+    V1 {
+        attempts: u64,
+        successes: u64,
+        latency: [u32; BUCKETS_V1],
+        bytes: u64,
+    },
+    /// Up to the last bucket that has any.
+    V2 {
+        attempts: u64,
+        successes: u64,
+        latency: Vec<u32>,
+        bytes: u64,
+    },
 }
 
 impl Health {
@@ -127,16 +142,43 @@ impl Health {
     }
 }
 
+/// Without an attempt.
+impl Default for StatsHour {
+    fn default() -> Self {
+        Self { hour: 0, attempts: 0, successes: 0, latency: [0; BUCKETS], bytes: 0 }
+    }
+}
+
 impl StatsHour {
     fn write(&self) -> Bytes {
-        let Self { attempts, successes, latency, bytes, .. } = *self;
-        write(&StatsRow::V1 { attempts, successes, latency, bytes })
+        let Self { attempts, successes, bytes, .. } = *self;
+        let last = self.latency.iter().rposition(|count| *count > 0);
+        let latency = self.latency[..last.map_or(0, |last| last + 1)].to_vec();
+        write(&StatsRow::V2 { attempts, successes, latency, bytes })
     }
 
     fn read(hour: u32, row: &[u8]) -> Result<Self, Damaged> {
         let row: StatsRow = postcard::from_bytes(row).map_err(|_| Damaged { position: 0 })?;
-        let StatsRow::V1 { attempts, successes, latency, bytes } = row;
-        Ok(Self { hour, attempts, successes, latency, bytes })
+        let (attempts, successes, counted, bytes) = match row {
+            StatsRow::V1 { attempts, successes, latency, bytes } => {
+                let mut counted = latency.to_vec();
+                // What took more than 2 s may have taken any time.
+                let unknown = counted.pop().unwrap_or_default();
+                counted.resize(BUCKETS - 1, 0);
+                counted.push(unknown);
+                (attempts, successes, counted, bytes)
+            }
+            StatsRow::V2 { attempts, successes, latency, bytes } => {
+                (attempts, successes, latency, bytes)
+            }
+        };
+        let mut read = Self { hour, attempts, successes, bytes, ..Self::default() };
+        for (bucket, count) in counted.into_iter().enumerate() {
+            // Another version may tell longer times apart.
+            let bucket = &mut read.latency[bucket.min(BUCKETS - 1)];
+            *bucket = bucket.saturating_add(count);
+        }
+        Ok(read)
     }
 
     /// Counts these too.
@@ -237,4 +279,54 @@ pub(in crate::store) fn hours(
         hours.extend(hour_of(&key).and_then(|hour| StatsHour::read(hour, &row).ok()));
     }
     Ok(hours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COUNTS: (u64, u64, u64) = (7, 5, 300);
+
+    fn hour(latency: impl IntoIterator<Item = (usize, u32)>) -> StatsHour {
+        let (attempts, successes, bytes) = COUNTS;
+        let mut hour = StatsHour { hour: 9, attempts, successes, bytes, ..StatsHour::default() };
+        latency.into_iter().for_each(|(bucket, count)| hour.latency[bucket] = count);
+        hour
+    }
+
+    /// Guards the rows of stores that there are: the bytes as the version before wrote them. Have
+    /// the last count stay where it was: what took a minute shows as 2,896 ms.
+    #[test]
+    fn a_row_of_the_version_before_counts_what_took_long_as_unknown() {
+        let (attempts, successes, bytes) = COUNTS;
+        let mut latency = [0; BUCKETS_V1];
+        (latency[3], latency[22], latency[23]) = (4, 2, 1);
+        let row = write(&StatsRow::V1 { attempts, successes, latency, bytes });
+        let zeros = |count: usize| vec![0_u8; count];
+        let spelled = [vec![0, 7, 5], zeros(3), vec![4], zeros(18), vec![2, 1, 0xac, 2]].concat();
+        assert_eq!(row[..], spelled);
+        assert_eq!(StatsHour::read(9, &row).unwrap(), hour([(3, 4), (22, 2), (BUCKETS - 1, 1)]));
+    }
+
+    #[test]
+    fn a_row_reads_back_as_it_was_written_however_long_attempts_took() {
+        for counted in [vec![], vec![(0, 1)], vec![(3, 4), (32, 2), (BUCKETS - 1, 1)]] {
+            let hour = hour(counted);
+            assert_eq!(StatsHour::read(9, &hour.write()).unwrap(), hour);
+        }
+        let short = hour([(3, 4)]).write();
+        assert_eq!(short[..], [1, 7, 5, 4, 0, 0, 0, 4, 0xac, 2]);
+        for length in 0..short.len() {
+            assert!(StatsHour::read(9, &short[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn what_another_version_tells_apart_is_in_the_last_bucket() {
+        let (attempts, successes, bytes) = COUNTS;
+        let mut latency = vec![0; BUCKETS + 3];
+        (latency[BUCKETS - 1], latency[BUCKETS + 2]) = (1, 2);
+        let row = write(&StatsRow::V2 { attempts, successes, latency, bytes });
+        assert_eq!(StatsHour::read(9, &row).unwrap(), hour([(BUCKETS - 1, 3)]));
+    }
 }
