@@ -1,5 +1,7 @@
 //! What belongs to one tenant, and what another's token gets of it: nothing, in any route.
 
+mod turns;
+
 use hookgate::event::Timestamp;
 use serde_json::{Value, json};
 

@@ -22,6 +22,7 @@ use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
 use super::problem::{Kind, Problem};
 use super::query::{self, AuditQuery};
 use super::schema::{self, Described, Schemas};
+use super::turns::Answering;
 use crate::event::Timestamp;
 use crate::listener::Connection;
 use crate::secrets::{HIDDEN, TOKEN_PREFIX};
@@ -125,11 +126,12 @@ pub(super) fn gone(before: Value) -> Extension<Change> {
     Extension(Change { before, after: Value::Null })
 }
 
-/// Who writes, from where, and under which key if it is to be done once.
+/// Who writes, from where, under which key if it is to be done once, and in whose turn.
 pub(super) struct Write<'w> {
     pub(super) caller: Option<&'w Caller>,
     pub(super) connection: Option<&'w Connection>,
     pub(super) key: Option<OnceKey>,
+    pub(super) turn: Option<Answering>,
 }
 
 /// Answers a write, and adds an entry for it first.
@@ -139,7 +141,7 @@ pub(super) async fn answered(
     request: Request,
     next: Next,
 ) -> Response {
-    let Write { caller, connection, key } = write;
+    let Write { caller, connection, key, turn: answering } = write;
     if let Some(error) = admin.store.outage() {
         return Problem::from(error).into_response();
     }
@@ -165,6 +167,8 @@ pub(super) async fn answered(
                     }
                 }
             };
+            // Whoever has the answer may ask again.
+            drop(answering);
             // Who asked may be gone.
             drop(tell.send(answer));
         }

@@ -15,7 +15,8 @@ use super::audit::Write;
 use super::operation::{Need, Operation, Tenants, Turn, Verb};
 use super::problem::{Kind, Problem};
 use super::reach::{self, Reach};
-use super::{Admin, audit, idempotency, query, turns};
+use super::turns::Asker;
+use super::{Admin, audit, idempotency, query};
 use crate::listener::Connection;
 use crate::token::Scope;
 
@@ -35,13 +36,6 @@ pub(super) fn guarded(
     let answered = match operation.tenants {
         Tenants::Operator | Tenants::Open => answered,
         Tenants::Own => answered.route_layer(middleware::from_fn(reach::kept)),
-    };
-    let answered = match operation.turn {
-        Turn::Always => answered,
-        Turn::Shared => {
-            let admin = Arc::clone(admin);
-            answered.route_layer(middleware::from_fn_with_state(admin, turns::in_turn))
-        }
     };
     let gate = Gate { admin: Arc::clone(admin), operation };
     answered.route_layer(middleware::from_fn_with_state(gate, let_through))
@@ -71,14 +65,25 @@ async fn let_through(
     {
         return problem.into_response();
     }
+    // Before a body is read: whoever sends it slowly has the turn for as long.
+    let turn = match operation.turn {
+        Turn::Always => Ok(None),
+        Turn::Shared => admin.turns.ask(caller.as_ref().and_then(Asker::of)).map(Some),
+    };
+    let turn = match turn {
+        Ok(turn) => turn,
+        Err(problem) => return problem.into_response(),
+    };
     if operation.verb == Verb::Get {
-        return next.run(request).await;
+        let answer = next.run(request).await;
+        drop(turn);
+        return answer;
     }
     let key = match idempotency::key(operation, caller.as_ref(), request.headers()) {
         Ok(key) => key,
         Err(problem) => return problem.into_response(),
     };
-    let write = Write { caller: caller.as_ref(), connection: connection.as_deref(), key };
+    let write = Write { caller: caller.as_ref(), connection: connection.as_deref(), key, turn };
     audit::answered(admin, write, request, next).await
 }
 

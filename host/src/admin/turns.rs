@@ -1,24 +1,26 @@
 //! How many may ask at a time, so that `/healthz`, `/readyz` and `/metrics` always find a
 //! connection.
 //!
-//! Everything else has half of the port's connections, and what may wait for long has a quarter of
-//! those and a time. Streams of events have an eighth of all, and tenants half of that. A stop
-//! waits for none of it. Never judges a request.
+//! Everything else has half of the port's connections, of which no tenant and no token may have all.
+//! What may wait for long has a quarter of those and a time. Streams of events have an eighth of
+//! all, and tenants half of that. A stop waits for none of it. Never judges a request.
 
+use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::Admin;
+use super::access::Caller;
 use super::problem::{Kind, Problem};
+use crate::ids::Name;
+use crate::lock::lock;
+use crate::tenant::Tenant;
 
 /// How long a request may wait for something to happen.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -33,6 +35,75 @@ const STREAMS: usize = 8;
 /// What those who wait are told when the gateway stops.
 pub(super) const STOPPING: &str = "the gateway is stopping";
 
+/// Who asks, as far as turns go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asker {
+    /// One with a token of the operator's.
+    Token(Name),
+    /// All who have tokens of this tenant.
+    Tenant(Tenant),
+}
+
+impl Asker {
+    /// Who has no token is none: nobody else may ask then.
+    pub(super) fn of(caller: &Caller) -> Option<Self> {
+        let tenant = caller.tenant.clone().map(Self::Tenant);
+        tenant.or_else(|| caller.token.clone().map(Self::Token))
+    }
+
+    /// How many of so many turns it may have at a time.
+    fn share(&self, turns: usize) -> usize {
+        match self {
+            Self::Token(_) => (turns / 4 * 3).max(1),
+            Self::Tenant(_) => (turns / 8).max(1),
+        }
+    }
+
+    fn is_tenant(&self) -> bool {
+        matches!(self, Self::Tenant(_))
+    }
+}
+
+impl fmt::Display for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(name) => write!(f, "the token `{name}`"),
+            Self::Tenant(tenant) => write!(f, "the tenant `{tenant}`"),
+        }
+    }
+}
+
+/// The requests that are being answered.
+#[derive(Debug, Default)]
+struct Asking {
+    all: usize,
+    /// Those with tokens of tenants.
+    of_tenants: usize,
+    /// By who asks; nobody is here without a request.
+    by: BTreeMap<Asker, usize>,
+}
+
+/// The turn of a request, from before its body is read until it is answered.
+#[derive(Debug)]
+pub(super) struct Answering {
+    asking: Arc<Mutex<Asking>>,
+    asker: Option<Asker>,
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let mut asking = lock(&self.asking);
+        asking.all -= 1;
+        let Some(asker) = &self.asker else { return };
+        asking.of_tenants -= usize::from(asker.is_tenant());
+        let left = asking.by.get(asker).map_or(0, |has| has - 1);
+        match left {
+            0 => drop(asking.by.remove(asker)),
+            left => drop(asking.by.insert(asker.clone(), left)),
+        }
+    }
+}
+
 /// The turn of one who listens to events, for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Listening {
@@ -43,7 +114,9 @@ pub(super) struct Listening {
 /// The turns of the operators' port.
 #[derive(Debug)]
 pub(crate) struct Turns {
-    asking: Semaphore,
+    asking: Arc<Mutex<Asking>>,
+    /// Most requests that are being answered.
+    asking_max: usize,
     waiting: Semaphore,
     streams: Arc<Semaphore>,
     /// Those of them that are for tokens with a tenant, all of these together.
@@ -60,13 +133,42 @@ impl Turns {
         let waiting = (asking / 4).max(1);
         let streams = (connections / STREAMS).max(1);
         Self {
-            asking: Semaphore::new(asking),
+            asking: Arc::default(),
+            asking_max: asking,
             waiting: Semaphore::new(waiting),
             streams: Arc::new(Semaphore::new(streams)),
             of_tenants: Arc::new(Semaphore::new((streams / 2).max(1))),
             wait_max: WAIT_MAX,
             stop,
         }
+    }
+
+    /// A turn of a request. Tenants leave half of the turns to the operator, and none has more than
+    /// an eighth; a token of the operator's leaves a quarter to the others.
+    pub(super) fn ask(&self, asker: Option<Asker>) -> Result<Answering, Problem> {
+        let mut asking = lock(&self.asking);
+        let most = self.asking_max;
+        let is_tenant = asker.as_ref().is_some_and(Asker::is_tenant);
+        if let Some(asker) = &asker {
+            let share = asker.share(most);
+            if asking.by.get(asker).is_some_and(|has| *has >= share) {
+                let detail = format!(
+                    "the gateway is answering {share} requests of {asker}, and no more at a time; \
+                     ask again later"
+                );
+                return Err(Problem::new(Kind::TooManyRequests, detail));
+            }
+        }
+        if asking.all >= most || (is_tenant && asking.of_tenants >= (most / 2).max(1)) {
+            let busy = "the gateway is answering too many requests; ask again later";
+            return Err(Problem::new(Kind::Busy, busy));
+        }
+        asking.all += 1;
+        asking.of_tenants += usize::from(is_tenant);
+        if let Some(asker) = &asker {
+            *asking.by.entry(asker.clone()).or_default() += 1;
+        }
+        Ok(Answering { asking: Arc::clone(&self.asking), asker })
     }
 
     /// Waits for what may take long. After a minute the answer is that it is `not_yet`, with 503;
@@ -122,19 +224,6 @@ impl Turns {
     }
 }
 
-/// Lets a request through if not too many are being answered.
-pub(super) async fn in_turn(
-    State(admin): State<Arc<Admin>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let Ok(_turn) = admin.turns.asking.try_acquire() else {
-        let busy = "the gateway is answering too many requests; ask again later";
-        return Problem::new(Kind::Busy, busy).into_response();
-    };
-    next.run(request).await
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
@@ -156,6 +245,57 @@ mod tests {
             () = ready(()) => (),
         }
         assert!(turns.wait(ready(()), "not yet").await.is_err(), "one of eight may wait");
+    }
+
+    fn tenant(number: usize) -> Asker {
+        Asker::Tenant(format!("tenant-{number}").parse().unwrap())
+    }
+
+    fn token(name: &str) -> Asker {
+        Asker::Token(name.parse().unwrap())
+    }
+
+    /// The turns that one asker is given, one after the other, and what the next request gets.
+    fn given(turns: &Turns, asker: Option<&Asker>) -> (Vec<Answering>, Kind) {
+        let mut given = Vec::new();
+        loop {
+            match turns.ask(asker.cloned()) {
+                Ok(turn) => given.push(turn),
+                Err(problem) => return (given, problem.kind()),
+            }
+        }
+    }
+
+    /// Guards that no tenant keeps another, and none all of them the operator, from being answered.
+    #[test]
+    fn a_tenant_has_an_eighth_of_the_turns_and_all_of_them_have_half() {
+        let turns = Turns::new(64, CancellationToken::new());
+        let (first, kind) = given(&turns, Some(&tenant(0)));
+        assert_eq!((first.len(), kind), (4, Kind::TooManyRequests));
+        let others: Vec<_> = (1..4).map(|number| given(&turns, Some(&tenant(number)))).collect();
+        assert!(others.iter().all(|(turns, _)| turns.len() == 4), "{others:?}");
+        assert_eq!(given(&turns, Some(&tenant(4))).1, Kind::Busy);
+        let (operators, kind) = given(&turns, Some(&token("ops")));
+        assert_eq!((operators.len(), kind), (16, Kind::Busy), "the other half");
+
+        drop((first, operators));
+        assert_eq!(given(&turns, Some(&tenant(4))).0.len(), 4);
+    }
+
+    #[test]
+    fn a_token_of_the_operator_s_leaves_a_quarter_of_the_turns_to_others() {
+        let turns = Turns::new(64, CancellationToken::new());
+        let (wild, kind) = given(&turns, Some(&token("wild")));
+        assert_eq!((wild.len(), kind), (24, Kind::TooManyRequests));
+        let (calm, kind) = given(&turns, Some(&token("calm")));
+        assert_eq!((calm.len(), kind), (8, Kind::Busy));
+        drop((wild, calm));
+        let (without, kind) = given(&turns, None);
+        assert_eq!((without.len(), kind), (32, Kind::Busy), "nobody else may ask then");
+        drop(without);
+        let asking = lock(&turns.asking);
+        assert!(asking.by.is_empty(), "{asking:?}");
+        assert_eq!((asking.all, asking.of_tenants), (0, 0));
     }
 
     #[test]
