@@ -1,5 +1,6 @@
 //! What belongs to one tenant, and what another's token gets of it: nothing, in any route.
 
+mod states;
 mod turns;
 
 use hookgate::event::Timestamp;

@@ -127,6 +127,7 @@ async fn events(
         return Ok(Json(own::nothing()));
     };
     filter.tenant = tenant;
+    filter.counted = own::endpoints(&admin, &reach);
     Ok(Json(own::summaries(&reach, admin.store.events(&filter, page).await?)))
 }
 

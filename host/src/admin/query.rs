@@ -187,6 +187,7 @@ impl Pairs {
             event_type: self.value("type", TYPES)?,
             subject: self.text("subject").map(str::to_owned),
             state: self.state()?,
+            counted: None,
             after: self.time("after")?,
             before: self.time("before")?,
             tenant: self.tenant()?,

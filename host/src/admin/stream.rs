@@ -20,6 +20,7 @@ use axum::routing::get;
 use hyper::body::Frame;
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::delivered::ListedDelivery;
@@ -155,8 +156,10 @@ fn begin(
     follow: impl FnOnce(&Store) -> Result<Following, store::Error>,
 ) -> Result<Response, Problem> {
     let turn = admin.turns.stream(!reach.is_all())?;
-    // Before it looks for the first time: no commit is missed.
+    // Before it looks for the first time: no commit is missed, and no change of endpoints.
     let growth = admin.store.growth();
+    let mut changes = admin.directory.changes();
+    changes.mark_changed();
     let following = follow(&admin.store)?;
     let stream = Stream {
         connection: request.extensions().get::<Arc<Connection>>().cloned(),
@@ -165,6 +168,7 @@ fn begin(
         reach,
         following,
         growth,
+        changes,
         is_new: true,
         _turn: turn,
     };
@@ -207,6 +211,8 @@ struct Stream {
     reach: Reach,
     following: Following,
     growth: Growth,
+    /// Of endpoints: those since the last look.
+    changes: watch::Receiver<u64>,
     /// Nothing was sent yet.
     is_new: bool,
     _turn: Listening,
@@ -222,6 +228,7 @@ impl Stream {
         }
         let quiet_until = Instant::now() + KEEP_ALIVE;
         loop {
+            self.count_own();
             let pause = match self.admin.store.news(&self.following, EVENTS_MAX).await {
                 Ok(mut news) => {
                     own::news(&self.admin, &self.reach, &mut news);
@@ -250,6 +257,15 @@ impl Stream {
                 () = self.growth.grown() => (),
             }
             sleep(pause).await;
+        }
+    }
+
+    /// Only what is within reach counts for the state of an event, as the endpoints are now.
+    fn count_own(&mut self) {
+        // The sender is in the directory.
+        if !self.reach.is_all() && self.changes.has_changed().unwrap_or_default() {
+            self.changes.mark_unchanged();
+            self.following.count(own::endpoints(&self.admin, &self.reach));
         }
     }
 

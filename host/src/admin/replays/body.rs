@@ -206,7 +206,9 @@ impl RawFilter {
     /// The filter, if it says which works and is short enough to be kept.
     fn checked(self) -> Result<Draft, Problem> {
         let Self { source, event_type, subject, tenant, state, after, before, .. } = self;
-        let events = EventFilter { source, event_type, subject, state, after, before, tenant };
+        let any = EventFilter::default();
+        let events =
+            EventFilter { source, event_type, subject, state, after, before, tenant, ..any };
         let kind = self.kind.map(|kind| kind.parse::<WorkKind>()).transpose();
         let kind = kind.map_err(|error| invalid(format!("`kind`: {error}")))?;
         let endpoint = self.endpoint.as_deref().map(endpoint).transpose()?;

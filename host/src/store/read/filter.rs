@@ -35,6 +35,10 @@ pub struct EventFilter {
     /// In this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+    /// Only deliveries to these endpoints count for the state; without them all works do. Of no
+    /// meaning to a replay.
+    #[serde(skip)]
+    pub counted: Option<Arc<BTreeSet<Name>>>,
     /// Stored at this time or later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Timestamp>,
@@ -65,9 +69,10 @@ fn is_between(after: Option<Timestamp>, before: Option<Timestamp>, at: Timestamp
 }
 
 impl EventFilter {
-    /// The list of the events that match.
+    /// The list of the events that match. What counts for their states does not tell one list from
+    /// another: that may change between two pages.
     pub(super) fn list(&self) -> List {
-        let Self { source, event_type, subject, state, after, before, tenant } = self;
+        let Self { source, event_type, subject, state, counted: _, after, before, tenant } = self;
         let mut filters = vec![
             source.as_ref().map(Name::to_string),
             event_type.as_ref().map(Pattern::to_string),

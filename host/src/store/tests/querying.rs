@@ -1,5 +1,6 @@
 //! Lists are whole, newest first, and paged; views tell what happened.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -271,6 +272,33 @@ async fn a_filter_leaves_out_what_does_not_match() {
     check(EventFilter { state: Some(State::Done), ..any() }, &["evt_3"]).await;
     check(EventFilter { after: Some(in_minutes(1)), ..any() }, &["evt_3"]).await;
     check(EventFilter { before: Some(in_minutes(1)), ..any() }, &["evt_2", "evt_1"]).await;
+}
+
+/// Have `Snapshot::events` hand over the state as it is asked for: what is done for `erp` is passed
+/// over, because a run is pending.
+#[tokio::test]
+async fn an_event_may_be_listed_by_the_state_of_some_of_its_deliveries() {
+    let bench = Bench::new();
+    for (number, verdict) in [(1, None), (2, Some(Verdict::Done)), (3, Some(Verdict::Dead))] {
+        let new = event(&format!("evt_{number}"), "pi_1").to(&["ledger"], &["crm", "erp"]);
+        bench.bring(vec![new]).await;
+        let works = bench.deliveries().await.into_iter();
+        let to_erp = works.filter(|work| work.endpoint == name("erp"));
+        let last = to_erp.max_by_key(|work| work.id.position).unwrap();
+        if let Some(verdict) = verdict {
+            bench.end_delivery(last, verdict).await;
+        }
+    }
+    let counted = Some(Arc::new(BTreeSet::from([name("erp")])));
+    let check = async |state: State, of_all: &[&str], of_erp: &[&str]| {
+        let all = EventFilter { state: Some(state), ..EventFilter::default() };
+        assert_eq!(walk(&bench, &all, 9).await.0, of_all, "{state:?}");
+        let some = EventFilter { counted: counted.clone(), ..all };
+        assert_eq!(walk(&bench, &some, 9).await.0, of_erp, "{state:?}, of erp");
+    };
+    check(State::Pending, &["evt_3", "evt_2", "evt_1"], &["evt_1"]).await;
+    check(State::Done, &[], &["evt_2"]).await;
+    check(State::Dead, &[], &["evt_3"]).await;
 }
 
 #[tokio::test]

@@ -86,7 +86,8 @@ impl EventsRow {
             None => None,
         };
         let (after, before) = (after.map(Timestamp), before.map(Timestamp));
-        Some(EventFilter { source, event_type, subject, state, after, before, tenant })
+        let any = EventFilter::default();
+        Some(EventFilter { source, event_type, subject, state, after, before, tenant, ..any })
     }
 }
 
@@ -201,6 +202,7 @@ mod tests {
             after: Some(Timestamp(5)),
             before: Some(Timestamp(300)),
             tenant,
+            ..EventFilter::default()
         }
     }
 

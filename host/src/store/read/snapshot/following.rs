@@ -6,6 +6,8 @@
 //! nothing comes twice. What a sweep has removed meanwhile is told as a gap. Never waits: who does
 //! is woken by [`Growth`].
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,7 @@ use tokio::sync::watch;
 use super::times::{CLOCK_SLACK, SEGMENTS_MIN};
 use super::{LIST_TIME, Snapshot};
 use crate::event::{Timestamp, in_millis};
-use crate::ids::{Id, IdKind};
+use crate::ids::{Id, IdKind, Name};
 use crate::store::Store;
 use crate::store::error::{Error, Failure};
 use crate::store::file;
@@ -86,6 +88,14 @@ impl Following {
     /// Where it goes on; `None` as long as nobody has looked where it begins.
     pub fn cursor(&self) -> Option<Cursor> {
         self.told.map(|_| Cursor::new(self.list, self.from))
+    }
+
+    /// From now on only deliveries to these endpoints count for the states of events; without them
+    /// all works do.
+    pub fn count(&mut self, counted: Option<Arc<BTreeSet<Name>>>) {
+        if let Followed::Events(filter) = &mut self.what {
+            filter.counted = counted;
+        }
     }
 }
 

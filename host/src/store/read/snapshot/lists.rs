@@ -4,13 +4,14 @@
 //! a clock was set by: so where the log is read through, a list begins where its times begin and
 //! ends where they end. Never waits for the writer.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::walk::Asked;
 use super::{Listing, Page, Part, Snapshot};
-use crate::ids::{Id, IdKind};
+use crate::ids::{Id, IdKind, Name};
 use crate::store::error::Failure;
-use crate::store::facts::{Receipt, StoredEvent};
+use crate::store::facts::{Receipt, Routes, StoredEvent};
 use crate::store::log::record::Record;
 use crate::store::log::segment::RecordKind;
 use crate::store::read::filter::{EventFilter, ReceiptFilter};
@@ -24,7 +25,10 @@ impl Snapshot<'_> {
         page: Page,
         time: Duration,
     ) -> Result<Listing<EventSummary>, Failure> {
-        let (wanted, state, list) = (filter.wanted(), filter.state, filter.list());
+        let (wanted, list) = (filter.wanted(), filter.list());
+        // What is done for some may be pending for others, so nothing is passed over for that.
+        let is_of_some = filter.counted.is_some();
+        let state = filter.state.filter(|state| !is_of_some || *state != State::Done);
         self.walk(&Asked { wanted, state, list, page, time }, |record| match record {
             Record::Event(event) => self.summary(event, filter),
             _ => Ok(None),
@@ -96,10 +100,7 @@ impl Snapshot<'_> {
         if !filter.matches(stored) {
             return Ok(None);
         }
-        let states = (1..u64::from(stored.width()))
-            .map(|offset| self.standing(stored.id.position + offset).map(State::of))
-            .collect::<Result<Vec<State>, Failure>>()?;
-        let state = State::of_all(states);
+        let state = State::of_all(self.states(stored, filter.counted.as_deref())?);
         if filter.state.is_some_and(|wanted| wanted != state) {
             return Ok(None);
         }
@@ -115,6 +116,25 @@ impl Snapshot<'_> {
             tenant: stored.tenant.clone(),
             state,
         }))
+    }
+
+    /// How the works of an event stand, or only its deliveries to these endpoints.
+    fn states(
+        &self,
+        stored: &StoredEvent,
+        counted: Option<&BTreeSet<Name>>,
+    ) -> Result<Vec<State>, Failure> {
+        let Routes { handlers, endpoints } = &*stored.routes;
+        let runs = handlers.iter().map(|_| None);
+        let works = (1_u64..).zip(runs.chain(endpoints.iter().map(Some)));
+        let counts = |endpoint: Option<&Name>| match counted {
+            Some(counted) => endpoint.is_some_and(|endpoint| counted.contains(endpoint)),
+            None => true,
+        };
+        works
+            .filter(|(_, endpoint)| counts(*endpoint))
+            .map(|(offset, _)| self.standing(stored.id.position + offset).map(State::of))
+            .collect()
     }
 
     /// The receipt in short, if it matches.
