@@ -1,9 +1,9 @@
 //! How many may ask at a time, so that `/healthz`, `/readyz` and `/metrics` always find a
 //! connection.
 //!
-//! Everything else has half of the port's connections, of which no tenant and no token may have all.
-//! What may wait for long has a quarter of those and a time. Streams of events have an eighth of
-//! all, and tenants half of that. A stop waits for none of it. Never judges a request.
+//! Everything else has half of the port's connections, and no tenant and no token has all of those.
+//! What may wait for long has a quarter of them and a time. Streams of events have an eighth of all
+//! connections, and tenants half of that. A stop waits for none of it. Never judges a request.
 
 use std::collections::BTreeMap;
 use std::error::Error;
