@@ -15,16 +15,17 @@
 //! | I11 one can't starve another | `fairness`, `uncommitted` |
 //! | I12 nothing decides over the process | `damage` |
 //!
-//! `replays` and `by_filter` have what is asked for by ids and by a filter, the latter also for I7,
-//! I10 and I11, and `bulk` how very much of it leaves room for others, for I7, I8 and I11. `far`
-//! has what need not be in memory, for I3, I8 and I11, and `ending` what ends without a try, for I3
-//! and I8.
+//! `replays` and `by_filter` have what is asked for by ids and by a filter, the latter also for
+//! I3, I7, I10 and I11, and `bulk` how very much of it leaves room for others, for I7, I8 and I11.
+//! `far` has what need not be in memory, for I3, I8 and I11, `ending` what ends without a try, for
+//! I3 and I8, and `admin` what the admin port writes, for I1, I3 and I8.
 //!
 //! Beside them `order` has the promise that what is of one subject goes one after the other,
 //! `parsed` that the events of a source come in the order in which they were accepted, and
 //! `leaps` what a clock that somebody sets could break of I3 and I8. I2, I4, I5 and I9 are kept
 //! before anything comes to a store.
 
+pub(in crate::store) mod admin;
 pub(in crate::store) mod bounds;
 pub(in crate::store) mod bulk;
 pub(in crate::store) mod by_filter;
@@ -151,6 +152,13 @@ macro_rules! suite {
     ($subject:ty) => {
         $crate::store::conformance::suite! {
             $subject:
+            "current_thread" admin {
+                a_token_is_there_when_it_is_answered_and_takes_no_other_ones_place,
+                an_endpoint_is_there_when_it_is_answered_and_no_change_is_undone,
+                how_an_endpoint_fares_is_kept_until_it_is_deleted,
+                the_audit_log_is_one_chain_over_kills,
+                a_write_under_a_key_is_done_once_within_a_day,
+            }
             "current_thread" bounds {
                 what_waits_together_is_committed_together,
                 a_full_queue_refuses_and_stores_nothing,
@@ -161,12 +169,14 @@ macro_rules! suite {
                 a_replay_of_an_endpoint_reaches_its_deliveries_and_no_others,
                 a_replay_by_reason_or_kind_reaches_those_works_alone,
                 the_dead_deliveries_of_what_a_run_sent_are_reached_too,
+                a_replay_of_a_tenant_reaches_its_events_and_no_others,
                 no_tenant_has_more_than_four_unfinished_replays,
                 a_preview_says_what_a_replay_would_come_to_and_opens_nothing,
             }
             "current_thread" by_filter {
                 a_replay_goes_on_after_a_start_and_never_comes_to_what_is_newer,
                 a_kill_in_any_slice_of_a_replay_repeats_none_and_loses_none,
+                a_slice_that_two_ask_for_at_once_is_done_once,
                 no_more_than_sixteen_replays_are_unfinished,
                 the_last_hundred_finished_replays_are_kept,
                 replays_take_turns_and_open_nothing_while_a_mark_is_reached,
@@ -201,6 +211,7 @@ macro_rules! suite {
             }
             "current_thread" ending {
                 what_is_owed_to_an_endpoint_ends_dead_and_can_be_replayed,
+                what_somebody_discards_ends_dead_unless_somebody_works_on_it,
                 what_is_far_ends_too_over_a_kill_but_for_the_newest,
             }
             "current_thread" fairness {
@@ -251,6 +262,7 @@ macro_rules! suite {
                 a_request_without_event_ids_is_never_a_duplicate,
                 a_request_with_some_known_ids_brings_only_the_others,
                 a_parse_brings_each_event_once,
+                what_the_gateway_raises_again_is_the_event_from_before,
                 an_id_is_known_after_a_kill_however_far_the_log_has_gone,
                 an_id_is_known_after_an_orderly_end_and_after_a_kill,
                 ids_that_come_by_hundreds_are_known_however_often_they_are_tidied,

@@ -172,6 +172,29 @@ pub(in crate::store) async fn the_dead_deliveries_of_what_a_run_sent_are_reached
     assert_eq!(case.replay_matching(EventFilter::default()).await, reopened(1), "the run alone");
 }
 
+/// [I8, I11]
+pub(in crate::store) async fn a_replay_of_a_tenant_reaches_its_events_and_no_others<S: Subject>() {
+    let case = Case::<S>::new();
+    let allowance = Some(crate::effect::Allowance { events: 9, bytes: 999 });
+    let of = |tenant: &str| {
+        let tenant = Some(tenant.parse().unwrap());
+        let new = event(&format!("of {tenant:?}"), "").to(&[], &["crm"]);
+        NewEvent { allowance, tenant, ..new }
+    };
+    case.bring(vec![of("acme"), of("globex")]).await;
+    for work in case.deliveries().await {
+        case.end_delivery(work, Verdict::Dead).await;
+    }
+    let mut acme = dead();
+    acme.events.tenant = Some("acme".parse().unwrap());
+
+    assert_eq!(replay(&case, acme).await, reopened(1));
+
+    let again = case.deliveries().await.pop().unwrap();
+    let Payload::Event(stored) = &again.payload else { panic!("an event") };
+    assert_eq!(stored.tenant, Some("acme".parse().unwrap()));
+}
+
 /// [I7]
 pub(in crate::store) async fn no_tenant_has_more_than_four_unfinished_replays<S: Subject>() {
     let case = Case::<S>::new();

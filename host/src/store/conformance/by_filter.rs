@@ -80,6 +80,27 @@ pub(in crate::store) async fn a_kill_in_any_slice_of_a_replay_repeats_none_and_l
     }
 }
 
+/// [I3]
+pub(in crate::store) async fn a_slice_that_two_ask_for_at_once_is_done_once<S: Subject>() {
+    let case = Case::<S>::new();
+    done(&case, 300).await;
+    let id = case.store.begin_replay(all()).await.unwrap().id;
+    let advance = async || case.store.advance_replay(id).await.unwrap().unwrap();
+    // Both have looked before either is committed.
+    case.subject.hold_commits();
+    let go_on = async {
+        while case.store.stats().queued < 2 {
+            tokio::task::yield_now().await;
+        }
+        case.subject.let_commits_go();
+    };
+
+    let (one, other, ()) = tokio::join!(advance(), advance(), go_on);
+
+    assert_eq!((one.replayed, other.replayed), (reopened(SLICE), reopened(SLICE)));
+    assert_eq!(case.finish_replay(other).await.replayed, reopened(300));
+}
+
 /// [I7]
 pub(in crate::store) async fn no_more_than_sixteen_replays_are_unfinished<S: Subject>() {
     let case = Case::<S>::new();

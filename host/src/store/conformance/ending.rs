@@ -1,5 +1,5 @@
-//! Ending: what is owed to one endpoint ends without a try where somebody asks for that, all of it
-//! once, and nothing else [I3, I8].
+//! Ending: one delivery, or what is owed to one endpoint, ends without a try where somebody asks
+//! for that, all of it once, and nothing else [I3, I8].
 
 use super::*;
 use crate::failure::Reason;
@@ -49,6 +49,30 @@ pub(in crate::store) async fn what_is_owed_to_an_endpoint_ends_dead_and_can_be_r
     assert_eq!(case.store.replay(ids).await.unwrap().reopened, 5);
     let again = case.deliveries().await;
     assert_eq!(again.iter().filter(|work| work.endpoint == name("crm")).count(), 5);
+}
+
+/// Whichever way it waits; and it ends once [I3, I8].
+pub(in crate::store) async fn what_somebody_discards_ends_dead_unless_somebody_works_on_it<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    let ids = owe(&case, 3, &["crm"]).await;
+    let mut taken = case.deliveries().await;
+    let owed: Vec<Id> = taken.iter().map(|work| work.id).collect();
+    case.end_delivery(taken.remove(0), Verdict::RetryAt(in_minutes(60))).await;
+    drop(taken.pop());
+    let discard = async |id| case.store.discard(id).await.unwrap();
+
+    assert_eq!(discard(owed[0]).await, Discarded::Ended, "it waits for another try");
+    assert_eq!(discard(owed[1]).await, Discarded::InFlight);
+    assert_eq!(discard(owed[2]).await, Discarded::Ended, "it was never tried");
+    assert_eq!(discard(owed[0]).await, Discarded::Finished);
+
+    assert_eq!(counts(&case.killed()), (1, 2));
+    assert!(case.deliveries().await.is_empty());
+    case.end_delivery(taken.remove(0), Verdict::Done).await;
+    assert_eq!(case.store.replay(ids).await.unwrap().reopened, 3);
+    assert_eq!(case.deliveries().await.len(), 3);
 }
 
 /// [I3, I8]

@@ -150,6 +150,7 @@ pub(in crate::store) async fn a_run_shows_which_keys_it_set_or_deleted_and_no_va
 
     let view = case.store.event(id).await.unwrap().unwrap();
     assert_eq!(view.runs[0].tries[0].state_keys, ["a", "b"]);
+    assert_eq!(case.get("pi_1", "a"), None, "the last word on a key counts");
     let shown = serde_json::to_string(&view).unwrap();
     assert!(!shown.contains("sesame"), "{shown}");
 }
