@@ -4,9 +4,9 @@ CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 
-.PHONY: help setup build dist docs demo test crash flips fuzz fuzz-api bench bench-compare \
-	bench-endpoints bench-isolation bench-lists bench-owed bench-replay bench-restart bench-shapes \
-	lint deny msrv clean
+.PHONY: help setup build dist docs demo test crash flips mutants fuzz fuzz-api bench \
+	bench-compare bench-endpoints bench-isolation bench-lists bench-owed bench-replay \
+	bench-restart bench-shapes lint deny msrv clean
 
 help:
 	@echo "make demo   builds everything and shows the whole path of an event"
@@ -23,6 +23,8 @@ help:
 	@echo "            repeated work"
 	@echo "make flips  flips 1,000 single bits (N=1000) in copies of a store, and looks for anything"
 	@echo "            altered or lost"
+	@echo "make mutants  breaks a copy of the store in one place at a time, and fails if no check of its"
+	@echo "            conformance suite finds it (needs Python); goes on where it was interrupted"
 	@echo "make fuzz   sends 10 million malformed requests (N=10000000), split across the providers,"
 	@echo "            and measures the slowest unverified MiB of each; reads a million damaged"
 	@echo "            configurations (CONFIGS=1000000) and 100,000 plugin files (FILES=100000)"
@@ -93,6 +95,11 @@ crash: build
 # HOOKGATE_FLIPS_FROM=... repeat a run, or go on with one.
 flips:
 	HOOKGATE_FLIPS=$(N) $(CARGO) test --release --locked -p hookgate a_flipped_bit -- --nocapture
+
+# Builds the host's tests once more into target/mutants, with all mutants of tests/mutants in them.
+# MUTANTS="NAME NAME" runs these alone; `tests/mutants/run --list` lists all.
+mutants:
+	CARGO="$(CARGO)" $${PYTHON:-python3} tests/mutants/run $(MUTANTS)
 
 # N malformed requests, split across the providers, and N/10 more through their wasm; CONFIGS
 # damaged configurations and FILES damaged plugin files. `make test` runs a few thousand requests

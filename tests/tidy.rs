@@ -3,6 +3,7 @@
 mod invariants;
 mod layers;
 mod log_lines;
+mod mutants;
 mod turns;
 mod words;
 
