@@ -298,6 +298,8 @@ pub struct Plugin {
     stack: Option<Stack>,
     /// An event of each type that its file has an example of.
     events: BTreeMap<String, serde_json::Value>,
+    /// What its file says that events of a type are.
+    descriptions: BTreeMap<String, String>,
 }
 
 impl Plugin {
@@ -342,6 +344,11 @@ impl Plugin {
     /// An event of each type that its file has one of, by the type; null if it is too long.
     pub fn events(&self) -> &BTreeMap<String, serde_json::Value> {
         &self.events
+    }
+
+    /// What events of a type are, in the words of its file, by the type.
+    pub fn descriptions(&self) -> &BTreeMap<String, String> {
+        &self.descriptions
     }
 
     /// The names of the interfaces that it imports.

@@ -52,6 +52,27 @@ const OWN: [(&str, &str); 12] = [
     ("hookgate.disk.low", "The disk has reached its high-water mark."),
 ];
 
+/// The canonical types, which mean the same for every provider.
+const CANONICAL: [(&str, &str); 17] = [
+    ("payment.created", "A payment was created; no money moved."),
+    ("payment.authorized", "Money of the payer is reserved."),
+    ("payment.succeeded", "The payer has paid."),
+    ("payment.failed", "The payment was declined or failed."),
+    ("payment.canceled", "The payment was given up before the payer paid."),
+    ("refund.initiated", "Somebody requested a refund."),
+    ("refund.succeeded", "The payer got money back."),
+    ("refund.failed", "The payer did not get the money back."),
+    ("dispute.opened", "The payer or the payer's bank disputes a payment."),
+    ("dispute.won", "The receiver keeps the disputed money."),
+    ("dispute.lost", "The receiver loses the disputed money."),
+    ("subscription.created", "A subscription was created."),
+    ("subscription.updated", "A subscription changed."),
+    ("subscription.canceled", "A subscription ended."),
+    ("invoice.paid", "An invoice was paid."),
+    ("invoice.failed", "The payment of an invoice failed."),
+    ("fraud.alert", "The provider suspects fraud."),
+];
+
 /// An event type.
 #[derive(Debug, Default, Serialize)]
 struct EventType {
@@ -78,8 +99,8 @@ impl EventTypes {
         }
     }
 
-    /// Adds what a plugin's samples become, and what its handler handles and emits. A pattern is no
-    /// type.
+    /// Adds what a plugin's samples become, what it describes, and what its handler handles and
+    /// emits. A pattern is no type.
     fn add_plugin(&mut self, plugin: &Plugin) {
         for (name, example) in plugin.events() {
             let known = self.of(name);
@@ -88,10 +109,24 @@ impl EventTypes {
             }
             known.add_from(plugin.name().as_str());
         }
+        for (name, said) in plugin.descriptions().iter().filter(|(name, _)| !name.ends_with('*')) {
+            let known = self.of(name);
+            known.description.get_or_insert_with(|| said.clone());
+            known.add_from(plugin.name().as_str());
+        }
         let handler = plugin.handler();
         let patterns = handler.into_iter().flat_map(|info| info.types.iter().chain(&info.emits));
         for name in patterns.map(ToString::to_string).filter(|name| !name.ends_with('*')) {
             self.of(&name).add_from(plugin.name().as_str());
+        }
+    }
+
+    /// Says of the canonical ones what they are, whatever a plugin says.
+    fn describe_canonical(&mut self) {
+        for (name, said) in CANONICAL {
+            if let Some(known) = self.0.get_mut(name) {
+                known.description = Some(said.to_owned());
+            }
         }
     }
 
@@ -113,8 +148,7 @@ impl EventType {
     }
 }
 
-fn page(schemas: &mut Schemas) -> Value {
-    let text = schemas.of::<Option<String>>();
+fn page(_: &mut Schemas) -> Value {
     json!({
         "type": "object",
         "required": ["event_types"],
@@ -127,7 +161,10 @@ fn page(schemas: &mut Schemas) -> Value {
                     "required": ["name", "description", "example", "from"],
                     "properties": {
                         "name": { "type": "string" },
-                        "description": text,
+                        "description": {
+                            "type": ["string", "null"],
+                            "description": "Null if neither the gateway nor a plugin has one.",
+                        },
                         "example": {
                             "description": "An event of this type; null if nothing has one.",
                         },
@@ -153,6 +190,7 @@ async fn list(State(admin): State<Arc<Admin>>, reach: Reach) -> Result<Json<Valu
     if reach.is_all() {
         types.add_seen(&admin.store.hours(None, None).await?);
     }
+    types.describe_canonical();
     let all: Vec<EventType> = types.0.into_values().collect();
     Ok(Json(json!({ "event_types": all })))
 }

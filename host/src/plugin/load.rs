@@ -78,6 +78,7 @@ fn link(
     let pre = linked.map_err(|error| LoadError::Link(in_one_line(error.as_ref())))?;
     // It only saves the first call some work.
     drop(component.initialize_copy_on_write_image());
+    let about = About::of_file(file);
     let plugin = Plugin {
         name,
         digest: hex::encode(Sha256::digest(file)),
@@ -95,7 +96,8 @@ fn link(
         completed: Completed::default(),
         wasi: known.wasi,
         stack: if layer == Layer::Module { Stack::of_module(file) } else { None },
-        events: About::of_file(file).events,
+        events: about.events,
+        descriptions: about.descriptions,
     };
     Ok((plugin, known))
 }

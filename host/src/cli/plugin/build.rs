@@ -4,6 +4,7 @@
 //! has no WASI at all, and passes it what makes instances cheap. Only for developers; serving never
 //! comes here.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fmt;
 use std::fs;
@@ -134,7 +135,11 @@ pub(super) fn build(crate_dir: &Path) -> Result<Built, BuildError> {
     };
     cargo_build(&package, toolchain)?;
 
-    let about = About { confirmed: package.confirmed, ..about::of_crate(&package.dir)? };
+    let about = About {
+        confirmed: package.confirmed,
+        descriptions: package.types,
+        ..about::of_crate(&package.dir)?
+    };
     let file = package.target_dir.join(TARGET).join("release").join(&package.file_name);
     let read = fs::read(&file).map_err(|source| BuildError::Read { path: file, source });
     let mut wasm = read?;
@@ -164,6 +169,8 @@ struct Package {
     target_dir: PathBuf,
     /// Who confirmed how the provider signs, out of `[package.metadata.hookgate]`.
     confirmed: String,
+    /// What its types of event are, out of the same.
+    types: BTreeMap<String, String>,
     /// How large its stack is, out of the same.
     stack: Stack,
 }
@@ -225,11 +232,17 @@ impl Package {
             no_plugin(format!("`stack` of [package.metadata.hookgate]: {error}"))
         };
         let stack = own("stack").map(|stack| stack.parse()).transpose().map_err(unreadable)?;
+        let types = package.metadata.as_ref().and_then(|all| all.pointer("/hookgate/types"));
+        let types = types.map(BTreeMap::<String, String>::deserialize).transpose();
+        let types = types.map_err(|_| {
+            no_plugin("`types` of [package.metadata.hookgate] must be a table of texts".to_owned())
+        })?;
         Ok(Self {
             stem: stem.to_owned(),
             file_name: format!("{}.wasm", target.name.replace('-', "_")),
             target_dir: metadata.target_directory.join("plugin-build"),
             confirmed: own("confirmed").unwrap_or_default(),
+            types: types.unwrap_or_default(),
             stack: stack.unwrap_or_default(),
             dir,
         })

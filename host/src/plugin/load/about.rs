@@ -1,5 +1,6 @@
 //! What a plugin file says of itself beside its code: samples of what its provider sends and the
-//! events that they become, settings to try them with, and who confirmed how the provider signs.
+//! events that they become, what its types of event are, settings to try the samples with, and who
+//! confirmed how the provider signs.
 //!
 //! `hookgate plugin build` puts it into a custom section, as JSON; the command line reads it, and
 //! the gateway to say which secrets can't be keys and which event types there are. Nothing in it
@@ -36,6 +37,9 @@ pub struct About {
     /// An event of each type that the samples become, as far as one is short enough.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub events: BTreeMap<String, Value>,
+    /// What events of a type are, for people, by the type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub descriptions: BTreeMap<String, String>,
 }
 
 /// A request as the provider sends it, before it is signed.
@@ -84,6 +88,10 @@ impl About {
         about.confirmed = about.confirmed.replace(char::is_control, " ");
         about.samples.retain(|name, _| !name.chars().any(char::is_control));
         about.events.retain(|name, _| !name.chars().any(char::is_control));
+        about.descriptions.retain(|name, _| !name.chars().any(char::is_control));
+        for said in about.descriptions.values_mut() {
+            *said = said.replace(char::is_control, " ");
+        }
         about
     }
 
@@ -146,6 +154,7 @@ mod tests {
             example: Map::from_iter([("url".to_owned(), "https://a.b/c".into())]),
             samples,
             events: BTreeMap::from([("payment.failed".to_owned(), json!({ "id": "evt_1" }))]),
+            descriptions: [("late.paid".to_owned(), "Somebody paid late.".to_owned())].into(),
         }
     }
 
@@ -167,9 +176,13 @@ mod tests {
         hostile.confirmed = "\u{1b}[2Jby nobody".to_owned();
         let sample = hostile.samples["payment.failed"].clone();
         hostile.samples.insert("a\u{1b}[2J".to_owned(), sample);
+        hostile.descriptions.insert("late.paid".to_owned(), "a\u{1b}[2J".to_owned());
+        hostile.descriptions.insert("b\u{1b}[2J".to_owned(), "b".to_owned());
         let wasm = hostile.put_into(wat::parse_str("(module)").unwrap()).unwrap();
         let read = About::of_file(&wasm);
         assert_eq!(read.confirmed, " [2Jby nobody");
+        let said = BTreeMap::from([("late.paid".to_owned(), "a [2J".to_owned())]);
+        assert_eq!(read.descriptions, said);
         assert_eq!(read.samples.into_keys().collect::<Vec<_>>(), ["payment.failed"]);
     }
 
