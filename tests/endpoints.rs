@@ -166,6 +166,31 @@ async fn a_header_is_a_credential_or_for_everybody_to_see() {
     assert_eq!(changed.status, 200, "{}", changed.body);
 }
 
+/// Guards I4: who may change a URL does not get what was sent to the one of before.
+#[tokio::test]
+async fn a_credential_goes_to_another_host_only_if_somebody_says_so() {
+    let (first, second) = (Receiver::start().await, Receiver::start().await);
+    let gateway = start("").await;
+    let bearer = json!({ "credential": { "bearer": "sesame-of-the-shop" } });
+    let (made, _) = create(&gateway, &first, bearer).await;
+    let patch = async |url: &str, more: Value| {
+        let mut body = json!({ "url": url });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let patched = send(&gateway, "PATCH", &path(&made), &body).await;
+        (patched.status, patched.json()["field"].clone())
+    };
+    let (changed, sent) = ((200, Value::Null), "Bearer sesame-of-the-shop");
+    assert_eq!(patch(second.url(), json!({})).await, (422, json!("credential")));
+    assert_eq!(patch(&format!("{}?v=2", first.url()), json!({})).await, changed, "the same host");
+    assert_eq!(patch(second.url(), json!({ "credential": "keep" })).await, changed);
+    order(&gateway, "1").await;
+    assert_eq!(second.arrived(1).await[0].header("authorization"), sent);
+    assert_eq!(patch(first.url(), json!({ "credential": null })).await, changed);
+    order(&gateway, "2").await;
+    assert_eq!(first.arrived(1).await[0].header("authorization"), "");
+    assert_eq!(patch(second.url(), json!({})).await, changed, "nothing secret goes there");
+}
+
 /// Guards that nothing waits for an endpoint that nobody can bring back (I8).
 #[tokio::test]
 async fn an_endpoint_deleted_with_deliveries_owed_ends_them_as_dead_with_the_reason() {

@@ -35,7 +35,8 @@ use super::{Admin, Problem, idempotency, redact};
 use crate::directory::vault::{NotSealed, Vault};
 use crate::directory::{DirectoryError, Listed};
 use crate::egress::Identity;
-use crate::endpoint::{Credential, Origin, RawSettings, check};
+use crate::endpoint::{Credential, Origin, RawSettings, Settings, check};
+use crate::event::Timestamp;
 use crate::ids::{Id, IdKind};
 use crate::store::{self, EndpointChange};
 use crate::tenant::Tenant;
@@ -208,7 +209,7 @@ fn found(admin: &Admin, reach: &Reach, id: Id) -> Result<Arc<Listed>, Problem> {
 
 /// Settings that can be an endpoint's, as far as can be told now: a host name may stand for any
 /// address, and is looked at for each attempt.
-fn checked(admin: &Admin, settings: &RawSettings) -> Result<(), Problem> {
+fn checked(admin: &Admin, settings: &RawSettings) -> Result<Settings, Problem> {
     let checked = check(settings.clone(), Origin::Api).map_err(DirectoryError::from)?;
     if checked.trust.client.is_some() {
         // Without its key nothing could go there.
@@ -217,13 +218,33 @@ fn checked(admin: &Admin, settings: &RawSettings) -> Result<(), Problem> {
     }
     match admin.egress.literal_refusal(&checked.url) {
         None => match Identity::new(&checked.trust.ca, None) {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(checked),
             Err(wrong) => Err(body::wrong("ca", &format!("has {wrong}"))),
         },
         Some(refusal) => {
             let detail = format!("the gateway would hold all deliveries to `url`: {refusal}");
             Err(Problem::new(Kind::EgressRefused, detail).with("field", "url"))
         }
+    }
+}
+
+/// A credential goes to another scheme, host or port only if whoever says so of the URL says it of
+/// the credential too: who may change a URL does not get what was sent to the one of before.
+fn check_kept(
+    patch: &Patch,
+    before: &Listed,
+    after: &Settings,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let is_said = patch.credential.is_some() || patch.keeps_credential;
+    let moves = before.endpoint.settings.url.origin() != after.url.origin();
+    match moves && !is_said && secrets::has_credential(before, now) {
+        false => Ok(()),
+        true => Err(body::wrong(
+            "credential",
+            "would be sent to another scheme, host or port than before: give it again, or null for \
+             none, or \"keep\" to send it there",
+        )),
     }
 }
 
@@ -319,7 +340,7 @@ async fn change(
 /// Changes an endpoint that is so as `before` says, or else nothing of it.
 async fn changed(admin: &Admin, patch: &Patch, before: &Listed) -> Changed<Value> {
     let id = before.endpoint.id;
-    let mut revision = before.endpoint.revision;
+    let revision = before.endpoint.revision;
     if patch.revision.is_some_and(|read| read != revision) {
         return Err(store::Error::EndpointChanged { revision }.into());
     }
@@ -333,19 +354,18 @@ async fn changed(admin: &Admin, patch: &Patch, before: &Listed) -> Changed<Value
         secrets::with_credential(admin, before, credential.as_ref())
     };
     let secrets = patch.credential.as_ref().map(with).transpose()?;
-    let mut is = shown(admin, before);
-    let was = is.clone();
-    if let Some(settings) = settings {
-        checked(admin, &settings)?;
-        let change = EndpointChange::Settings(Box::new(settings));
-        let now = admin.directory.change(id, Some(revision), change).await?;
-        (revision, is) = (now.endpoint.revision, shown(admin, &now));
+    if let Some(settings) = &settings {
+        check_kept(patch, before, &checked(admin, settings)?, admin.access.now())?;
     }
-    if let Some(secrets) = secrets {
-        let change = EndpointChange::Secrets(secrets);
-        let now = admin.directory.change(id, Some(revision), change).await?;
-        is = shown(admin, &now);
-    }
+    let was = shown(admin, before);
+    let change = match (settings.map(Box::new), secrets) {
+        (None, None) => return Ok((audit::changed(was.clone(), was.clone()), Json(was))),
+        (Some(settings), None) => EndpointChange::Settings(settings),
+        (None, Some(secrets)) => EndpointChange::Secrets(secrets),
+        (Some(settings), Some(secrets)) => EndpointChange::Both(settings, secrets),
+    };
+    let now = admin.directory.change(id, Some(revision), change).await?;
+    let is = shown(admin, &now);
     Ok((audit::changed(was, is.clone()), Json(is)))
 }
 

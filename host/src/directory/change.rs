@@ -77,8 +77,8 @@ impl Directory {
         revision: Option<u64>,
         change: EndpointChange,
     ) -> Result<Arc<Listed>, DirectoryError> {
-        if let EndpointChange::Settings(settings) = &change {
-            check(RawSettings::clone(settings), Origin::Api)?;
+        if let Some(settings) = change.settings() {
+            check(settings.clone(), Origin::Api)?;
         }
         let _changing = self.0.changing.lock().await;
         let store = self.current().await?;
@@ -93,7 +93,7 @@ impl Directory {
                 _ => Err(DirectoryError::InConfiguration(id)),
             };
         }
-        if let EndpointChange::Settings(settings) = &change
+        if let Some(settings) = change.settings()
             && settings.tenant.is_none()
             && let Ok(name) = settings.name.parse()
             && let Some(id) = self.known().in_configuration(&name)

@@ -76,6 +76,18 @@ pub enum EndpointChange {
     Standing(Standing),
     /// All that are left, and new ones.
     Secrets(Vec<SealedSecret>),
+    /// Both at once: what goes with deliveries goes nowhere meanwhile where it should not.
+    Both(Box<RawSettings>, Vec<SealedSecret>),
+}
+
+impl EndpointChange {
+    /// What its owner sets by it, if anything.
+    pub fn settings(&self) -> Option<&RawSettings> {
+        match self {
+            Self::Settings(settings) | Self::Both(settings, _) => Some(settings),
+            Self::Standing(_) | Self::Secrets(_) => None,
+        }
+    }
 }
 
 /// What is left of an endpoint that was deleted, so that its deliveries can be told whose they are.
@@ -258,6 +270,9 @@ pub(in crate::store) fn change(
         EndpointChange::Settings(settings) => after.settings = *settings,
         EndpointChange::Standing(standing) => after.standing = standing,
         EndpointChange::Secrets(secrets) => after.secrets = secrets,
+        EndpointChange::Both(settings, secrets) => {
+            (after.settings, after.secrets) = (*settings, secrets);
+        }
     }
     let (was, is) = (name_key(&before.settings), name_key(&after.settings));
     if was != is {

@@ -14,6 +14,9 @@ use crate::admin::schema::{Schemas, one_of};
 use crate::endpoint::{Credential, RawCredential, RawSettings, SecretKind, Settings};
 use crate::secrets::Secret;
 
+/// What a patch says of a credential that stays although the URL leads elsewhere.
+const KEEP: &str = "keep";
+
 /// An endpoint to make.
 pub(super) struct Draft {
     pub(super) settings: RawSettings,
@@ -31,6 +34,8 @@ pub(super) struct Patch {
     pub(super) revision: Option<u64>,
     /// The credential from now on, or none.
     pub(super) credential: Option<Option<Credential>>,
+    /// Whether it says that the one of before goes on, wherever that goes now.
+    pub(super) keeps_credential: bool,
 }
 
 /// How secrets change.
@@ -138,9 +143,13 @@ impl Patch {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Problem> {
         let mut members = members(body)?;
         let revision = taken(&mut members, "revision", "must be a whole number")?;
+        let keeps_credential = members.get("credential").is_some_and(|it| it == KEEP);
+        if keeps_credential {
+            members.remove("credential");
+        }
         let has_credential = members.contains_key("credential");
-        let credential = credential_of(&mut members)?;
-        Ok(Self { members, revision, credential: has_credential.then_some(credential) })
+        let credential = has_credential.then_some(credential_of(&mut members)?);
+        Ok(Self { members, revision, credential, keeps_credential })
     }
 
     /// The settings with what changes; `None` if nothing does.
@@ -242,7 +251,11 @@ pub(super) fn new(schemas: &mut Schemas) -> Value {
 /// What changes of an endpoint.
 pub(super) fn changes(schemas: &mut Schemas) -> Value {
     let mut properties = settings_schema(schemas);
-    properties.insert("credential".to_owned(), credential_schema());
+    let credential = json!({
+        "anyOf": [credential_schema(), one_of(&[KEEP])],
+        "description": "Needed where the `url` gets another scheme, host or port.",
+    });
+    properties.insert("credential".to_owned(), credential);
     properties.insert("revision".to_owned(), json!({
         "type": "integer", "minimum": 1,
         "description": "The revision that you have read: with another the gateway changes nothing.",
@@ -336,5 +349,19 @@ mod tests {
         assert_eq!((after.headers, after.rate, after.burst), (None, None, None));
         assert!(patched(r#"{"tenant":"acme"}"#).is_err() && patched(r#"{"tenant":null}"#).is_ok());
         assert!(patched(r#"{"nmae":"crm"}"#).is_err());
+    }
+
+    #[test]
+    fn a_patch_says_what_becomes_of_the_credential_or_nothing_of_it() {
+        let patch = |body: &str| {
+            let patch =
+                Patch::parse(body.as_bytes()).map_err(|problem| problem.detail().to_owned());
+            patch.map(|it| (it.credential.map(|it| it.is_some()), it.keeps_credential))
+        };
+        assert_eq!(patch(r#"{"credential":"keep"}"#), Ok((None, true)));
+        assert_eq!(patch(r#"{"credential":null}"#), Ok((Some(false), false)));
+        assert_eq!(patch(r#"{"credential":{"bearer":"sesame"}}"#), Ok((Some(true), false)));
+        assert_eq!(patch(r#"{"description":"new"}"#), Ok((None, false)));
+        assert!(patch(r#"{"credential":"drop"}"#).is_err());
     }
 }

@@ -160,6 +160,15 @@ pub(super) fn with_credential(
     Ok(with(&before, new, now))
 }
 
+/// Whether something secret goes with its deliveries as it is, also if it does not open now; what
+/// only a newer Hookgate knows may be that.
+pub(super) fn has_credential(listed: &Listed, now: Timestamp) -> bool {
+    kept(listed).iter().filter(|secret| !secret.is_over(now)).any(|secret| {
+        let kind = SecretKind::of(secret.kind);
+        kind.is_none_or(|kind| !kind.signs())
+    })
+}
+
 /// What may be known of the secrets of an endpoint, in their order.
 pub(super) fn known(admin: &Admin, listed: &Listed) -> Vec<Value> {
     listed.secrets.iter().map(|held| of(admin, listed, held)).collect()

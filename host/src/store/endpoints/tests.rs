@@ -81,10 +81,15 @@ fn a_change_of_what_somebody_has_changed_meanwhile_changes_nothing() {
     let standing = Standing { status: Status::Paused, why: Some(Why::Operator), since: NOW };
     let pause = EndpointChange::Standing(standing);
     change(&mut rows, (id(1), 1), &pause, NOW).unwrap().unwrap();
-    let late = change(&mut rows, (id(1), 1), &EndpointChange::Secrets(Vec::new()), NOW).unwrap();
-    assert!(matches!(late, Err(Error::EndpointChanged { revision: 2 })));
+    let both = EndpointChange::Both(Box::new(new(1, "erp", None).settings), Vec::new());
+    for late in [EndpointChange::Secrets(Vec::new()), both.clone()] {
+        let late = change(&mut rows, (id(1), 1), &late, NOW).unwrap();
+        assert!(matches!(late, Err(Error::EndpointChanged { revision: 2 })));
+    }
     let left = found(&rows, id(1)).unwrap().unwrap();
     assert!(left.standing == standing && left.secrets.len() == 1);
+    let after = change(&mut rows, (id(1), 2), &both, NOW).unwrap().unwrap();
+    assert_eq!((after.settings.name.as_str(), after.secrets.len(), after.revision), ("erp", 0, 3));
 }
 
 const NOW: Timestamp = Timestamp(40 * 24 * 3_600_000);
