@@ -172,6 +172,7 @@ macro_rules! suite {
                 a_replay_of_a_tenant_reaches_its_events_and_no_others,
                 no_tenant_has_more_than_four_unfinished_replays,
                 a_preview_says_what_a_replay_would_come_to_and_opens_nothing,
+                a_replay_passes_over_an_endpoint_that_does_not_answer_and_comes_back,
             }
             "current_thread" by_filter {
                 a_replay_goes_on_after_a_start_and_never_comes_to_what_is_newer,

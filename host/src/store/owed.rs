@@ -27,11 +27,11 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::sync::{Notify, watch};
 
 use self::backlog::Backlog;
-use self::replays::{Limits, OpenReplay};
+use self::replays::{Limits, OpenReplay, Slice};
 use self::tally::Tallies;
 use super::bell::Bell;
 use super::kind::{PerKind, WorkKind};
-use crate::ids::{Id, Name};
+use crate::ids::Id;
 use crate::lock::lock;
 
 /// One life of what is owed: from a start of the store to its end. Each has a number of its own, so
@@ -91,12 +91,12 @@ impl Owed {
     fn replay_limits(&self) -> Limits<'_> {
         let backlog = self.backlog();
         let (reopened, reopened_to) = (backlog.reopened_open(), backlog.reopened_to());
-        Limits { tallies: &self.tallies, reopened, reopened_to }
+        Limits { tallies: &self.tallies, reopened, reopened_to, clogged: backlog.clogged() }
     }
 
-    /// How many works a replay by filter may open for now, of all or of this endpoint.
-    pub(super) fn replay_room(&self, endpoint: Option<&Name>) -> usize {
-        self.replay_limits().room(endpoint)
+    /// What the next slice of a replay by filter is for; `None` if it would find no room for now.
+    pub(super) fn next_slice(&self, replay: &OpenReplay) -> Option<Slice> {
+        replay.slice(&self.replay_limits())
     }
 
     /// Whether a replay by filter is not finished that opens works and is not paused: the end of

@@ -1,6 +1,8 @@
 //! Replays of very much: they open little at a time, stand still when they are asked to, and are
 //! for single works where an endpoint, a reason or a kind says so [I8, I11].
 
+use std::collections::BTreeSet;
+
 use super::replays::reopened;
 use super::*;
 use crate::effect::Parcel;
@@ -235,4 +237,36 @@ pub(in crate::store) async fn a_preview_says_what_a_replay_would_come_to_and_ope
     let all = ReplayFilter { endpoint: Some(self::name("crm")), ..ReplayFilter::default() };
     assert_eq!(case.store.preview_replay(all).await.unwrap().matches, 12);
     assert!(case.deliveries().await.is_empty(), "nothing is opened");
+}
+
+/// [I8, I11]
+pub(in crate::store) async fn a_replay_passes_over_an_endpoint_that_does_not_answer_and_comes_back<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    died(&case, 300, "crm").await;
+    died(&case, 300, "erp").await;
+    let (away, back) = (Allowance { is_trusted: false, ..Allowance::of(9) }, Allowance::of(9));
+    case.store.allow(&name("crm"), away);
+    let id = begin(&case, dead()).await.id;
+
+    // All that may wait for `crm`, then what goes to `erp`.
+    for opened in [256, 512, 556] {
+        assert_eq!(advance(&case, id).await.replayed, reopened(opened));
+    }
+    let waiting = case.store.replay_progress(id).await.unwrap().unwrap();
+    assert!(waiting.waits && case.store.next_replay(None).is_none());
+    assert_eq!(advance(&case, id).await, Replay { waits: false, ..waiting });
+    let moved = case.store.replays_moved();
+    case.store.allow(&name("crm"), back);
+    moved.await;
+    assert_eq!(case.store.next_replay(None), Some(id));
+
+    // What it has left is in its row.
+    let case = case.restart().await;
+    let ended = advance(&case, id).await;
+    assert_eq!((ended.replayed, ended.finished_at), (reopened(600), Some(NOW)));
+    let works = case.deliveries().await;
+    let ids: BTreeSet<Id> = works.iter().map(|work| work.id).collect();
+    assert_eq!((works.len(), ids.len()), (600, 600), "each once");
 }

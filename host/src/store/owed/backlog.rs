@@ -326,6 +326,7 @@ impl Backlog {
             queue.enter(group, entry, when);
         }
         queue.release(group, phase);
+        self.reopened.fail((kind, group), entry.position);
         self.count.touch(entry.source);
     }
 
@@ -417,19 +418,6 @@ impl Backlog {
     /// Whether nothing is in flight and nothing could be taken at `now`, nor read and then be.
     pub(in crate::store) fn is_idle(&self, now: Timestamp) -> bool {
         self.queues.values().all(|queue| queue.is_idle(now))
-    }
-
-    /// How many works are open that were opened again, but for those that a start has left on disk,
-    /// and for deliveries to endpoints that are switched off: nobody knows when these end.
-    pub(in crate::store) fn reopened_open(&self) -> usize {
-        let deliveries = &self.queues[WorkKind::Delivery];
-        self.reopened.but_to(|number| deliveries.is_off(number))
-    }
-
-    /// How many deliveries to each endpoint are open that were opened again, if there are any.
-    pub(in crate::store) fn reopened_to(&self) -> BTreeMap<Name, usize> {
-        let deliveries = &self.queues[WorkKind::Delivery];
-        self.reopened.endpoints().map(|(number, open)| (deliveries.name(number), open)).collect()
     }
 
     /// More works of each kind are dead, or fewer.

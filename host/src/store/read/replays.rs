@@ -6,6 +6,7 @@
 mod preview;
 mod row;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use serde::Serialize;
 pub use self::preview::{EndpointMatches, Preview, Sample};
 use super::filter::{NewReplay, ReplayFilter};
 use crate::event::Timestamp;
-use crate::ids::{Id, IdKind};
+use crate::ids::{Id, IdKind, Name};
 use crate::store::Store;
 use crate::store::damage::Damages;
 use crate::store::error::{Error, Failure};
@@ -77,6 +78,9 @@ pub struct Replay {
     /// Its next slice begins at this position.
     #[serde(skip)]
     pub(in crate::store) next: u64,
+    /// The endpoints that it passed over, and from where on it comes back to each.
+    #[serde(skip)]
+    pub(in crate::store) aside: Vec<(Name, u64)>,
 }
 
 /// Most works of a slice.
@@ -100,7 +104,49 @@ impl Replay {
             paused: false,
             waits: false,
             next: 0,
+            aside: Vec::new(),
         }
+    }
+
+    /// Where its next slice begins, of all or of an endpoint that it comes back to.
+    pub(in crate::store) fn place(&self, aside: Option<&Name>) -> Option<u64> {
+        match aside {
+            None => Some(self.next),
+            Some(endpoint) => {
+                let place = self.aside.iter().find(|(name, _)| name == endpoint);
+                place.map(|(_, from)| *from)
+            }
+        }
+    }
+
+    /// A slice of it has come up to here, or to the end, and has passed over these endpoints.
+    pub(in crate::store) fn went(
+        &mut self,
+        aside: Option<&Name>,
+        next: Option<u64>,
+        passed: &BTreeMap<Name, u64>,
+    ) {
+        let Some(endpoint) = aside else {
+            self.next = next.unwrap_or(self.id.position);
+            for (name, from) in passed {
+                if self.place(Some(name)).is_none() {
+                    self.aside.push((name.clone(), *from));
+                }
+            }
+            return;
+        };
+        match next {
+            None => self.aside.retain(|(name, _)| name != endpoint),
+            Some(next) => {
+                let place = self.aside.iter_mut().find(|(name, _)| name == endpoint);
+                place.into_iter().for_each(|(_, from)| *from = next);
+            }
+        }
+    }
+
+    /// Whether nothing is left that it is for.
+    pub(in crate::store) fn is_done(&self) -> bool {
+        self.next >= self.id.position && self.aside.is_empty()
     }
 
     /// Most works that its next slice opens or hastens.
@@ -123,8 +169,15 @@ impl Replay {
     /// What is in memory of it while it goes on.
     pub(in crate::store) fn open(&self) -> Option<OpenReplay> {
         let (source, endpoint) = (self.filter.events.source.clone(), self.filter.endpoint.clone());
-        let (opens, is_paused) = (self.filter.opens(), self.paused);
-        let open = OpenReplay { id: self.id, source, endpoint, opens, is_paused };
+        let open = OpenReplay {
+            id: self.id,
+            source,
+            endpoint,
+            opens: self.filter.opens(),
+            is_paused: self.paused,
+            is_through: self.next >= self.id.position && !self.aside.is_empty(),
+            aside: self.aside.iter().map(|(name, _)| name.clone()).collect(),
+        };
         self.finished_at.is_none().then_some(open)
     }
 }

@@ -26,7 +26,7 @@ use base64::engine::general_purpose::STANDARD;
 pub(in crate::store) use self::following::events_gone;
 pub use self::following::{Following, Gap, Growth, News};
 pub(in crate::store) use self::letters::Unfiled;
-pub(in crate::store) use self::replaying::{Bounds, FoundWork};
+pub(in crate::store) use self::replaying::{Bounds, Course, FoundWork};
 use super::cursor::{Cursor, List};
 use super::filter::{DeadFilter, EventFilter, ReceiptFilter};
 use super::view::{

@@ -9,7 +9,7 @@ pub(in crate::store) mod by_filter;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ use crate::store::owed::standing::Progress;
 use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::filter::ReplayFilter;
 use crate::store::read::replays::Replayed;
-use crate::store::read::snapshot::{Bounds, FoundWork};
+use crate::store::read::snapshot::{Bounds, Course, FoundWork};
 use crate::store::read::view::State;
 use crate::store::shared::Shared;
 
@@ -98,28 +98,32 @@ struct Targets {
     next: Option<u64>,
     /// What could not be read.
     damaged: usize,
+    /// The endpoints that were passed over, each with the first delivery that was.
+    aside: BTreeMap<Name, u64>,
 }
 
 impl Shared {
-    /// Looks through some of a part of the log for works that match, oldest first. Goes on until
-    /// there are so many, or for the time of a slice: where few match, not every look costs a
-    /// commit.
+    /// Looks through some of a part of the log for works that match, oldest first, and that the
+    /// course leads to. Goes on until there are so many, or for the time of a slice: where few
+    /// match, not every look costs a commit.
     fn matching(
         &self,
+        course: Course<'_>,
         filter: &ReplayFilter,
         part: Range<u64>,
         most: usize,
     ) -> Result<Targets, Error> {
         let snapshot = self.snapshot()?;
         let bounds = Bounds { most, time: SLICE_TIME };
-        let found = snapshot.works_for(filter, part, bounds)?;
+        let found = snapshot.works_on(course, filter, part, bounds)?;
         let only = filter.events.state;
         let target = |work: FoundWork| {
             let id = work_id(work.kind, work.position, self.file.tag);
             Target { id, only, is_named: false }
         };
         let targets = found.works.into_iter().map(target).collect();
-        Ok(Targets { targets, next: found.next, damaged: found.damaged })
+        let (next, damaged, aside) = (found.next, found.damaged, found.aside);
+        Ok(Targets { targets, next, damaged, aside })
     }
 
     /// Looks through some dead letters, oldest first.

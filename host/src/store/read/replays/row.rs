@@ -36,17 +36,24 @@ struct ReplayRow {
 enum FilterRow {
     /// As an older Hookgate wrote it, which came from event to event and not from work to work.
     V1(EventsRow),
-    V2 {
-        events: EventsRow,
-        tenant: Option<Tenant>,
-        endpoint: Option<Name>,
-        reason: Option<Reason>,
-        /// By its number: 0 parse, 1 run, 2 delivery.
-        kind: Option<u8>,
-        rate: Option<u32>,
-        paused: bool,
-        total: Option<u64>,
-    },
+    V2(WorksRow),
+    /// With the endpoints that the replay passed over, and from where on it comes back to each. One
+    /// that has passed over none is written as before.
+    V3(WorksRow, Vec<(Name, u64)>),
+}
+
+/// What is said of works, and how they are replayed.
+#[derive(Serialize, Deserialize)]
+struct WorksRow {
+    events: EventsRow,
+    tenant: Option<Tenant>,
+    endpoint: Option<Name>,
+    reason: Option<Reason>,
+    /// By its number: 0 parse, 1 run, 2 delivery.
+    kind: Option<u8>,
+    rate: Option<u32>,
+    paused: bool,
+    total: Option<u64>,
 }
 
 /// What is said of events.
@@ -97,12 +104,13 @@ struct Said {
     rate: Option<u32>,
     paused: bool,
     total: Option<u64>,
+    aside: Vec<(Name, u64)>,
 }
 
 impl FilterRow {
     fn of(replay: &Replay) -> Self {
         let ReplayFilter { events, endpoint, reason, kind } = &replay.filter;
-        Self::V2 {
+        let works = WorksRow {
             events: EventsRow::of(events),
             tenant: events.tenant.clone(),
             endpoint: endpoint.clone(),
@@ -111,26 +119,32 @@ impl FilterRow {
             rate: replay.rate,
             paused: replay.paused,
             total: replay.total,
+        };
+        match replay.aside.is_empty() {
+            true => Self::V2(works),
+            false => Self::V3(works, replay.aside.clone()),
         }
     }
 
     /// `None` if a newer Hookgate wrote its state or its kind.
     fn said(self) -> Option<Said> {
-        match self {
+        let (works, aside) = match self {
             Self::V1(events) => {
                 let filter = events.filter(None)?.into();
-                Some(Said { filter, rate: None, paused: false, total: None })
+                let (rate, total, aside) = (None, None, Vec::new());
+                return Some(Said { filter, rate, paused: false, total, aside });
             }
-            Self::V2 { events, tenant, endpoint, reason, kind, rate, paused, total } => {
-                let events = events.filter(tenant)?;
-                let kind = match kind {
-                    Some(number) => Some(WorkKind::read(number)?),
-                    None => None,
-                };
-                let filter = ReplayFilter { events, endpoint, reason, kind };
-                Some(Said { filter, rate, paused, total })
-            }
-        }
+            Self::V2(works) => (works, Vec::new()),
+            Self::V3(works, aside) => (works, aside),
+        };
+        let WorksRow { events, tenant, endpoint, reason, kind, rate, paused, total } = works;
+        let events = events.filter(tenant)?;
+        let kind = match kind {
+            Some(number) => Some(WorkKind::read(number)?),
+            None => None,
+        };
+        let filter = ReplayFilter { events, endpoint, reason, kind };
+        Some(Said { filter, rate, paused, total, aside })
     }
 }
 
@@ -156,7 +170,7 @@ impl Replay {
         let damaged = || Damaged { position: number };
         let row: ReplayRow = postcard::from_bytes(row).map_err(|_| damaged())?;
         let ReplayRow { reopened, hastened, unchanged, damaged: unread, .. } = row;
-        let Said { filter, rate, paused, total } = row.filter.said().ok_or_else(damaged)?;
+        let Said { filter, rate, paused, total, aside } = row.filter.said().ok_or_else(damaged)?;
         Ok(Self {
             id: Id { kind: IdKind::Replay, position: number, tag },
             filter,
@@ -169,6 +183,7 @@ impl Replay {
             paused,
             waits: false,
             next: row.next,
+            aside,
         })
     }
 }
@@ -190,6 +205,7 @@ mod tests {
             paused: true,
             waits: false,
             next: 200,
+            aside: Vec::new(),
         }
     }
 
@@ -217,8 +233,9 @@ mod tests {
 
     #[test]
     fn a_replay_is_read_as_it_was_written_and_what_is_cut_is_damaged() {
-        for filter in [filter(), ReplayFilter::default()] {
-            let replay = replay(filter);
+        let aside = vec![("erp".parse().unwrap(), 7), ("crm".parse().unwrap(), 300)];
+        let passed = Replay { aside, ..replay(ReplayFilter::default()) };
+        for replay in [replay(filter()), replay(ReplayFilter::default()), passed] {
             let row = replay.write();
             assert_eq!(Replay::read(300, 7, &row).unwrap(), replay);
             for length in 0..row.len() {
@@ -244,6 +261,11 @@ mod tests {
         assert_eq!(head, HEAD);
         let tail = [&[1, 4][..], b"acme", &[1, 3], b"erp", &[1, 3, 1, 2, 1, 5, 1, 1, 6]].concat();
         assert_eq!(filter, [&[1][..], &spelled()[..], &tail[..]].concat());
+        let aside = vec![("erp".parse().unwrap(), 7), ("crm".parse().unwrap(), 300)];
+        let row = Replay { aside, ..replay(self::filter()) }.write();
+        let aside = [&[2, 3][..], b"erp", &[7, 3], b"crm", &[0xac, 2]].concat();
+        let filter = [&[2][..], &spelled()[..], &tail[..], &aside[..]].concat();
+        assert_eq!(row, [&HEAD[..], &filter[..]].concat());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Each look takes a bounded time and says where to go on. A work is named by how it stood then:
 //! whoever opens it looks again. Never opens one.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -40,6 +41,17 @@ pub(in crate::store) struct Works {
     pub(in crate::store) next: Option<u64>,
     /// How much could not be read.
     pub(in crate::store) damaged: usize,
+    /// The endpoints that were passed over, each with the first delivery that was.
+    pub(in crate::store) aside: BTreeMap<Name, u64>,
+}
+
+/// To which endpoints the deliveries are that a look is for.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) enum Course<'c> {
+    /// To all but these, which it passes over.
+    Past(&'c BTreeSet<Name>),
+    /// To this one, and nothing else.
+    To(&'c Name),
 }
 
 /// How far one look goes.
@@ -54,6 +66,30 @@ pub(in crate::store) struct Bounds {
 /// A dead work, with the number of its kind if that was told with it.
 type Letter = Result<(u64, Option<u8>), Failure>;
 
+impl Works {
+    fn pass_over(&mut self, endpoint: &Name, position: u64) {
+        self.aside.entry(endpoint.clone()).or_insert(position);
+    }
+}
+
+impl<'c> Course<'c> {
+    /// The endpoint of a work, if it is passed over.
+    fn passed(self, kind: WorkKind, group: &Name) -> Option<&'c Name> {
+        match self {
+            Self::Past(endpoints) if kind == WorkKind::Delivery => endpoints.get(group),
+            Self::Past(_) | Self::To(_) => None,
+        }
+    }
+
+    /// Whether the look is for such works.
+    fn is_for(self, kind: WorkKind, group: &Name) -> bool {
+        match self {
+            Self::Past(_) => true,
+            Self::To(endpoint) => kind == WorkKind::Delivery && endpoint == group,
+        }
+    }
+}
+
 impl Snapshot<'_> {
     /// Some of the works in a part of the log that a replay is for.
     pub(in crate::store) fn works_for(
@@ -62,10 +98,31 @@ impl Snapshot<'_> {
         part: Range<u64>,
         bounds: Bounds,
     ) -> Result<Works, Failure> {
+        self.works_on(Course::Past(&BTreeSet::new()), filter, part, bounds)
+    }
+
+    /// The same of those that this course leads to.
+    pub(in crate::store) fn works_on(
+        &self,
+        course: Course<'_>,
+        filter: &ReplayFilter,
+        part: Range<u64>,
+        bounds: Bounds,
+    ) -> Result<Works, Failure> {
         let span = self.span(&filter.events, part)?;
-        match filter.events.state {
-            Some(State::Dead) => self.dead_for(filter, span, bounds),
-            Some(State::Pending | State::Done) | None => self.logged_for(filter, span, bounds),
+        match (filter.events.state, course) {
+            (Some(State::Dead), Course::Past(passed)) => {
+                self.dead_for(filter, span, bounds, passed)
+            }
+            (Some(State::Dead), Course::To(endpoint)) => {
+                // Letters have rows by their endpoints.
+                let endpoint = Some(endpoint.clone());
+                let filter = ReplayFilter { endpoint, ..filter.clone() };
+                self.dead_for(&filter, span, bounds, &BTreeSet::new())
+            }
+            (Some(State::Pending | State::Done) | None, course) => {
+                self.logged_for((filter, course), span, bounds)
+            }
         }
     }
 
@@ -107,9 +164,11 @@ impl Snapshot<'_> {
         filter: &ReplayFilter,
         span: Range<u64>,
         Bounds { most, time }: Bounds,
+        passed: &BTreeSet<Name>,
     ) -> Result<Works, Failure> {
         let started = Instant::now();
         let mut found = Works::default();
+        let passed: Vec<_> = passed.iter().map(|name| (hash(name.as_str()), name)).collect();
         let is_filed = self.are_letters_filed()?;
         let has_reasons = self.shared.have_letters_reasons.load(Ordering::Relaxed);
         let by_rows = is_filed && (filter.reason.is_none() || has_reasons);
@@ -124,13 +183,38 @@ impl Snapshot<'_> {
                 break;
             }
             let fits = self.is_dead_for(filter, (position, number), by_rows);
+            let fits = fits.and_then(|kind| {
+                let Some(kind) = kind else { return Ok(None) };
+                Ok(Some((kind, self.passed_of((kind, position), &passed, by_rows)?)))
+            });
             match self.shared.damages.pass(fits)? {
-                Some(Some(kind)) => found.works.push(FoundWork { kind, position, group: None }),
+                Some(Some((_, Some(endpoint)))) => found.pass_over(endpoint, position),
+                Some(Some((kind, None))) => {
+                    found.works.push(FoundWork { kind, position, group: None });
+                }
                 Some(None) => (),
                 None => found.damaged += 1,
             }
         }
         Ok(found)
+    }
+
+    /// The endpoint of a dead work, if it is one of these; each stands behind its hash.
+    fn passed_of<'p>(
+        &self,
+        (kind, position): (WorkKind, u64),
+        passed: &[(u64, &'p Name)],
+        by_rows: bool,
+    ) -> Result<Option<&'p Name>, Failure> {
+        if passed.is_empty() || kind != WorkKind::Delivery {
+            return Ok(None);
+        }
+        let row = if by_rows { self.view.death(position)? } else { None };
+        let name = match row {
+            Some(row) => row.name,
+            None => hash(self.dead_letter(kind, position)?.name.as_str()),
+        };
+        Ok(passed.iter().find(|(hash, _)| *hash == name).map(|(_, endpoint)| *endpoint))
     }
 
     /// The letters from a position on, oldest first: those that the rows find by the endpoint or by
@@ -207,7 +291,7 @@ impl Snapshot<'_> {
 
     fn logged_for(
         &self,
-        filter: &ReplayFilter,
+        (filter, course): (&ReplayFilter, Course<'_>),
         span: Range<u64>,
         bounds: Bounds,
     ) -> Result<Works, Failure> {
@@ -229,7 +313,8 @@ impl Snapshot<'_> {
                 if behind <= span.start || entry.position >= span.end {
                     continue;
                 }
-                self.add_works_of(&entry, (filter, span.start), bounds.most, &mut found)?;
+                let from = (course, span.start);
+                self.add_works_of(&entry, (filter, from), bounds.most, &mut found)?;
                 if found.next.is_some() {
                     return Ok(found);
                 }
@@ -243,7 +328,7 @@ impl Snapshot<'_> {
     fn add_works_of(
         &self,
         entry: &Entry<'_>,
-        (filter, from): (&ReplayFilter, u64),
+        (filter, (course, from)): (&ReplayFilter, (Course<'_>, u64)),
         most: usize,
         found: &mut Works,
     ) -> Result<(), Failure> {
@@ -263,15 +348,17 @@ impl Snapshot<'_> {
         }
         for work in stored.works(&self.shared.order_keys) {
             let position = work.entry.position;
-            if position < from || !filter.is_for(work.kind, &work.group) {
+            let is_meant = course.is_for(work.kind, &work.group);
+            if position < from || !is_meant || !filter.is_for(work.kind, &work.group) {
                 continue;
             }
             if found.works.len() >= most {
                 found.next = Some(position);
                 return Ok(());
             }
+            let passed = course.passed(work.kind, &work.group);
             // A receipt that was parsed is not parsed again.
-            if filter.events.state.is_some() || work.kind == WorkKind::Parse {
+            if filter.events.state.is_some() || work.kind == WorkKind::Parse || passed.is_some() {
                 let Some(standing) = damages.pass(self.standing(position))? else {
                     found.damaged += 1;
                     continue;
@@ -279,6 +366,11 @@ impl Snapshot<'_> {
                 let state = State::of(standing);
                 let is_parsed = work.kind == WorkKind::Parse && state == State::Done;
                 if is_parsed || filter.events.state.is_some_and(|wanted| wanted != state) {
+                    continue;
+                }
+                // What waits for another try is open already.
+                if let Some(endpoint) = passed.filter(|_| state != State::Pending) {
+                    found.pass_over(endpoint, position);
                     continue;
                 }
             }

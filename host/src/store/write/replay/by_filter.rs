@@ -8,12 +8,14 @@
 use std::future::pending;
 
 use super::{BATCH_MAX, TARGET_BYTES, Targets};
-use crate::ids::{Id, IdKind};
+use crate::ids::{Id, IdKind, Name};
 use crate::store::Store;
 use crate::store::error::{Error, Failure};
 use crate::store::log::segment::RecordKind;
+use crate::store::owed::replays::Slice;
 use crate::store::read::filter::NewReplay;
 use crate::store::read::replays::{Replay, Replayed};
+use crate::store::read::snapshot::Course;
 use crate::store::write::draft::Draft;
 use crate::store::write::op::{Answer, Operation, Reply};
 
@@ -36,8 +38,9 @@ impl Store {
 
     /// The replay by filter whose turn is next, behind this one; `None` if there is none that is
     /// neither paused nor has to wait: for a high-water mark, or until fewer than 1,024 works are
-    /// open that were opened again, of the endpoint that it is for if there is one. One that only
-    /// hastens opens nothing, and never waits.
+    /// open that were opened again, of the endpoint that it is for if there is one. One of all
+    /// passes over endpoints that have enough of what may not end soon, comes back to them, and
+    /// waits if nothing else is left. One that only hastens opens nothing, and never waits.
     pub fn next_replay(&self, after: Option<Id>) -> Option<Id> {
         self.handle.shared.owed.next_replay(after)
     }
@@ -71,25 +74,24 @@ impl Store {
         // Where cores are short, whoever posts an event comes first.
         let looked = self.in_background(move |shared| {
             let Some(replay) = shared.replay(id)? else { return Ok(None) };
-            let most = match replay.filter.opens() {
-                true => {
-                    let endpoint = replay.filter.endpoint.as_ref();
-                    replay.slice().min(shared.owed.replay_room(endpoint))
-                }
-                false => replay.slice(),
-            };
-            if replay.finished_at.is_some() || replay.paused || most == 0 {
+            let open = replay.open().filter(|_| !replay.paused);
+            let slice = open.and_then(|open| shared.owed.next_slice(&open));
+            let Some(Slice { aside, most, leaves }) = slice else {
                 return Ok(Some((replay, None)));
-            }
-            let found = shared.matching(&replay.filter, replay.next..id.position, most)?;
-            Ok(Some((replay, Some(found))))
+            };
+            let Some(from) = replay.place(aside.as_ref()) else {
+                return Ok(Some((replay, None)));
+            };
+            let course = aside.as_ref().map_or(Course::Past(&leaves), Course::To);
+            let (part, most) = (from..id.position, replay.slice().min(most));
+            let found = shared.matching(course, &replay.filter, part, most)?;
+            Ok(Some((replay, Some((aside, from, found)))))
         });
         match looked.await? {
             None => Ok(None),
             Some((replay, None)) => Ok(Some(replay)),
-            Some((replay, Some(found))) => {
-                let from = replay.next;
-                self.ask(|reply| AdvanceReplay { id, from, found, reply }).await
+            Some((_, Some((aside, from, found)))) => {
+                self.ask(|reply| AdvanceReplay { id, aside, from, found, reply }).await
             }
         }
     }
@@ -141,6 +143,8 @@ struct TooMany(usize);
 #[derive(Debug)]
 struct AdvanceReplay {
     id: Id,
+    /// The endpoint that it comes back to, if it does.
+    aside: Option<Name>,
     /// Where the slice begins.
     from: u64,
     found: Targets,
@@ -153,7 +157,8 @@ impl Operation for AdvanceReplay {
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
-        let advanced = draft.advance_replay(self.id, self.from, &self.found)?;
+        let from = (self.aside.as_ref(), self.from);
+        let advanced = draft.advance_replay(self.id, from, &self.found)?;
         self.reply.keep(Ok(advanced));
         Ok(())
     }
@@ -226,7 +231,7 @@ impl Draft<'_> {
     fn advance_replay(
         &mut self,
         id: Id,
-        from: u64,
+        (aside, from): (Option<&Name>, u64),
         found: &Targets,
     ) -> Result<Option<Replay>, Failure> {
         let mut replays = self.replays()?;
@@ -234,9 +239,11 @@ impl Draft<'_> {
             return Ok(None);
         };
         let replay = &mut replays[place];
-        if replay.finished_at.is_some() || replay.paused || replay.next != from {
+        let is_over = replay.finished_at.is_some() || replay.place(aside) != Some(from);
+        if is_over || replay.paused {
             return Ok(Some(replay.clone()));
         }
+        let before = replay.open();
         // Nobody has named these, so none of them is unknown.
         let replayed = self.replay(&found.targets)?.unwrap_or_default();
         if replayed.reopened + replayed.hastened == 0 {
@@ -244,13 +251,17 @@ impl Draft<'_> {
         }
         replay.replayed += replayed;
         replay.replayed += Replayed { damaged: found.damaged, ..Replayed::default() };
-        let Some(next) = found.next else {
+        replay.went(aside, found.next, &found.aside);
+        if replay.is_done() {
             let replay = replays.remove(place);
             return Ok(Some(self.finish(replay, &replays)));
-        };
-        replay.next = next;
+        }
+        let replay = replay.clone();
         self.put_replay_row(id.position, Some(replay.write()));
-        Ok(Some(replay.clone()))
+        if replay.open() != before {
+            self.put_open(&replays);
+        }
+        Ok(Some(replay))
     }
 
     /// Ends a replay where it is, or has it stand still or go on, if it is not finished.

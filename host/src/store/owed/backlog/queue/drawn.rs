@@ -26,6 +26,11 @@ impl Queue {
         self.groups[number as usize].is_off()
     }
 
+    /// Whether a group may have more than the half of all slots that is for others.
+    pub(in crate::store::owed::backlog) fn is_trusted(&self, number: u32) -> bool {
+        self.groups[number as usize].is_trusted()
+    }
+
     /// Whether works of a group wait behind others of their subject.
     pub(in crate::store::owed::backlog) fn has_blocked(&self, number: u32) -> bool {
         self.groups[number as usize].blocked > 0

@@ -1,5 +1,7 @@
 //! Works that were opened again go behind all that is new.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 const KIND: WorkKind = WorkKind::Delivery;
@@ -71,7 +73,7 @@ fn those_that_others_of_their_subject_wait_for_do_not_wait_for_what_is_new() {
 }
 
 #[test]
-fn what_was_opened_again_counts_until_it_has_ended() {
+fn what_was_opened_again_counts_until_it_has_ended_or_failed() {
     let mut backlog = owed(Windows::default(), 3, 2);
     assert_eq!(backlog.reopened_open(), 3);
     let taken = deliveries(&mut backlog, 9);
@@ -81,7 +83,8 @@ fn what_was_opened_again_counts_until_it_has_ended() {
     backlog.retry(&taken[3], later(Timestamp(5_000)));
     backlog.give_back(&taken[4]);
 
-    assert_eq!(backlog.reopened_open(), 2);
+    assert_eq!(backlog.reopened_open(), 1, "of the one that has failed nobody knows when it ends");
+    assert_eq!(backlog.reopened_to(), BTreeMap::from([("crm".parse().unwrap(), 2)]));
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn what_a_start_reads_counts_once_however_often_it_is_read() {
     for work in deliveries(&mut backlog, 9) {
         backlog.retry(&work, later(Timestamp(5_000)));
     }
-    assert_eq!(backlog.reopened_open(), 2);
+    assert_eq!(backlog.reopened_to(), BTreeMap::from([("crm".parse().unwrap(), 2)]));
 }
 
 /// Else the room for replays shrinks with each until the next start.
@@ -143,4 +146,28 @@ fn what_was_opened_again_of_an_endpoint_that_is_switched_off_counts_there_alone(
     assert_eq!(backlog.reopened_open(), 4);
     deliveries(&mut backlog, 9).iter().for_each(|work| backlog.finish(work));
     assert_eq!((backlog.reopened_open(), backlog.reopened_to()), (0, BTreeMap::new()));
+}
+
+/// Take out what failed, or what an endpoint has that does not answer, and 1,024 deliveries to it
+/// keep all replays from going on for days.
+#[test]
+fn an_endpoint_is_clogged_by_what_may_not_end_soon() {
+    let untrusted = Allowance { is_trusted: false, ..Allowance::of(9) };
+    let mut backlog = owed(Windows::default(), 256, 0);
+    let crm: Name = "crm".parse().unwrap();
+    assert_eq!((backlog.reopened_open(), backlog.clogged()), (256, BTreeSet::new()));
+    allow(&mut backlog, "crm", untrusted);
+    assert_eq!((backlog.reopened_open(), backlog.clogged()), (0, BTreeSet::from([crm.clone()])));
+    allow(&mut backlog, "crm", Allowance::of(0));
+    assert_eq!(backlog.clogged(), BTreeSet::new(), "it is switched off");
+
+    allow(&mut backlog, "crm", Allowance::of(999));
+    let taken = deliveries(&mut backlog, 999);
+    taken.iter().for_each(|work| backlog.retry(work, later(Timestamp(5_000))));
+    assert_eq!((backlog.reopened_open(), backlog.clogged()), (0, BTreeSet::from([crm])));
+    let again = backlog.take(KIND, up_to(999), Timestamp(5_000));
+    again[1..].iter().for_each(|work| backlog.retry(work, later(Timestamp(9_000))));
+    backlog.finish(&again[0]);
+    assert_eq!(backlog.reopened_to().into_values().sum::<usize>(), 255);
+    assert_eq!(backlog.clogged(), BTreeSet::new());
 }
