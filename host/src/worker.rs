@@ -2,9 +2,9 @@
 //!
 //! Written once, so that its subtle parts exist once. It never keeps work to itself: what it has
 //! not taken stays in the store, and what it has taken is finished. A piece that makes the host
-//! panic ends nothing but its own try. A piece keeps its slot until its try has ended; a worker that
-//! is stopped ends when the outcomes of all are on disk. Of pieces that are done it hears nothing by
-//! itself.
+//! panic ends nothing but its own try. A piece keeps its slot until its try has ended, and a worker
+//! that is stopped ends when the outcomes of all are on disk. Of pieces that are done it hears
+//! nothing by itself.
 
 mod ends;
 mod slots;
