@@ -7,6 +7,7 @@
 
 mod early;
 mod gate;
+mod handover;
 mod intake;
 mod jwks;
 mod methods;
@@ -19,6 +20,7 @@ mod routes;
 mod source;
 mod strays;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -49,6 +51,7 @@ use crate::store::{Appended, NewReceipt, Reached, Store};
 pub(crate) use early::{EarlyParse, Turn};
 use early::{Found, Telling, Told};
 pub(crate) use gate::Gate;
+use handover::{Handing, Handover};
 pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
 pub(crate) use notes::Notes;
@@ -121,6 +124,8 @@ async fn refuse(
 
 /// Where a request came in.
 struct At<'r> {
+    /// All that there are.
+    sources: &'r Arc<BTreeMap<Name, Source>>,
     name: &'r Name,
     source: &'r Source,
     plugin: Arc<Plugin>,
@@ -141,7 +146,7 @@ impl Ingest {
     /// Receives and answers what came to the source of this name, which is none where it was no
     /// text.
     async fn receive(
-        &self,
+        self: &Arc<Self>,
         name: Option<&str>,
         connection: &Connection,
         request: axum::extract::Request,
@@ -162,7 +167,7 @@ impl Ingest {
         let mut whole = None;
         let accepted = match admitted.and_then(|()| self.admit(source, &method, &body)) {
             Ok(plugin) => {
-                let at = At { name, source, plugin, connection };
+                let at = At { sources: &sources, name, source, plugin, connection };
                 self.accept(&at, (&method, &uri, &headers), body, &mut whole).await
             }
             Err(rejection) => {
@@ -234,7 +239,7 @@ impl Ingest {
 
     /// Accepts a request, and leaves all of it in `whole` once its body is read.
     async fn accept(
-        &self,
+        self: &Arc<Self>,
         at: &At<'_>,
         (method, uri, headers): (&Method, &Uri, &HeaderMap),
         body: Body,
@@ -274,11 +279,10 @@ impl Ingest {
         if !brings_events {
             return Err(Rejection::NothingAsked(info.refusal_status));
         }
-        self.check_marks(name)?;
-        source.gate.pass(Instant::now()).map_err(Rejection::TooOften)?;
-        let reply = match signature::reply(info, &claims, asker) {
-            Some(reply) => Some(self.answer(at, reply, &claims, &request, asker).await?),
-            None => None,
+        // What is left to the writer was let in before, and has no answer of its own.
+        let reply = match found {
+            Some(Found::Left(_)) => None,
+            _ => self.let_in(at, &claims, &request, asker).await?,
         };
         let (source, event_ids) = (name.clone(), claims.event_ids);
         let receipt = NewReceipt { source, request, event_ids, proven: Some(proven) };
@@ -286,6 +290,21 @@ impl Ingest {
 
         debug!(source.name = %name, ?appended, "accepted a request");
         Ok(Accepted::Kept(reply, appended))
+    }
+
+    /// Lets a genuine request in, unless it is to come again later, and makes the answer that its
+    /// plugin has for it.
+    async fn let_in(
+        &self,
+        at: &At<'_>,
+        claims: &Claims,
+        request: &Arc<Request>,
+        asker: Asker,
+    ) -> Result<Option<Response>, Rejection> {
+        self.check_marks(at.name)?;
+        at.source.gate.pass(Instant::now()).map_err(Rejection::TooOften)?;
+        let Some(reply) = signature::reply(at.info(), claims, asker) else { return Ok(None) };
+        self.answer(at, reply, claims, request, asker).await.map(Some)
     }
 
     /// Stores a receipt, with what was parsed of it if that is in its turn. Where it is known that
@@ -300,13 +319,12 @@ impl Ingest {
             None => return self.store.append(receipt).await.map_err(Rejection::Store),
             Some(Found::Known(first)) => return Ok(Appended::Duplicate(first)),
             Some(Found::Parsed(parsed)) => *parsed,
+            Some(Found::Left(left)) => {
+                let stored = left.map_err(Rejection::Store)?.await;
+                return stored.map(|(appended, _)| appended).map_err(Rejection::Store);
+            }
         };
-        let told = Told {
-            by: Arc::clone(&self.early),
-            source: at.name.clone(),
-            plugin: at.plugin.name().clone(),
-            log: parsed.report.log.clone(),
-        };
+        let told = Told::of(self, at.name, &at.plugin, &parsed);
         let committing = self.store.queue_parsed(receipt, Some(parsed));
         let committing = committing.map_err(Rejection::Store)?;
         let (appended, _) = Telling::new(committing, told).await.map_err(Rejection::Store)?;
@@ -328,7 +346,7 @@ impl Ingest {
     /// What the request claims, once its evidence holds; and what was found out of it then, if it
     /// may bring events and that is quick.
     async fn prove(
-        &self,
+        self: &Arc<Self>,
         at: &At<'_>,
         request: &Arc<Request>,
         brings_events: bool,
@@ -340,17 +358,19 @@ impl Ingest {
             // Nothing needs to be proven, and so nothing needs to be claimed.
             return Ok((claims.unwrap_or_default(), None));
         }
-        let find = {
-            let with = brings_events.then(|| (Arc::clone(&self.early), self.store.clone()));
-            let (name, plugin, request) = (name.clone(), Arc::clone(plugin), Arc::clone(request));
-            move |claims: &Claims, kept: Option<Kept<'_>>| {
-                let (early, store) = with?;
-                let parse = || early.parse(&name, &plugin, &request, claims, kept);
-                early::found(&store, &name, claims, parse)
-            }
-        };
+        let handover = Handover::default();
+        let handing = brings_events.then(|| Handing {
+            ingest: Arc::clone(self),
+            sources: Arc::clone(at.sources),
+            source: name.clone(),
+            plugin: Arc::clone(plugin),
+            request: Arc::clone(request),
+            handover: handover.clone(),
+        });
+        let find = move |claims: &Claims, kept: Option<Kept<'_>>| handing?.find(claims, kept);
+        let hand = move |tell| handover.hand(tell);
         let (host, keys, receiver) = (&self.host, &self.keys, source.receiver(name));
-        let proven = proof::prove_and(host, keys, plugin, receiver, request, find).await;
+        let proven = proof::prove_and(host, keys, plugin, receiver, request, find, hand).await;
         proven.map_err(|unproven| at.refused(unproven))
     }
 

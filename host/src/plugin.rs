@@ -29,11 +29,11 @@ use arc_swap::ArcSwap;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
-pub(crate) use self::call::Kept;
 pub use self::call::{
     CallError, Called, Doors, EFFECTS_MAX, EndpointFinder, Grant, StateReader, Tenanting, tell,
 };
 use self::call::{Completed, Context, Pool, Shape, all_threads, link_wasi};
+pub(crate) use self::call::{Kept, Tell};
 use self::contract::bindings;
 pub use self::contract::convert::{EVENTS_MAX, PROOF_LABEL, YIELD_BYTES_MAX};
 pub use self::contract::handler::{HandleContext, HandlerInfo, StateRule};

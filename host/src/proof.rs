@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::event::Request;
 use crate::ids::Name;
 use crate::keys::{KeyError, Keys, Permission};
-use crate::plugin::{CallError, Host, Kept, Plugin};
+use crate::plugin::{CallError, Host, Kept, Plugin, Tell};
 use crate::provider::{Claims, KeyLookup, KeySource, ProviderInfo, PublicKey, Refusal};
 use crate::secrets::Secret;
 use crate::signature;
@@ -86,13 +86,14 @@ pub(crate) async fn prove(
     receiver: Receiver<'_>,
     request: &Arc<Request>,
 ) -> Result<Claims, Unproven> {
-    let proven = prove_and(host, keys, plugin, receiver, request, |_, _| None::<()>).await;
+    let proven =
+        prove_and(host, keys, plugin, receiver, request, |_, _| None::<()>, |tell| tell()).await;
     proven.map(|(claims, _)| claims)
 }
 
 /// The same, and makes something of what holds on the thread and in the turn in which the plugin
 /// claimed it, with the instance in which it did if that may be used again: nothing if a key has to
-/// be fetched for that.
+/// be fetched for that. `hand` has this resolve, behind what is made.
 pub(crate) async fn prove_and<T: Send + 'static>(
     host: &Host,
     keys: &Keys,
@@ -100,6 +101,7 @@ pub(crate) async fn prove_and<T: Send + 'static>(
     receiver: Receiver<'_>,
     request: &Arc<Request>,
     make: impl FnOnce(&Claims, Option<Kept<'_>>) -> Option<T> + Send + 'static,
+    hand: impl FnOnce(Tell) + Send + 'static,
 ) -> Result<(Claims, Option<T>), Unproven> {
     let Receiver { name, settings, secrets, .. } = receiver;
     let judge = {
@@ -110,7 +112,7 @@ pub(crate) async fn prove_and<T: Send + 'static>(
             Ok::<_, Unproven>((trial, claims, made))
         }
     };
-    let judged = host.claims_and(plugin, settings, name, request, judge).await;
+    let judged = host.claims_handing(plugin, settings, name, request, judge, hand).await;
     let (trial, claims, made) = judged.map_err(Unproven::Plugin)?.map_err(Unproven::Claims)??;
     if !waits_for_key(&claims) {
         return Ok((claims, made));

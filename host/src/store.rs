@@ -70,7 +70,7 @@ pub use self::access::answers::{KeptAnswer, Once, OnceKey};
 pub use self::access::audit::{AuditChecked, AuditEntry, AuditFault, Deed};
 pub use self::access::tokens::{Token, Tokens};
 pub use self::check::{Checked, Fault, check};
-pub use self::committing::Committing;
+pub use self::committing::{Committing, Heard};
 pub use self::endpoints::health::{BUCKETS, EndpointNote, Health, StatsHour};
 pub use self::endpoints::{EndpointChange, EndpointRows, NewEndpoint, StoredEndpoint, Tombstone};
 pub use self::error::{Damaged, Error, Failure};

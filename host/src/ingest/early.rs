@@ -1,5 +1,5 @@
 //! What is found out of a request right behind its proof, on the thread of the claims: whether its
-//! events are known, and if they are not, what an early parse makes of it.
+//! events are known, and if they are not, what comes of an early parse.
 //!
 //! Whoever parses is told what was proven, and what became of it, also if the sender has gone by
 //! then. Nothing that goes wrong there is anybody's but theirs: a request is never refused for its
@@ -9,11 +9,12 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::runtime::Handle;
 use tracing::error;
 
+use super::Ingest;
 use crate::causes::words;
 use crate::effect::LogLine;
 use crate::event::Request;
@@ -63,6 +64,8 @@ pub(super) enum Found {
     Known(Id),
     /// What was parsed of it.
     Parsed(Box<Parsed>),
+    /// It was parsed, and left to the writer, unless the store did not take it.
+    Left(Result<Telling, Error>),
 }
 
 /// What is found out of a request whose evidence holds, if it brings events. Parses what brings
@@ -71,14 +74,14 @@ pub(super) fn found(
     store: &Store,
     source: &Name,
     claims: &Claims,
-    parse: impl FnOnce() -> Option<Parsed>,
+    parse: impl FnOnce() -> Option<Found>,
 ) -> Option<Found> {
     if claims.handshake.is_some() {
         return None;
     }
     let find = || match store.recall(source, &claims.event_ids) {
         Recalled::Known(receipt) => Some(Found::Known(receipt)),
-        Recalled::New => parse().map(|parsed| Found::Parsed(Box::new(parsed))),
+        Recalled::New => parse(),
         Recalled::Untold => None,
     };
     catch_unwind(AssertUnwindSafe(find)).unwrap_or_else(|panic| {
@@ -97,7 +100,17 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn of(&self, answer: &Answer) {
+    /// Of what the plugin of a source has parsed.
+    pub(super) fn of(ingest: &Ingest, source: &Name, plugin: &Plugin, parsed: &Parsed) -> Self {
+        Self {
+            by: Arc::clone(&ingest.early),
+            source: source.clone(),
+            plugin: plugin.name().clone(),
+            log: parsed.report.log.clone(),
+        }
+    }
+
+    fn tell(&self, answer: &Answer) {
         if let Ok((Appended::Stored(id), true)) = answer {
             self.by.stored(&self.source, &self.plugin, *id, &self.log);
         }
@@ -122,7 +135,7 @@ impl Future for Telling {
         // It is not asked again behind its end.
         let Some((committing, told)) = &mut self.0 else { return Poll::Pending };
         let answer = ready!(Pin::new(committing).poll(context));
-        told.of(&answer);
+        told.tell(&answer);
         self.0 = None;
         Poll::Ready(answer)
     }
@@ -130,17 +143,20 @@ impl Future for Telling {
 
 impl Drop for Telling {
     fn drop(&mut self) {
-        if let Some((committing, told)) = self.0.take()
-            && let Ok(runtime) = Handle::try_current()
-        {
-            drop(runtime.spawn(async move { told.of(&committing.await) }));
+        let Some((mut committing, told)) = self.0.take() else { return };
+        let mut unheard = Context::from_waker(Waker::noop());
+        if let Poll::Ready(answer) = Pin::new(&mut committing).poll(&mut unheard) {
+            // The thread of the writer drops it like this.
+            told.tell(&answer);
+        } else if let Ok(runtime) = Handle::try_current() {
+            drop(runtime.spawn(async move { told.tell(&committing.await) }));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::mpsc;
+    use tokio::sync::{mpsc, oneshot};
 
     use super::*;
     use crate::clock::Clock;
@@ -148,7 +164,7 @@ mod tests {
     use crate::headers::Headers;
     use crate::json_text::JsonText;
     use crate::retry::{Outcome, Verdict};
-    use crate::store::{Config, NewEvent, NewReceipt, Store, Try};
+    use crate::store::{Config, Heard, NewEvent, NewReceipt, Store, Try};
 
     /// Says what is stored.
     #[derive(Debug)]
@@ -225,6 +241,7 @@ mod tests {
         };
         let find = |event_id: &str, parse: fn() -> Option<Parsed>| {
             let claims = Claims { event_ids: vec![event_id.to_owned()], ..Claims::default() };
+            let parse = || parse().map(|parsed| Found::Parsed(Box::new(parsed)));
             found(&store, &name("shop"), &claims, parse)
         };
 
@@ -261,5 +278,15 @@ mod tests {
         };
         assert_eq!(again, second);
         assert!(said.try_recv().is_err(), "of what does not hold nothing is told");
+
+        // As where the sender has hung up: on a thread without a runtime, behind the answer.
+        let (heard, hears) = oneshot::channel();
+        let heard = Heard::new(move || heard.send(()).unwrap());
+        let committing = store.queue_parsed_and(receipt("e3"), parsed("e3"), heard).unwrap();
+        let (by, source, plugin) = (Arc::new(Saying(saying.clone())), name("shop"), name("guest"));
+        let telling = Telling::new(committing, Told { by, source, plugin, log: Vec::new() });
+        hears.await.unwrap();
+        std::thread::spawn(move || drop(telling)).join().unwrap();
+        said.try_recv().expect("it is told before it is gone");
     }
 }

@@ -74,6 +74,9 @@ pub struct Called<T> {
     pub denied: bool,
 }
 
+/// Has the task of a call hear how it ended.
+pub(crate) type Tell = Box<dyn FnOnce() + Send>;
+
 /// How a parse ended.
 type Parsing = Called<Result<Vec<Event>, Outcome>>;
 
@@ -144,6 +147,20 @@ impl Host {
         request: &Arc<Request>,
         make: impl FnOnce(Claims, Option<Kept<'_>>) -> T + Send + 'static,
     ) -> Result<Result<T, Refusal>, CallError> {
+        self.claims_handing(plugin, settings, source, request, make, |tell: Tell| tell()).await
+    }
+
+    /// The same, but that `hand` has whoever asked told, behind `make` on its thread: at once, or
+    /// when something is there that they would wait for next.
+    pub(crate) async fn claims_handing<T: Send + 'static>(
+        &self,
+        plugin: &Arc<Plugin>,
+        settings: &Arc<str>,
+        source: &Name,
+        request: &Arc<Request>,
+        make: impl FnOnce(Claims, Option<Kept<'_>>) -> T + Send + 'static,
+        hand: impl FnOnce(Tell) + Send + 'static,
+    ) -> Result<Result<T, Refusal>, CallError> {
         let context = self.context(plugin, Role::Provider, settings);
         let (plugin, settings) = (Arc::clone(plugin), Arc::clone(settings));
         let request = Arc::clone(request);
@@ -152,7 +169,11 @@ impl Host {
             let claimed = claim(&plugin, &settings, context, deadline, &request);
             claimed.map(|claimed| claimed.map(|(claims, kept)| make(claims, kept)))
         };
-        self.0.pools.claims.call(Some(source), deadline, call).await?
+        let claims = &self.0.pools.claims;
+        let called = claims.call_and(Some(source), deadline, call, move |waiting| {
+            hand(Box::new(move || waiting.tell()));
+        });
+        called.await?
     }
 
     /// Does what takes long about a request, and needs no plugin, in the turn of `source` on the

@@ -8,7 +8,7 @@
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Store;
-use super::committing::Committing;
+use super::committing::{Committing, Heard};
 use super::error::{Error, Failure};
 use super::facts::{Appended, NewReceipt};
 use super::ids::{self, IdKey};
@@ -62,12 +62,32 @@ impl Store {
         receipt: NewReceipt,
         parsed: Option<Parsed>,
     ) -> Result<Committing<(Appended, bool)>, Error> {
+        self.queue_append(receipt, parsed, None)
+    }
+
+    /// The same of a request that was parsed, for somebody who is told by another that there is an
+    /// answer.
+    pub fn queue_parsed_and(
+        &self,
+        receipt: NewReceipt,
+        parsed: Parsed,
+        heard: Heard,
+    ) -> Result<Committing<(Appended, bool)>, Error> {
+        self.queue_append(receipt, Some(parsed), Some(heard))
+    }
+
+    fn queue_append(
+        &self,
+        receipt: NewReceipt,
+        parsed: Option<Parsed>,
+        heard: Option<Heard>,
+    ) -> Result<Committing<(Appended, bool)>, Error> {
         if let Some(error) = self.outage() {
             return Err(error);
         }
         let parsed = parsed.filter(|parsed| parsed.report.verdict == Verdict::Done);
         let (reply, answer) = Reply::new();
-        let append = Append::new(receipt, parsed, reply);
+        let append = Append::new(receipt, parsed, (reply, heard));
         let append = Message::perform(append, &self.handle.shared);
         self.queue().try_send(append).map_err(|refused| match refused {
             TrySendError::Full(_) => Error::Full,

@@ -3,6 +3,7 @@
 //! Resolves when the commit is on disk, and may say before that whether the slot of its work is
 //! free. Never knows what is committed.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -42,5 +43,30 @@ impl<T> Future for Committing<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = ready!(Pin::new(&mut self.answer).poll(context));
         Poll::Ready(self.shared.told(answer))
+    }
+}
+
+/// What is done once the writer has answered, by its thread: behind the answer, or when it is known
+/// that none will come.
+pub struct Heard(Option<Box<dyn FnOnce() + Send>>);
+
+impl Heard {
+    /// Does this, which must not take long.
+    pub fn new(heard: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(heard)))
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        if let Some(heard) = self.0.take() {
+            heard();
+        }
+    }
+}
+
+impl fmt::Debug for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Heard(..)")
     }
 }

@@ -80,6 +80,12 @@ struct Asleep {
     is_coming: bool,
 }
 
+/// Who waits for a call that has ended, and what to tell them.
+pub(super) struct Waiting<T> {
+    reply: oneshot::Sender<Result<T, PoolError>>,
+    done: Result<T, PoolError>,
+}
+
 /// Why a call through a pool has no result.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PoolError {
@@ -138,6 +144,18 @@ impl Pool {
         limit: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
+        self.call_and(of, limit, work, Waiting::tell).await
+    }
+
+    /// The same, but that `hand` has the caller told, on the thread on which the work was done: at
+    /// once, or when something is there that the caller would wait for next.
+    pub(super) async fn call_and<T: Send + 'static>(
+        &self,
+        of: Option<&Name>,
+        limit: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+        hand: impl FnOnce(Waiting<T>) + Send + 'static,
+    ) -> Result<T, PoolError> {
         let (reply, result) = oneshot::channel();
         let work = move || {
             if reply.is_closed() {
@@ -146,13 +164,19 @@ impl Pool {
             // A panic is what became of this call; the thread lives on.
             let done = catch_unwind(AssertUnwindSafe(work))
                 .map_err(|panic| PoolError::Panicked(words(&*panic)));
-            // The caller may have left meanwhile; then the result is nobody's.
-            drop(reply.send(done));
+            hand(Waiting { reply, done });
             true
         };
         self.desk.enter(of, Work { make: Box::new(work), limit })?;
         let gone = |_| Err(PoolError::Panicked("the pool has ended".to_owned()));
         result.await.unwrap_or_else(gone)
+    }
+}
+
+impl<T> Waiting<T> {
+    /// Tells them. They may have left meanwhile; then the result is nobody's.
+    pub(super) fn tell(self) {
+        drop(self.reply.send(self.done));
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::pin::Pin;
 
+use tokio::sync::oneshot;
+
 use super::*;
+use crate::store::conformance::drive::is_pending;
 
 /// Whether it has come already.
 async fn has_come(future: Pin<&mut impl Future<Output = ()>>) -> bool {
@@ -55,4 +58,25 @@ async fn a_receipt_that_was_parsed_before_is_in_memory_like_any_other() {
     let appended = bench.store.append_parsed(receipt(&["evt_1"]), Some(parsed)).await.unwrap();
     let (Appended::Stored(id), true) = appended else { panic!("{appended:?}") };
     assert!(bench.store.handle.shared.recent().get(id.position).is_some());
+}
+
+/// Guards that whoever is told of an answer by another never waits for it, nor for ever.
+#[tokio::test]
+async fn whoever_hears_of_an_answer_finds_it_there_also_if_it_is_a_refusal() {
+    let bench = Bench::new();
+    let queue = |event_id: &str| {
+        let (heard, hears) = oneshot::channel();
+        let heard = Heard::new(move || heard.send(()).unwrap());
+        let parsed = Parsed { report: tried(Verdict::Done), events: Vec::new() };
+        (bench.store.queue_parsed_and(receipt(&[event_id]), parsed, heard), hears)
+    };
+    let (queued, hears) = queue("evt_1");
+    let mut committing = queued.unwrap();
+    hears.await.unwrap();
+    assert!(!is_pending(&mut committing));
+
+    bench.store.clone().close().await.unwrap();
+    let (refused, hears) = queue("evt_2");
+    assert!(matches!(refused, Err(Error::Closed)), "{refused:?}");
+    hears.await.unwrap();
 }

@@ -11,7 +11,8 @@ use super::draft::Draft;
 use super::op::{Answer, Operation, Reply};
 use crate::event::Request;
 use crate::ids::{Id, IdKind};
-use crate::store::error::Failure;
+use crate::store::committing::Heard;
+use crate::store::error::{Error, Failure};
 use crate::store::facts::{Appended, NewReceipt, Receipt};
 use crate::store::ids::IdKey;
 use crate::store::log::record::ReceiptRecord;
@@ -33,15 +34,17 @@ pub(in crate::store) struct Append {
     keys: Vec<IdKey>,
     parsed: Option<Parsed>,
     reply: Reply<(Appended, bool)>,
+    /// Behind the reply.
+    heard: Option<Heard>,
 }
 
 impl Append {
     pub(in crate::store) fn new(
         receipt: NewReceipt,
         parsed: Option<Parsed>,
-        reply: Reply<(Appended, bool)>,
+        (reply, heard): (Reply<(Appended, bool)>, Option<Heard>),
     ) -> Self {
-        Self { keys: receipt.keys(), receipt, parsed, reply }
+        Self { keys: receipt.keys(), receipt, parsed, reply, heard }
     }
 }
 
@@ -60,6 +63,16 @@ impl Operation for Append {
 
     fn reply(&mut self) -> Option<&mut dyn Answer> {
         Some(&mut self.reply)
+    }
+
+    fn tell(&mut self) {
+        self.reply.tell();
+        self.heard = None;
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.reply.refuse(error);
+        self.heard = None;
     }
 }
 
