@@ -1,10 +1,11 @@
-//! What was stored last, kept in memory so that fresh work never reads the file.
+//! What was stored last and is worked on, kept in memory so that fresh work never reads the file.
 //!
-//! Pure. Bounded by bytes; the oldest goes first. Holds only what is committed.
+//! Pure. Bounded by bytes; the oldest goes first. What all work on has ended goes at once: where
+//! works flow, little is kept, and what comes next gets memory that is still near the processor.
+//! Holds only what is committed.
 
-use std::collections::VecDeque;
-
-use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::works::Stored;
 
@@ -13,29 +14,69 @@ use super::works::Stored;
 pub(in crate::store) struct Recent {
     bytes_max: usize,
     bytes: usize,
-    found: FxHashMap<u64, Stored>,
-    oldest_first: VecDeque<u64>,
+    /// By position: the first is the oldest.
+    kept: BTreeMap<u64, Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    stored: Stored,
+    /// What it takes.
+    bytes: usize,
+    /// Works on it that have not ended; of a receipt also the events that go back to it, which may
+    /// be delivered as it came. A work that is opened again may end twice: then it goes too soon,
+    /// and whoever asks for it reads the file.
+    open: usize,
 }
 
 impl Recent {
     pub(in crate::store) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, bytes: 0, found: FxHashMap::default(), oldest_first: VecDeque::new() }
+        Self { bytes_max, bytes: 0, kept: BTreeMap::new() }
     }
 
+    /// Keeps what was stored behind all else, unless nobody works on it.
     pub(in crate::store) fn keep(&mut self, stored: Stored) {
-        let position = stored.id().position;
-        self.bytes += stored.bytes();
-        self.found.insert(position, stored);
-        self.oldest_first.push_back(position);
+        let (position, bytes, open) = (stored.id().position, stored.bytes(), stored.works_max());
+        if open == 0 {
+            return;
+        }
+        if let Some(receipt) = receipt_of(&stored).and_then(|it| self.kept.get_mut(&it)) {
+            receipt.open += 1;
+        }
+        self.bytes += bytes;
+        self.kept.insert(position, Kept { stored, bytes, open });
         while self.bytes > self.bytes_max {
-            let Some(oldest) = self.oldest_first.pop_front() else { break };
-            let gone = self.found.remove(&oldest).expect("each is kept once");
-            self.bytes -= gone.bytes();
+            let Some((_, oldest)) = self.kept.pop_first() else { break };
+            self.bytes -= oldest.bytes;
+        }
+    }
+
+    /// A work has ended on what stands at this position. Adds to `gone` what is not kept any more.
+    pub(in crate::store) fn ended(&mut self, position: u64, gone: &mut Vec<Stored>) {
+        let Entry::Occupied(mut kept) = self.kept.entry(position) else { return };
+        kept.get_mut().open -= 1;
+        if kept.get().open > 0 {
+            return;
+        }
+        let Kept { stored, bytes, .. } = kept.remove();
+        self.bytes -= bytes;
+        let receipt = receipt_of(&stored);
+        gone.push(stored);
+        if let Some(receipt) = receipt {
+            self.ended(receipt, gone);
         }
     }
 
     pub(in crate::store) fn get(&self, position: u64) -> Option<Stored> {
-        self.found.get(&position).cloned()
+        self.kept.get(&position).map(|kept| kept.stored.clone())
+    }
+}
+
+/// Where the receipt stands that an event goes back to.
+fn receipt_of(stored: &Stored) -> Option<u64> {
+    match stored {
+        Stored::Event(event) => event.receipt.map(|id| id.position),
+        Stored::Receipt(_) | Stored::Parcel(_) => None,
     }
 }
 
@@ -44,27 +85,34 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::event::{Request, Timestamp};
-    use crate::headers::Headers;
     use crate::ids::{Id, IdKind};
-    use crate::store::facts::Receipt;
+    use crate::store::conformance::samples::{self, event};
+    use crate::store::facts::{NewReceipt, Receipt};
+
+    fn id(kind: IdKind, position: u64) -> Id {
+        Id { kind, position, tag: 0 }
+    }
 
     fn receipt(position: u64) -> Stored {
-        Stored::Receipt(Arc::new(Receipt {
-            id: Id { kind: IdKind::Receipt, position, tag: 0 },
-            source: "stripe".parse().unwrap(),
-            request: Arc::new(Request {
-                method: "POST".into(),
-                url: "/".into(),
-                headers: Headers::default(),
-                body: vec![0; 1000].into(),
-                received_at: Timestamp(0),
-            }),
-            event_ids: Vec::new(),
-            taken: Vec::new(),
-            proven: None,
-            body_expired: false,
-        }))
+        let NewReceipt { source, request, event_ids, proven } = samples::receipt(&["evt_1"]);
+        let id = id(IdKind::Receipt, position);
+        let (taken, body_expired) = (Vec::new(), false);
+        let receipt = Receipt { id, source, request, event_ids, taken, proven, body_expired };
+        Stored::Receipt(Arc::new(receipt))
+    }
+
+    /// An event of the receipt at another position, owed to these endpoints.
+    fn of(receipt: u64, position: u64, endpoints: &[&str]) -> Stored {
+        let mut stored = event("evt_1", "").to(&[], endpoints).stored(position);
+        stored.receipt = Some(id(IdKind::Receipt, receipt));
+        Stored::Event(Arc::new(stored))
+    }
+
+    /// The positions of what goes when a work at this position ends.
+    fn end(recent: &mut Recent, position: u64) -> Vec<u64> {
+        let mut gone = Vec::new();
+        recent.ended(position, &mut gone);
+        gone.iter().map(|stored| stored.id().position).collect()
     }
 
     #[test]
@@ -75,5 +123,23 @@ mod tests {
         }
         assert!(recent.get(1).is_none());
         assert!((2..=4).all(|position| recent.get(position).is_some()));
+        assert!(end(&mut recent, 1).is_empty(), "it went before its end");
+    }
+
+    #[test]
+    fn what_is_worked_on_no_more_goes_and_a_receipt_with_the_last_of_its_events() {
+        let mut recent = Recent::new(1 << 20);
+        recent.keep(receipt(1));
+        recent.keep(of(1, 2, &["crm", "erp"]));
+        recent.keep(of(1, 5, &[]));
+        recent.keep(of(1, 6, &["crm"]));
+        assert!(recent.get(5).is_none(), "nobody works on it");
+
+        assert!(end(&mut recent, 1).is_empty(), "it is parsed, and may be delivered as it came");
+        assert!(end(&mut recent, 2).is_empty(), "one of its two deliveries");
+        assert!(recent.get(1).is_some() && recent.get(2).is_some());
+        assert_eq!(end(&mut recent, 2), [2]);
+        assert_eq!(end(&mut recent, 6), [6, 1]);
+        assert_eq!((recent.bytes, recent.kept.len()), (0, 0));
     }
 }

@@ -57,7 +57,12 @@ async fn a_receipt_that_was_parsed_before_is_in_memory_like_any_other() {
     let parsed = Parsed { report: tried(Verdict::Done), events };
     let appended = bench.store.append_parsed(receipt(&["evt_1"]), Some(parsed)).await.unwrap();
     let (Appended::Stored(id), true) = appended else { panic!("{appended:?}") };
-    assert!(bench.store.handle.shared.recent().get(id.position).is_some());
+    let is_kept = || bench.store.handle.shared.recent().get(id.position).is_some();
+    assert!(is_kept());
+
+    bench.end_delivery(bench.deliveries().await.pop().unwrap(), Verdict::Done).await;
+    bench.store.idle().await;
+    assert!(!is_kept(), "nobody asks for it any more");
 }
 
 /// Guards that whoever is told of an answer by another never waits for it, nor for ever.

@@ -190,20 +190,23 @@ impl<P: Place> GroupCommit<P> {
         let tries = tried.iter().chain(&finished);
         let tries = tries.map(|(kind, _, standing)| standing.counted(*kind, at));
         self.shared.index.add(end, stored.iter().map(Stored::indexed), tries);
-        // Also a receipt that is parsed already: an endpoint may want the provider's own bytes.
-        stored.into_iter().for_each(|stored| self.shared.recent().keep(stored));
         {
+            let mut recent = self.shared.recent();
+            stored.into_iter().for_each(|stored| recent.keep(stored));
+        }
+        let ended = {
             let mut backlog = self.shared.backlog();
             backlog.seen(self.batch.since);
             passed(&mut backlog, &self.batch);
-            self.settle(&mut backlog, &mut group, (tried, &in_order));
+            let ended = self.settle(&mut backlog, &mut group, (tried, &in_order));
             opened.into_iter().for_each(|work| backlog.push(work));
             for (waited, work) in hastened {
                 backlog.hasten(&work, waited);
             }
             backlog.count_dead(dead);
             backlog.judge();
-        }
+            ended
+        };
         self.shared.gate.open();
         // Behind what they opened: whoever waits for idleness must see one of both.
         if let Some(replays) = replays {
@@ -212,15 +215,18 @@ impl<P: Place> GroupCommit<P> {
         self.shared.committed(end, held.log_bytes);
         group.iter_mut().for_each(|queued| queued.op.tell());
         touched.into_iter().for_each(|kind| self.shared.wake(kind));
+        // Everybody is told first: to give memory back takes a while.
+        self.let_go(&finished, &ended);
     }
 
-    /// Has the works that were tried leave the backlog, or wait for another try.
+    /// Has the works that were tried leave the backlog, or wait for another try. Gives where those
+    /// stand that have ended.
     fn settle(
         &self,
         backlog: &mut Backlog,
         group: &mut [Queued],
         (tried, in_order): (Vec<(WorkKind, u64, Standing)>, &InOrder),
-    ) {
+    ) -> Vec<(Kind, u64)> {
         let life = self.shared.owed.life;
         let mut ended = Vec::new();
         let leased = group.iter_mut().filter_map(|queued| queued.op.end_lease(life));
@@ -241,7 +247,20 @@ impl<P: Place> GroupCommit<P> {
             }
         }
         // Before anybody is told.
-        self.shared.undone.ended(ended);
+        self.shared.undone.ended(ended.iter().copied());
+        ended
+    }
+
+    /// What nobody works on any more leaves what was stored last: parses that were finished with
+    /// their receipts, and works that have ended.
+    fn let_go(&self, finished: &[(WorkKind, u64, Standing)], ended: &[(Kind, u64)]) {
+        let mut gone = Vec::new();
+        let mut recent = self.shared.recent();
+        let parsed = finished.iter().map(|(_, position, _)| *position);
+        let ended = ended.iter().map(|(_, position)| *position);
+        parsed.chain(ended).for_each(|position| recent.ended(position, &mut gone));
+        // It is freed behind the lock.
+        drop(recent);
     }
 
     /// Has the low-water mark know where the works wait that it has not passed. Gives with those
