@@ -163,7 +163,7 @@ impl Dispatch {
             (Some((_, granted)), Some(_)) => granted.own_tenants,
         };
         Routes {
-            handlers: self.registry.choose(handles),
+            handlers: self.registry.choose_handlers(handles),
             endpoints: self.directory.routes().routes_if(event, tenant, allowed),
         }
     }

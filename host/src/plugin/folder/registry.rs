@@ -15,32 +15,45 @@ use crate::plugin::Plugin;
 /// The plugins that are loaded, by name.
 #[derive(Debug, Default)]
 pub struct Registry {
-    plugins: ArcSwap<BTreeMap<Name, Arc<Plugin>>>,
+    loaded: ArcSwap<Loaded>,
     changed: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct Loaded {
+    plugins: BTreeMap<Name, Arc<Plugin>>,
+    /// Those of them that handle events, in the same order.
+    handlers: Vec<Arc<Plugin>>,
+}
+
+impl From<BTreeMap<Name, Arc<Plugin>>> for Loaded {
+    fn from(plugins: BTreeMap<Name, Arc<Plugin>>) -> Self {
+        let handlers = plugins.values().filter(|plugin| plugin.handler().is_some());
+        Self { handlers: handlers.cloned().collect(), plugins }
+    }
 }
 
 impl Registry {
     /// The plugin of this name.
     pub fn get(&self, name: &Name) -> Option<Arc<Plugin>> {
-        self.plugins.load().get(name).cloned()
+        self.loaded.load().plugins.get(name).cloned()
     }
 
     /// Puts a plugin in the place of the one with its name.
     pub fn insert(&self, plugin: &Arc<Plugin>) {
-        self.plugins.rcu(|plugins| {
-            let mut plugins = BTreeMap::clone(plugins);
-            plugins.insert(plugin.name.clone(), Arc::clone(plugin));
-            plugins
-        });
-        self.changed.send_replace(());
+        self.change(|plugins| drop(plugins.insert(plugin.name.clone(), Arc::clone(plugin))));
     }
 
     /// Takes a plugin out.
     pub fn remove(&self, name: &Name) {
-        self.plugins.rcu(|plugins| {
-            let mut plugins = BTreeMap::clone(plugins);
-            plugins.remove(name);
-            plugins
+        self.change(|plugins| drop(plugins.remove(name)));
+    }
+
+    fn change(&self, change: impl Fn(&mut BTreeMap<Name, Arc<Plugin>>)) {
+        self.loaded.rcu(|loaded| {
+            let mut plugins = loaded.plugins.clone();
+            change(&mut plugins);
+            Loaded::from(plugins)
         });
         self.changed.send_replace(());
     }
@@ -50,14 +63,17 @@ impl Registry {
         self.changed.subscribe()
     }
 
-    /// What is made of each that is chosen, by name, without a hold on any: of many plugins an
-    /// event concerns few, and all threads count holds in the same places.
-    pub(crate) fn choose<T>(&self, choose: impl FnMut(&Arc<Plugin>) -> Option<T>) -> Vec<T> {
-        self.plugins.load().values().filter_map(choose).collect()
+    /// What is made of each handler that is chosen, by name, without a hold on any: each event asks
+    /// all of them, and of many plugins most only read requests.
+    pub(crate) fn choose_handlers<T>(
+        &self,
+        choose: impl FnMut(&Arc<Plugin>) -> Option<T>,
+    ) -> Vec<T> {
+        self.loaded.load().handlers.iter().filter_map(choose).collect()
     }
 
     /// All of them, by name.
     pub fn list(&self) -> Vec<Arc<Plugin>> {
-        self.plugins.load().values().cloned().collect()
+        self.loaded.load().plugins.values().cloned().collect()
     }
 }

@@ -55,6 +55,12 @@ impl Watched {
         let plugin = self.registry.get(&name(plugin))?;
         plugin.handler().map(|info| info.version.clone())
     }
+
+    /// The versions of all handlers that an event may go to.
+    fn handlers(&self) -> Vec<String> {
+        let version = |plugin: &Arc<Plugin>| Some(plugin.handler()?.version.clone());
+        self.registry.choose_handlers(version)
+    }
 }
 
 /// A handler by hand of this version, one character.
@@ -76,13 +82,14 @@ fn a_plugin_comes_changes_and_goes() {
     let kept = watched.registry.get(&name("chat")).unwrap();
     assert!(matches!(watched.only(), Reloaded::Loaded(_)));
     assert_eq!(watched.version("chat").as_deref(), Some("2"));
+    assert_eq!(watched.handlers(), ["2"]);
     assert_eq!(kept.handler().unwrap().version, "1", "whoever holds the old one keeps it");
     assert!(matches!(watched.only(), Reloaded::Unchanged));
     assert!(matches!(watched.only(), Reloaded::Unchanged));
 
     fs::remove_file(watched.plugins.path().join("chat.wasm")).unwrap();
     assert!(matches!(watched.only(), Reloaded::Removed));
-    assert!(watched.registry.list().is_empty());
+    assert!(watched.registry.list().is_empty() && watched.handlers().is_empty());
     assert!(watched.rescan().is_empty());
 }
 
