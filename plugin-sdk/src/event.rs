@@ -88,6 +88,10 @@ pub fn event_type(canonical: Option<&str>, provider: &str, own: &str) -> String 
 /// becomes an underscore, and the result is cut after 128 bytes. A text without words becomes
 /// `unnamed`.
 pub fn words(text: &str) -> String {
+    // Most texts are one already.
+    if is_event_type(text) {
+        return text.to_owned();
+    }
     let mut fit = String::with_capacity(text.len());
     let mut is_between = false;
     for character in text.chars() {
