@@ -399,3 +399,41 @@ async fn a_tenant_replays_the_dead_deliveries_to_its_own_endpoint_and_nothing_el
     own.arrived(2).await;
     assert_eq!((own.ids().len(), operators.received().len()), (1, 1));
 }
+
+/// Guards I11: what waits for the paused endpoints of one tenant does not fill what all share.
+#[tokio::test]
+async fn what_waits_for_one_tenant_is_an_eighth_of_the_mark_and_the_oldest_beyond_it_are_dead() {
+    let receiver = Receiver::start().await;
+    let setup = of_tenants("tenant = \"acme\"", &receiver)
+        .line("master_key = { file = \"master\" }")
+        .table("[limits]\nbacklog_per_source = 64");
+    let prepared = setup.prepare();
+    std::fs::write(prepared.folder().join("master"), MASTER).unwrap();
+    let gateway = prepared.start().await;
+    for name in ["a", "b"] {
+        let body = json!({
+            "name": name, "tenant": "acme", "url": receiver.url(), "events": ["order.*"],
+        });
+        let made = gateway.tell("/v1/endpoints", &body).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let pause = format!("/v1/endpoints/{}/pause", text(&made.json()["id"]));
+        assert_eq!(gateway.tell(&pause, &json!({})).await.status, 200);
+    }
+
+    for number in 0..10 {
+        let order = json!({ "id": number.to_string(), "type": "order.paid" });
+        gateway.guest(&order).await.accepted();
+    }
+    let dead = loop {
+        let dead = gateway.dead().await;
+        if dead.len() >= 12 {
+            break dead;
+        }
+        tokio::task::yield_now().await;
+    };
+
+    let why = "more deliveries wait for the endpoints of its tenant than a tenant may have";
+    assert!(dead.len() == 12 && dead.iter().all(|letter| letter["detail"] == why), "{dead:#?}");
+    let left = gateway.ask("/v1/deliveries?state=pending").await.json();
+    assert_eq!(left["items"].as_array().map(Vec::len), Some(8), "four of each: {left}");
+}

@@ -10,6 +10,7 @@ mod faring;
 mod fitting;
 mod fronts;
 mod high_water;
+mod holding;
 mod live;
 mod loading;
 mod noting;

@@ -141,7 +141,8 @@ impl Store {
         self.handle.shared.backlog().forget(WorkKind::Delivery, endpoint);
     }
 
-    /// How many works are open that were opened again, but for those that a start has left on disk.
+    /// How many works are open that were opened again and may end soon, but for those that a start
+    /// has left on disk.
     pub fn reopened_open(&self) -> usize {
         self.handle.shared.backlog().reopened_open()
     }
