@@ -29,6 +29,9 @@ use crate::lock::lock;
 const BYTES_PER_SECOND: u64 = 32 * 1024;
 /// No body may take longer than so many times the time that it has to begin.
 const TOTAL: u32 = 5;
+/// A body of at most so many bytes gets memory of its own: what it came in is a buffer of 8 KiB or
+/// more, which its connection uses again once nobody holds a part of it.
+const COPIED_BYTES_MAX: usize = 8 << 10;
 /// How much of a refused body is read, so that its sender reads the answer: as much as may be
 /// accepted, and so many bytes more.
 const DISCARD_BYTES: usize = 8 << 20;
@@ -126,7 +129,8 @@ impl Drop for Held {
     }
 }
 
-/// A body that arrives in pieces, which are copied only if there is more than one.
+/// A body that arrives in pieces, which are copied only if there is more than one, or if it is
+/// small.
 #[derive(Default)]
 struct Pieces {
     first: Bytes,
@@ -148,7 +152,13 @@ impl Pieces {
     }
 
     fn whole(self) -> Bytes {
-        if self.all.is_empty() { self.first } else { self.all.freeze() }
+        if !self.all.is_empty() {
+            self.all.freeze()
+        } else if self.first.len() <= COPIED_BYTES_MAX {
+            Bytes::copy_from_slice(&self.first)
+        } else {
+            self.first
+        }
     }
 }
 

@@ -248,3 +248,17 @@ async fn what_is_whole_is_refused_only_where_what_is_whole_fills_everything() {
     held.clear();
     assert!(intake.read(&third, &connection(), whole()).await.is_ok());
 }
+
+/// Guards that what is held of bodies is about what they take.
+#[tokio::test]
+async fn a_small_body_does_not_hold_the_buffer_that_it_came_in() {
+    let (intake, source) = intake(PATIENCE);
+    for (bytes, is_small) in [(0, true), (KIB, true), (9 * KIB, false)] {
+        let buffer = Bytes::from(vec![b'x'; 16 * KIB]);
+        let (sender, body) = body();
+        sender.0.send(buffer.slice(..bytes)).unwrap();
+        drop(sender);
+        let (whole, _held) = intake.read(&source, &connection(), body).await.unwrap();
+        assert_eq!((whole.len(), buffer.is_unique()), (bytes, is_small));
+    }
+}
