@@ -28,7 +28,8 @@ where
 {
     let Service { app, limits, cancel } = service;
     let Limits { head, idle, .. } = limits;
-    let timer = HeadTimer { connection: Arc::clone(&connection), head, idle };
+    let rests = Arc::default();
+    let timer = HeadTimer { connection: Arc::clone(&connection), head, idle, rests };
     let seen = Arc::clone(&connection);
     let requests = service_fn(move |request| answer(app.clone(), seen.clone(), request));
     let served = http1::Builder::new()

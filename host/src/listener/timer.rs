@@ -2,16 +2,18 @@
 //!
 //! Stands in for the timer of the HTTP library, which knows one time for everything: here the first
 //! request has a short one, a later one has a long one until its first byte, and then the short
-//! one. Never decides how a connection ends.
+//! one. A connection has one timer that is put off for each request: to set up another takes the
+//! lock of all timers, and again to drop it. Never decides how a connection ends.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
 use super::connection::Connection;
+use crate::lock::lock;
 
 /// The timer of one connection, for the heads of its requests only.
 #[derive(Debug)]
@@ -21,12 +23,21 @@ pub(super) struct HeadTimer {
     pub(super) head: Duration,
     /// For the beginning of a later one.
     pub(super) idle: Duration,
+    /// Between two waits.
+    pub(super) rests: Resting,
 }
+
+/// The timer of a connection while nobody waits for a head.
+type Resting = Arc<Mutex<Option<Until>>>;
+
+type Until = Pin<Box<tokio::time::Sleep>>;
 
 /// The wait for one head.
 struct HeadSleep {
     connection: Arc<Connection>,
-    until: Pin<Box<tokio::time::Sleep>>,
+    /// Until it is dropped.
+    until: Option<Until>,
+    rests: Resting,
     /// How long it may still take once it has begun; none if that makes no difference any more.
     rest: Option<Duration>,
 }
@@ -39,8 +50,17 @@ impl Timer for HeadTimer {
         } else {
             (self.idle, Some(self.head))
         };
-        let until = Box::pin(tokio::time::sleep(time));
-        Box::pin(HeadSleep { connection: Arc::clone(&self.connection), until, rest })
+        let due = tokio::time::Instant::now() + time;
+        let rested = lock(&self.rests).take();
+        let until = rested.map_or_else(
+            || Box::pin(tokio::time::sleep_until(due)),
+            |mut until| {
+                until.as_mut().reset(due);
+                until
+            },
+        );
+        let (connection, rests) = (Arc::clone(&self.connection), Arc::clone(&self.rests));
+        Box::pin(HeadSleep { connection, until: Some(until), rests, rest })
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
@@ -54,11 +74,19 @@ impl Future for HeadSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.connection.has_heard()
-            && let Some(rest) = self.rest.take()
+        let Self { connection, until, rest, .. } = &mut *self;
+        let Some(until) = until else { return Poll::Pending };
+        if connection.has_heard()
+            && let Some(rest) = rest.take()
         {
-            self.until.as_mut().reset(tokio::time::Instant::now() + rest);
+            until.as_mut().reset(tokio::time::Instant::now() + rest);
         }
-        self.until.as_mut().poll(cx)
+        until.as_mut().poll(cx)
+    }
+}
+
+impl Drop for HeadSleep {
+    fn drop(&mut self) {
+        *lock(&self.rests) = self.until.take();
     }
 }
