@@ -2,8 +2,11 @@
 //!
 //! A task of the gateway beside the path of events, so that a replay needs nobody who waits for it,
 //! and goes on after a start. Near a high-water mark, and while enough is open that was opened
-//! again, it opens nothing; a replay with a rate rests between its slices. A slice that fails is
-//! told and tried again, and the other replays go on meanwhile; it never ends the gateway.
+//! again, it opens nothing. Between its slices a replay rests: by its rate, or at the [`Pace`] that
+//! what comes live can bear. A slice that fails is told and tried again, and the other replays go
+//! on meanwhile; it never ends the gateway.
+
+mod pace;
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -14,6 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use self::pace::Pace;
 use crate::causes::chain;
 use crate::disk::Disk;
 use crate::ids::Id;
@@ -42,6 +46,7 @@ impl Replaying {
         let Self { store, disk } = self;
         let mut last = None;
         let mut resting: HashMap<Id, Instant> = HashMap::new();
+        let mut pace = Pace::default();
         loop {
             let moved = store.replays_moved();
             resting.retain(|_, until| *until > Instant::now());
@@ -52,6 +57,10 @@ impl Replaying {
                     () = moved => (),
                     () = first_of(&resting) => (),
                 }
+                let over = resting.values().min().map(Instant::elapsed);
+                if let Some(late) = over.filter(|late| !late.is_zero()) {
+                    pace.woke(late);
+                }
                 continue;
             };
             let is_low = disk.is_low();
@@ -61,7 +70,7 @@ impl Replaying {
                 continue;
             }
             last = Some(id);
-            let until = self.advance(id).await;
+            let until = self.advance(id, &pace).await;
             if until > Instant::now() {
                 resting.insert(id, until);
             }
@@ -69,12 +78,12 @@ impl Replaying {
     }
 
     /// Does a slice of a replay. When the next may begin.
-    async fn advance(&self, id: Id) -> Instant {
+    async fn advance(&self, id: Id, pace: &Pace) -> Instant {
         let began = Instant::now();
         match self.store.advance_replay(id).await {
             Ok(Some(replay)) => {
                 tell(&replay);
-                began + replay.rest()
+                began + replay.rest().unwrap_or(pace.rest())
             }
             Ok(None) => began + TROUBLE_PAUSE,
             Err(store::Error::Unavailable(_)) => {

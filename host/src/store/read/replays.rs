@@ -83,10 +83,10 @@ pub struct Replay {
     pub(in crate::store) aside: Vec<(Name, u64)>,
 }
 
-/// Most works of a slice.
-const SLICE_MAX: usize = 256;
+/// Most works of a slice. They go out at once, so an event that comes live waits for as many.
+const SLICE_MAX: usize = 32;
 /// Slices a second of a replay with a rate, unless each has one work.
-const SLICES: u32 = 10;
+const SLICES: u32 = 50;
 
 impl Replay {
     /// One that begins now.
@@ -155,10 +155,11 @@ impl Replay {
         self.rate.map_or(SLICE_MAX, |rate| at_a_time(rate).clamp(1, SLICE_MAX))
     }
 
-    /// How long after the beginning of a slice the next may begin, by its rate.
-    pub fn rest(&self) -> Duration {
+    /// How long after the beginning of a slice the next may begin, by its rate; `None` if it has
+    /// none.
+    pub fn rest(&self) -> Option<Duration> {
         let works = u32::try_from(self.slice()).unwrap_or(u32::MAX);
-        self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) * works / rate.max(1))
+        self.rate.map(|rate| Duration::from_secs(1) * works / rate.max(1))
     }
 
     /// As it is for whoever looks now.
@@ -232,16 +233,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_slice_has_more_than_a_tenth_of_a_second_at_the_rate_of_its_replay() {
+    fn no_slice_has_more_than_a_fiftieth_of_a_second_at_the_rate_of_its_replay() {
         let rests = |rate: Option<u32>| {
             let new = NewReplay { rate, ..NewReplay::default() };
             let id = Id { kind: IdKind::Replay, position: 1, tag: 7 };
             let replay = Replay::begun(id, new, Timestamp(0));
             (replay.slice(), replay.rest())
         };
-        assert_eq!(rests(None), (256, Duration::ZERO));
-        assert_eq!(rests(Some(500)), (50, Duration::from_millis(100)));
-        assert_eq!(rests(Some(1)), (1, Duration::from_secs(1)));
-        assert_eq!(rests(Some(25_600)), (256, Duration::from_millis(10)));
+        assert_eq!(rests(None), (32, None));
+        assert_eq!(rests(Some(500)), (10, Some(Duration::from_millis(20))));
+        assert_eq!(rests(Some(1)), (1, Some(Duration::from_secs(1))));
+        assert_eq!(rests(Some(32_000)), (32, Some(Duration::from_millis(1))));
     }
 }
