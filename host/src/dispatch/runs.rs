@@ -49,6 +49,10 @@ impl Work for Runs {
         work.id
     }
 
+    fn settled(&self) -> impl Future<Output = ()> + Send {
+        self.0.store.settled(WorkKind::Run)
+    }
+
     async fn perform(self, work: RunWork, slot: Slot) -> Result<(), store::Error> {
         self.0.run(work, slot).await
     }
@@ -96,7 +100,13 @@ impl Dispatch {
             self.tell_alerts(&told, &effects.alerts);
         }
         let run = Try { at, duration, plugin, outcome, verdict, log, reason };
-        let committing = self.store.queue_run(work, run, effects).await?;
+        let committing = if fits {
+            // Nothing follows here from its commit, unless it keeps its slot until then.
+            self.store.leave_run(work, run, effects).await?
+        } else {
+            Some(self.store.queue_run(work, run, effects).await?)
+        };
+        let Some(committing) = committing else { return Ok(()) };
         match on_disk(committing, &mut slot).await? {
             Err(RunRefused::StateFull(full)) => self.commit_full(&told, *full).await?,
             held => {

@@ -56,7 +56,19 @@ impl Store {
         report: Try,
         effects: Effects,
     ) -> Result<Committing<Result<(), RunRefused>>, Error> {
-        self.tell(|reply| CommitRun::new(work, report, effects, reply)).await
+        self.tell(|reply| CommitRun::new(work, report, effects, Some(reply))).await
+    }
+
+    /// Leaves a try of a run to the next commit, as [`Store::leave_attempt`] does. If its handler
+    /// turns out to have no room for what it sets, the work is given back.
+    pub async fn leave_run(
+        &self,
+        work: RunWork,
+        report: Try,
+        effects: Effects,
+    ) -> Result<Option<Committing<Result<(), RunRefused>>>, Error> {
+        let run = CommitRun::new(work, report, effects, None);
+        self.leave(run, |run, reply| run.reply = Some(reply)).await
     }
 
     /// Commits an attempt of a delivery.
@@ -85,16 +97,8 @@ impl Store {
         work: DeliveryWork,
         attempt: Attempt,
     ) -> Result<Option<Committing<Result<(), Refused>>>, Error> {
-        let mut op = RecordAttempt { work, attempt, reply: None };
-        let committing = if op.end_try() {
-            None
-        } else {
-            let (reply, answer) = Reply::new();
-            op.reply = Some(reply);
-            Some(Committing::new(answer, &self.handle.shared, false))
-        };
-        self.send(op).await?;
-        Ok(committing)
+        let attempted = RecordAttempt { work, attempt, reply: None };
+        self.leave(attempted, |attempted, reply| attempted.reply = Some(reply)).await
     }
 
     /// Resolves when no outcome of this kind is on its way to the disk whose work has freed its
@@ -109,6 +113,24 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Queues what became of a try, and waits for room there. If the work frees its slots, nobody
+    /// is told of the commit; else `ask` says who.
+    async fn leave<T, O: Operation + 'static>(
+        &self,
+        mut op: O,
+        ask: impl FnOnce(&mut O, Reply<T>),
+    ) -> Result<Option<Committing<T>>, Error> {
+        let committing = if op.end_try() {
+            None
+        } else {
+            let (reply, answer) = Reply::new();
+            ask(&mut op, reply);
+            Some(Committing::new(answer, &self.handle.shared, false))
+        };
+        self.send(op).await?;
+        Ok(committing)
     }
 
     /// Queues what became of a try, and waits for room there.

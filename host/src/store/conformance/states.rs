@@ -25,14 +25,7 @@ impl<S: Subject> Case<S> {
 
     /// Commits the run with what it sets.
     async fn commit(&self, run: RunWork, set: Set<'_>) -> Result<(), RunRefused> {
-        let owned = |value: &str| Bytes::copy_from_slice(value.as_bytes());
-        let state = set.iter().map(|(key, value)| ((*key).to_owned(), value.map(owned)));
-        let effects = Effects {
-            state: state.collect(),
-            scope: run.event.event.subject.clone().unwrap_or_default(),
-            events: vec![event(&format!("of {}", run.id), "")],
-            ..Effects::default()
-        };
+        let effects = setting(&run, set);
         self.store.commit_run(run, tried(Verdict::Done), effects).await.unwrap()
     }
 
@@ -43,6 +36,18 @@ impl<S: Subject> Case<S> {
 
     fn get(&self, subject: &str, key: &str) -> Option<Bytes> {
         self.store.state(&name("ledger"), subject, key).unwrap()
+    }
+}
+
+/// The effects of a run that sets this, and emits an event.
+fn setting(run: &RunWork, set: Set<'_>) -> Effects {
+    let owned = |value: &str| Bytes::copy_from_slice(value.as_bytes());
+    let state = set.iter().map(|(key, value)| ((*key).to_owned(), value.map(owned)));
+    Effects {
+        state: state.collect(),
+        scope: run.event.event.subject.clone().unwrap_or_default(),
+        events: vec![event(&format!("of {}", run.id), "")],
+        ..Effects::default()
     }
 }
 
@@ -97,6 +102,23 @@ pub(in crate::store) async fn of_two_runs_that_both_want_the_last_room_one_gets_
     assert!(one.is_ok() != other.is_ok(), "{one:?} and {other:?}");
     let kept = ["pi_1", "pi_2"].map(|subject| case.get(subject, "a").is_some());
     assert_eq!(kept, [one.is_ok(), other.is_ok()]);
+}
+
+/// [I6, I7]
+pub(in crate::store) async fn a_run_for_whose_commit_nobody_waits_is_given_back_if_there_is_no_room<
+    S: Subject,
+>() {
+    let case = Case::<S>::with(few(1, 1000));
+    for (id, subject, is_given_back) in [("evt_1", "pi_1", false), ("evt_2", "pi_2", true)] {
+        let run = case.run_on(id, subject).await;
+        let (run_id, effects) = (run.id, setting(&run, &[("a", Some("1"))]));
+        let left = case.store.leave_run(run, tried(Verdict::Done), effects).await.unwrap();
+        assert!(left.is_none(), "it has freed its slot");
+        case.store.settled(WorkKind::Run).await;
+        let due: Vec<Id> = case.runs().await.iter().map(|run| run.id).collect();
+        assert_eq!(due.contains(&run_id), is_given_back);
+        assert_eq!(case.get(subject, "a").is_some(), !is_given_back);
+    }
 }
 
 /// [I7]

@@ -45,7 +45,8 @@ pub(in crate::store) struct CommitRun {
     run: Option<(RunWork, Try)>,
     effects: Effects,
     no_room: Option<NoRoom>,
-    reply: Reply<Result<(), RunRefused>>,
+    /// If somebody waits for the commit.
+    pub(in crate::store) reply: Option<Reply<Result<(), RunRefused>>>,
 }
 
 /// Why a try of a run is not committed though nothing is wrong with the store.
@@ -76,7 +77,7 @@ impl CommitRun {
         work: RunWork,
         report: Try,
         effects: Effects,
-        reply: Reply<Result<(), RunRefused>>,
+        reply: Option<Reply<Result<(), RunRefused>>>,
     ) -> Self {
         Self { run: Some((work, report)), effects, no_room: None, reply }
     }
@@ -138,7 +139,7 @@ impl Operation for CommitRun {
         if admitted.is_ok() {
             self.no_room = draft.run(work, report, &self.effects)?.err();
         }
-        self.reply.keep(Ok(admitted.map_err(RunRefused::from)));
+        answer(&mut self.reply, work.id, admitted);
         Ok(())
     }
 
@@ -159,17 +160,19 @@ impl Operation for CommitRun {
     }
 
     fn tell(&mut self) {
+        // Where nobody waits, what had no room goes back with its lease.
+        let Some(reply) = &mut self.reply else { return };
         if let Some(no_room) = self.no_room.take()
             && let Some((work, report)) = self.run.take()
         {
             let full = StateFull { work, report, reason: no_room.to_string() };
-            self.reply.keep(Ok(Err(RunRefused::StateFull(Box::new(full)))));
+            reply.keep(Ok(Err(RunRefused::StateFull(Box::new(full)))));
         }
-        self.reply.tell();
+        reply.tell();
     }
 
     fn reply(&mut self) -> Option<&mut dyn Answer> {
-        Some(&mut self.reply)
+        self.reply.as_mut().map(|reply| reply as &mut dyn Answer)
     }
 }
 
@@ -184,14 +187,7 @@ impl Operation for RecordAttempt {
         if admitted.is_ok() {
             draft.attempt(&self.work, &self.attempt)?;
         }
-        match (&mut self.reply, admitted) {
-            (Some(reply), admitted) => reply.keep(Ok(admitted)),
-            (None, Ok(())) => (),
-            (None, Err(refused)) => tracing::warn!(
-                work.id = %self.work.id,
-                "the store refused the result of a work: {refused}"
-            ),
-        }
+        answer(&mut self.reply, self.work.id, admitted);
         Ok(())
     }
 
@@ -218,6 +214,21 @@ impl Operation for RecordAttempt {
 
     fn reply(&mut self) -> Option<&mut dyn Answer> {
         self.reply.as_mut().map(|reply| reply as &mut dyn Answer)
+    }
+}
+
+/// Keeps whether a try is admitted for whoever waits; where nobody does, the log says if it is not.
+fn answer<E: From<Refused>>(
+    reply: &mut Option<Reply<Result<(), E>>>,
+    id: Id,
+    admitted: Result<(), Refused>,
+) {
+    match (reply, admitted) {
+        (Some(reply), admitted) => reply.keep(Ok(admitted.map_err(E::from))),
+        (None, Ok(())) => (),
+        (None, Err(refused)) => {
+            tracing::warn!(work.id = %id, "the store refused the result of a work: {refused}");
+        }
     }
 }
 
