@@ -92,6 +92,8 @@ impl Bench {
         for tries in 1.. {
             let item = work.take(1).await.unwrap().pop().expect("it is due");
             work.clone().crash(item, WORDS.to_owned(), Slot::default()).await.unwrap();
+            // It may have been left to be committed.
+            self.dispatch.store.idle().await;
             if let Some(reason) = self.reason_of_death().await {
                 return (tries, reason);
             }
