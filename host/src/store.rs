@@ -221,7 +221,12 @@ struct Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         drop(self.queue.take());
-        if let Some(Err(_)) = self.writer.take().map(JoinHandle::join) {
+        let Some(writer) = self.writer.take() else { return };
+        // What it has answered may be nobody's any more, and hold the last: then it ends by itself.
+        if writer.thread().id() == std::thread::current().id() {
+            return;
+        }
+        if writer.join().is_err() {
             tracing::error!("the store's writer panicked");
         }
     }

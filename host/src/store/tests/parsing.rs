@@ -85,3 +85,23 @@ async fn whoever_hears_of_an_answer_finds_it_there_also_if_it_is_a_refusal() {
     assert!(matches!(refused, Err(Error::Closed)), "{refused:?}");
     hears.await.unwrap();
 }
+
+/// An answer that nobody waits for any more may hold a handle, and so the last.
+#[tokio::test]
+async fn the_last_handle_may_go_on_the_thread_of_the_writer() {
+    let Bench { folder, store, .. } = Bench::new();
+    let (go_on, goes_on) = std::sync::mpsc::channel::<()>();
+    let (heard, hears) = oneshot::channel();
+    let last = store.clone();
+    let heard = Heard::new(move || {
+        goes_on.recv().unwrap();
+        drop(last);
+        heard.send(()).unwrap();
+    });
+    let parsed = Parsed { report: tried(Verdict::Done), events: Vec::new() };
+    drop(store.queue_parsed_and(receipt(&["evt_1"]), parsed, heard).unwrap());
+    drop(store);
+    go_on.send(()).unwrap();
+    hears.await.expect("the writer does not wait for itself");
+    drop(folder);
+}
