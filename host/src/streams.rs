@@ -78,7 +78,7 @@ mod tests {
         let streams = tasks.streams();
         streams.execute(panics());
         let (tell, told) = oneshot::channel();
-        streams.execute(async move { drop(tell.send(())) });
+        streams.execute(async move { _ = tell.send(()) });
         told.await.expect("another part goes on");
 
         let (held, dropped) = oneshot::channel::<()>();
@@ -90,7 +90,7 @@ mod tests {
         assert!(dropped.await.is_err(), "it ended before it was done");
 
         let (held, dropped) = oneshot::channel::<()>();
-        streams.execute(async move { drop(held.send(())) });
+        streams.execute(async move { _ = held.send(()) });
         assert!(dropped.await.is_err(), "nobody holds the connection any more");
     }
 }

@@ -128,7 +128,7 @@ mod tests {
         let (handover, told) = (Handover::default(), Arc::new(AtomicUsize::new(0)));
         let tell = || -> Tell {
             let told = Arc::clone(&told);
-            Box::new(move || drop(told.fetch_add(1, Ordering::Relaxed)))
+            Box::new(move || _ = told.fetch_add(1, Ordering::Relaxed))
         };
         let count = || told.load(Ordering::Relaxed);
 
