@@ -4,6 +4,7 @@
 //! free. Never knows what is committed.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -12,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::error::Error;
 use super::shared::Shared;
+use crate::causes::words;
 
 /// A commit that is queued: resolves when it is on disk. Commits take place in the order in which
 /// they are queued.
@@ -59,8 +61,10 @@ impl Heard {
 
 impl Drop for Heard {
     fn drop(&mut self) {
-        if let Some(heard) = self.0.take() {
-            heard();
+        let Some(heard) = self.0.take() else { return };
+        // The thread of the writer is everybody's: a panic there ends nothing but what is heard.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(heard)) {
+            tracing::error!("the gateway panicked over an answer of the store: {}", words(&*panic));
         }
     }
 }

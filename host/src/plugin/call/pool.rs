@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tracing::error;
 use wasmtime::Engine;
 
 pub(in crate::plugin) use self::fair::all_threads;
@@ -164,7 +165,11 @@ impl Pool {
             // A panic is what became of this call; the thread lives on.
             let done = catch_unwind(AssertUnwindSafe(work))
                 .map_err(|panic| PoolError::Panicked(words(&*panic)));
-            hand(Waiting { reply, done });
+            let waiting = Waiting { reply, done };
+            // Nor does the thread end with who is told: its place would be taken for ever.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(move || hand(waiting))) {
+                error!("the gateway panicked over the end of a call: {}", words(&*panic));
+            }
             true
         };
         self.desk.enter(of, Work { make: Box::new(work), limit })?;

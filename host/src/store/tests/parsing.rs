@@ -86,6 +86,19 @@ async fn whoever_hears_of_an_answer_finds_it_there_also_if_it_is_a_refusal() {
     hears.await.unwrap();
 }
 
+/// Guards that one request never ends the writer. Take out the `catch_unwind` of [`Heard`], and
+/// nothing more is stored.
+#[tokio::test]
+async fn whoever_panics_over_an_answer_does_not_end_the_writer() {
+    let bench = Bench::new();
+    let parsed = Parsed { report: tried(Verdict::Done), events: Vec::new() };
+    let heard = Heard::new(|| panic!("over what it says"));
+    let queued = bench.store.queue_parsed_and(receipt(&["evt_1"]), parsed, heard).unwrap();
+    let (appended, _) = queued.await.unwrap();
+    assert!(matches!(appended, Appended::Stored(_)), "{appended:?}");
+    bench.append(&["evt_2"]).await;
+}
+
 /// An answer that nobody waits for any more may hold a handle, and so the last.
 #[tokio::test]
 async fn the_last_handle_may_go_on_the_thread_of_the_writer() {

@@ -37,6 +37,17 @@ async fn a_panic_fails_its_call_with_its_words_and_no_other() {
     assert_eq!(pool.call(None, LIMIT, || 7).await, Ok(7));
 }
 
+/// Guards all threads: as often as there are any.
+#[tokio::test]
+async fn a_panic_over_who_is_told_ends_no_thread() {
+    let pool = Pool::start("test", SHAPE).unwrap();
+    for _ in 0..all_threads(SHAPE.threads) {
+        let told = pool.call_and(None, LIMIT, || 7, |_| panic!("over who is told")).await;
+        assert!(matches!(told, Err(PoolError::Panicked(_))), "{told:?}");
+    }
+    assert_eq!(pool.call(None, LIMIT, || 7).await, Ok(7));
+}
+
 #[tokio::test]
 async fn a_full_queue_is_said_at_once() {
     let pool = Pool::start("test", Shape { queue: 1, ..SHAPE }).unwrap();
