@@ -169,6 +169,11 @@ impl Delivery {
         self.state().paces.iter().filter_map(held).collect()
     }
 
+    /// Whether the deliveries to this endpoint may wait for long.
+    pub(crate) fn holds(&self, endpoint: &Name) -> bool {
+        self.state().paces.get(endpoint).is_some_and(|paced| paced.held().is_some())
+    }
+
     /// How an endpoint fares now, if it is known.
     pub(crate) fn health(&self, name: &Name) -> Option<Health> {
         let now = self.clock.now();

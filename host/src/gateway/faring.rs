@@ -99,13 +99,16 @@ impl Faring {
         bounds(held.into_iter().map(of).collect(), mark)
     }
 
-    /// Ends the oldest of what waits for an endpoint beyond its bound.
+    /// Ends the oldest of what waits for an endpoint beyond its bound, while it may wait for long.
     async fn shed(&self, Bound { endpoint, keep, why }: &Bound) -> Result<(), store::Error> {
         let mut all = 0;
         loop {
+            // To end many takes a while, and by now deliveries may go there again. Then all stay,
+            // of which the store is told too.
+            let most = if self.delivery.holds(endpoint) { *keep } else { u64::MAX };
             let what = EndOwed {
                 endpoint: endpoint.clone(),
-                keep: *keep,
+                keep: most,
                 reason: Reason::EndpointUnreachable,
                 detail: (*why).to_owned(),
             };
@@ -119,5 +122,105 @@ impl Faring {
             warn!(endpoint.name = %endpoint, ended = all, keep, "ended deliveries: {why}");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::directory::FileEndpoint;
+    use crate::egress::{self, Egress};
+    use crate::endpoint::{Origin, RawSettings, check};
+    use crate::event::{Event, Request, Timestamp};
+    use crate::headers::Headers;
+    use crate::json_text::JsonText;
+    use crate::metrics::Metrics;
+    use crate::retry::{Outcome, Verdict};
+    use crate::store::{NewEvent, NewReceipt, Parsed, Routes, Try};
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    /// The endpoint `crm`, to which deliveries go in this order.
+    fn crm(order: &str) -> FileEndpoint {
+        let raw = RawSettings {
+            name: "crm".to_owned(),
+            url: "https://crm.example".to_owned(),
+            events: vec!["*".to_owned()],
+            order: Some(order.to_owned()),
+            ..RawSettings::default()
+        };
+        let settings = check(raw, Origin::File).unwrap();
+        FileEndpoint { settings, keys: Vec::new(), credential: None, client_key: None }
+    }
+
+    /// Stores an event for it.
+    async fn owe(store: &Store, event_id: &str) {
+        let request = Request {
+            method: "POST".to_owned(),
+            url: "/in/shop".to_owned(),
+            headers: Headers::default(),
+            body: "{}".into(),
+            received_at: NOW,
+        };
+        let event = Event {
+            source: name("shop"),
+            id: event_id.to_owned(),
+            event_type: "payment.failed".to_owned(),
+            subject: None,
+            time: NOW,
+            money: None,
+            labels: Vec::new(),
+            data: JsonText::new("{}").unwrap(),
+        };
+        let routes = Arc::new(Routes { handlers: Vec::new(), endpoints: vec![name("crm")] });
+        let event = NewEvent { event: Arc::new(event), routes, allowance: None, tenant: None };
+        let (outcome, verdict, log) = (Outcome::Success, Verdict::Done, Vec::new());
+        let duration = Duration::ZERO;
+        let report = Try { at: NOW, duration, plugin: None, outcome, verdict, log, reason: None };
+        let receipt = NewReceipt {
+            source: name("shop"),
+            request: Arc::new(request),
+            event_ids: vec![event_id.to_owned()],
+            proven: None,
+        };
+        let parsed = Parsed { report, events: vec![event] };
+        store.append_parsed(receipt, Some(parsed)).await.unwrap();
+    }
+
+    /// Guards that a bound of before ends nothing that goes out by now. Take the look out of
+    /// [`Faring::shed`], and two of three end.
+    #[tokio::test]
+    async fn what_goes_out_again_is_not_ended_by_a_bound_of_before() {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::manual(NOW));
+        let store = Store::open(&store::Config::at(folder.path()), clock.clone()).unwrap();
+        let opened = Directory::open(store.clone(), Arc::default(), clock.clone()).await;
+        let directory = opened.unwrap();
+        let egress = Egress::new(egress::Config::default(), clock.clone()).unwrap();
+        let owed = (store.clone(), directory.clone());
+        let delivery = Arc::new(Delivery::new(owed, clock, Metrics::new(), egress, 16));
+        let faring = Faring { delivery, directory, store };
+        let configure = |order: &str| {
+            faring.directory.configure(vec![crm(order)]);
+            faring.delivery.follow(None);
+        };
+        configure("subject");
+        for event_id in ["e1", "e2", "e3"] {
+            owe(&faring.store, event_id).await;
+        }
+        let bound = Bound { endpoint: name("crm"), keep: 1, why: "of before" };
+        let waiting = || faring.store.lanes_longer_than(0);
+        let wait = |count: usize| vec![(WorkKind::Delivery, name("crm"), count)];
+
+        configure("none");
+        faring.shed(&bound).await.unwrap();
+        assert_eq!(waiting(), wait(3), "they go out");
+        configure("subject");
+        faring.shed(&bound).await.unwrap();
+        assert_eq!(waiting(), wait(1));
     }
 }
