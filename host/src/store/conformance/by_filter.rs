@@ -8,7 +8,7 @@ use super::replays::reopened;
 use super::*;
 
 /// Works that one slice opens.
-const SLICE: usize = 256;
+pub(super) const SLICE: usize = 32;
 
 fn all() -> EventFilter {
     EventFilter { source: Some(name("stripe")), ..EventFilter::default() }
