@@ -29,6 +29,7 @@ use self::following::State;
 pub(crate) use self::following::why_gone;
 use self::https::Https;
 use self::notices::Cause;
+pub(crate) use self::paced::Wait;
 use self::paced::{Fate, News, Observed};
 use self::ready::Ready;
 use self::transport::{Seen, Sending, Transport};

@@ -11,7 +11,7 @@ use tracing::warn;
 use super::Delivery;
 use super::https::Https;
 use super::notices::Notices;
-use super::paced::Paced;
+use super::paced::{Paced, Wait};
 use super::ready::{Ready, Unready};
 use super::transport::Transport;
 use crate::directory::Listed;
@@ -163,15 +163,15 @@ impl Delivery {
         }
     }
 
-    /// The endpoints whose deliveries may wait for long, and how many of each may.
-    pub(crate) fn held(&self) -> Vec<(Name, u64)> {
-        let held = |(name, paced): (&Name, &Paced)| Some((name.clone(), paced.held()?));
+    /// The endpoints whose deliveries may wait for long, and how those of each may.
+    pub(crate) fn held(&self) -> Vec<(Name, Wait)> {
+        let held = |(name, paced): (&Name, &Paced)| Some((name.clone(), paced.waits()?));
         self.state().paces.iter().filter_map(held).collect()
     }
 
-    /// Whether the deliveries to this endpoint may wait for long.
-    pub(crate) fn holds(&self, endpoint: &Name) -> bool {
-        self.state().paces.get(endpoint).is_some_and(|paced| paced.held().is_some())
+    /// The same of this endpoint.
+    pub(crate) fn wait_of(&self, endpoint: &Name) -> Option<Wait> {
+        self.state().paces.get(endpoint).and_then(Paced::waits)
     }
 
     /// How an endpoint fares now, if it is known.

@@ -45,6 +45,15 @@ impl Fate {
     }
 }
 
+/// How deliveries to an endpoint may wait for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wait {
+    /// How many may.
+    pub(crate) held: u64,
+    /// Whether none goes out for now, rather than few at a time.
+    pub(crate) is_cut_off: bool,
+}
+
 /// An endpoint, with the allowance that the store has of it.
 #[derive(Debug)]
 pub(super) struct Paced {
@@ -162,19 +171,17 @@ impl Paced {
         self.fate == Fate::Goes && allowance.not_before <= now
     }
 
-    /// How many deliveries may wait, if they may wait for long.
-    pub(super) fn held(&self) -> Option<u64> {
+    /// How deliveries may wait, if they may wait for long.
+    pub(super) fn waits(&self) -> Option<Wait> {
         let limits = &self.settings.limits;
-        let waits = match self.fate {
-            Fate::Goes => {
-                let is_slow = limits.rate.is_some() || self.settings.order != Order::None;
-                // One attempt without an answer says nothing: those that wait go out.
-                is_slow || self.pace.is_away() || self.open_until().is_some()
-            }
+        let is_slow = limits.rate.is_some() || self.settings.order != Order::None;
+        let is_cut_off = match self.fate {
+            // One attempt without an answer says nothing: those that wait go out.
+            Fate::Goes => self.pace.is_away() || self.open_until().is_some(),
             Fate::Waits => true,
-            Fate::Ends => false,
+            Fate::Ends => return None,
         };
-        waits.then_some(limits.held)
+        (is_slow || is_cut_off).then_some(Wait { held: limits.held, is_cut_off })
     }
 
     /// An attempt has ended: what follows, and whether there is something to note that was not
@@ -239,11 +246,12 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
-    fn paced(use_breaker: bool) -> Paced {
+    fn paced(use_breaker: bool, order: Option<&str>) -> Paced {
         let raw = RawSettings {
             name: "crm".to_owned(),
             url: "https://crm.example".to_owned(),
             events: vec!["*".to_owned()],
+            order: order.map(str::to_owned),
             ..RawSettings::default()
         };
         let settings = Arc::new(check(raw, Origin::File).unwrap());
@@ -272,11 +280,21 @@ mod tests {
     #[test]
     fn what_waits_is_bounded_once_an_endpoint_is_away_and_not_when_one_attempt_fails() {
         for use_breaker in [true, false] {
-            let mut paced = paced(use_breaker);
+            let mut paced = paced(use_breaker, None);
             fail(&mut paced);
-            assert_eq!(paced.held(), None);
+            assert_eq!(paced.waits(), None);
             (0..10).for_each(|_| fail(&mut paced));
-            assert_eq!(paced.held(), Some(100_000));
+            assert_eq!(paced.waits(), Some(Wait { held: 100_000, is_cut_off: true }));
         }
+    }
+
+    /// Guards that what waits in its order for an endpoint that answers is nobody's but its own.
+    /// Say in [`Paced::waits`] that whoever is slow is cut off, and the first look fails.
+    #[test]
+    fn an_endpoint_with_an_order_is_cut_off_only_once_it_is_away() {
+        let mut paced = paced(false, Some("subject"));
+        assert_eq!(paced.waits(), Some(Wait { held: 100_000, is_cut_off: false }));
+        (0..10).for_each(|_| fail(&mut paced));
+        assert_eq!(paced.waits(), Some(Wait { held: 100_000, is_cut_off: true }));
     }
 }

@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use super::Parts;
 use super::holding::{Bound, Held, bounds, share};
 use crate::causes::chain;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Wait};
 use crate::directory::Directory;
 use crate::failure::Reason;
 use crate::ids::Name;
@@ -90,22 +90,23 @@ impl Faring {
         let deliveries = lanes.filter(|(kind, ..)| *kind == WorkKind::Delivery);
         let waiting: HashMap<Name, usize> =
             deliveries.map(|(_, endpoint, waiting)| (endpoint, waiting)).collect();
-        let of = |(endpoint, held): (Name, u64)| {
-            let listed = self.directory.get(&endpoint);
+        let of = |(endpoint, wait): (Name, Wait)| {
+            let listed = self.directory.get(&endpoint).filter(|_| wait.is_cut_off);
             let tenant = listed.and_then(|listed| listed.endpoint.settings.tenant.clone());
             let waiting = waiting.get(&endpoint).copied().unwrap_or_default();
-            Held { endpoint, tenant, held, waiting }
+            Held { endpoint, tenant, held: wait.held, waiting }
         };
         bounds(held.into_iter().map(of).collect(), mark)
     }
 
     /// Ends the oldest of what waits for an endpoint beyond its bound, while it may wait for long.
-    async fn shed(&self, Bound { endpoint, keep, why }: &Bound) -> Result<(), store::Error> {
+    async fn shed(&self, bound: &Bound) -> Result<(), store::Error> {
+        let Bound { endpoint, keep, why } = bound;
         let mut all = 0;
         loop {
             // To end many takes a while, and by now deliveries may go there again. Then all stay,
             // of which the store is told too.
-            let most = if self.delivery.holds(endpoint) { *keep } else { u64::MAX };
+            let most = bound.keeps(self.delivery.wait_of(endpoint));
             let what = EndOwed {
                 endpoint: endpoint.clone(),
                 keep: most,
@@ -131,13 +132,13 @@ mod tests {
     use crate::clock::Clock;
     use crate::directory::FileEndpoint;
     use crate::egress::{self, Egress};
-    use crate::endpoint::{Origin, RawSettings, check};
+    use crate::endpoint::{Origin, RawSettings, Standing, Status, check};
     use crate::event::{Event, Request, Timestamp};
     use crate::headers::Headers;
     use crate::json_text::JsonText;
     use crate::metrics::Metrics;
     use crate::retry::{Outcome, Verdict};
-    use crate::store::{NewEvent, NewReceipt, Parsed, Routes, Try};
+    use crate::store::{EndpointChange, Marks, NewEvent, NewReceipt, Parsed, Routes, Try};
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -145,13 +146,16 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// The endpoint `crm`, to which deliveries go in this order.
+    /// The endpoint `crm` of a tenant, to which deliveries go in this order, and for which two may
+    /// wait.
     fn crm(order: &str) -> FileEndpoint {
         let raw = RawSettings {
             name: "crm".to_owned(),
             url: "https://crm.example".to_owned(),
             events: vec!["*".to_owned()],
             order: Some(order.to_owned()),
+            held: Some(2),
+            tenant: Some("acme".to_owned()),
             ..RawSettings::default()
         };
         let settings = check(raw, Origin::File).unwrap();
@@ -192,10 +196,8 @@ mod tests {
         store.append_parsed(receipt, Some(parsed)).await.unwrap();
     }
 
-    /// Guards that a bound of before ends nothing that goes out by now. Take the look out of
-    /// [`Faring::shed`], and two of three end.
-    #[tokio::test]
-    async fn what_goes_out_again_is_not_ended_by_a_bound_of_before() {
+    /// One that follows nothing yet, and its store's folder.
+    async fn faring() -> (tempfile::TempDir, Faring) {
         let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::manual(NOW));
         let store = Store::open(&store::Config::at(folder.path()), clock.clone()).unwrap();
         let opened = Directory::open(store.clone(), Arc::default(), clock.clone()).await;
@@ -203,12 +205,20 @@ mod tests {
         let egress = Egress::new(egress::Config::default(), clock.clone()).unwrap();
         let owed = (store.clone(), directory.clone());
         let delivery = Arc::new(Delivery::new(owed, clock, Metrics::new(), egress, 16));
-        let faring = Faring { delivery, directory, store };
-        let configure = |order: &str| {
-            faring.directory.configure(vec![crm(order)]);
-            faring.delivery.follow(None);
-        };
-        configure("subject");
+        (folder, Faring { delivery, directory, store })
+    }
+
+    fn configure(faring: &Faring, order: &str) {
+        faring.directory.configure(vec![crm(order)]);
+        faring.delivery.follow(None);
+    }
+
+    /// Guards that a bound of before ends nothing that goes out by now. Take the look out of
+    /// [`Faring::shed`], and two of three end.
+    #[tokio::test]
+    async fn what_goes_out_again_is_not_ended_by_a_bound_of_before() {
+        let (_folder, faring) = faring().await;
+        configure(&faring, "subject");
         for event_id in ["e1", "e2", "e3"] {
             owe(&faring.store, event_id).await;
         }
@@ -216,11 +226,32 @@ mod tests {
         let waiting = || faring.store.lanes_longer_than(0);
         let wait = |count: usize| vec![(WorkKind::Delivery, name("crm"), count)];
 
-        configure("none");
+        configure(&faring, "none");
         faring.shed(&bound).await.unwrap();
         assert_eq!(waiting(), wait(3), "they go out");
-        configure("subject");
+        configure(&faring, "subject");
         faring.shed(&bound).await.unwrap();
-        assert_eq!(waiting(), wait(1));
+        assert_eq!(waiting(), wait(2), "they go out one behind the other");
+    }
+
+    /// Guards that what waits for an endpoint that answers is no part of its tenant's share. Take
+    /// `is_cut_off` out of [`Faring::bounds`], and the first bound is that share.
+    #[tokio::test]
+    async fn only_what_gets_nothing_shares_with_others_of_its_tenant() {
+        let (_folder, faring) = faring().await;
+        configure(&faring, "subject");
+        faring.store.set_marks(Marks { all: 8, per_source: 8 });
+        for event_id in ["e1", "e2", "e3"] {
+            owe(&faring.store, event_id).await;
+        }
+        let keep = || faring.bounds().pop().unwrap().keep;
+        assert_eq!(keep(), 2, "its own");
+
+        let id = faring.directory.get(&name("crm")).unwrap().endpoint.id;
+        let paused = Standing { status: Status::Paused, why: None, since: NOW };
+        let change = EndpointChange::Standing(paused);
+        faring.directory.change(id, None, change).await.unwrap();
+        faring.delivery.follow(None);
+        assert_eq!(keep(), 1, "an eighth");
     }
 }

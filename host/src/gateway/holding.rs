@@ -1,10 +1,11 @@
 //! How many deliveries may wait for endpoints that get none for now, or few: for each as its `held`
-//! says, and for those of a tenant together, so that no tenant fills what all share.
+//! says, and for those of a tenant that get none together, so that no tenant fills what all share.
 //!
 //! Pure. Never ends a delivery.
 
 use std::collections::BTreeMap;
 
+use crate::delivery::Wait;
 use crate::ids::Name;
 use crate::tenant::Tenant;
 
@@ -22,6 +23,8 @@ const OF_TENANTS: usize = 2;
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) endpoint: Name,
+    /// Whose share they take: its tenant's, if it gets none for now. Those that go out, few at a
+    /// time, are no others' loss.
     pub(super) tenant: Option<Tenant>,
     /// How many may wait, whosever it is.
     pub(super) held: u64,
@@ -90,8 +93,18 @@ impl Held {
 
 impl Bound {
     /// Of an endpoint that has it for itself alone.
-    pub(super) fn of_endpoint((endpoint, held): (Name, u64)) -> Self {
-        Self { endpoint, keep: held, why: NO_ROOM }
+    pub(super) fn of_endpoint((endpoint, wait): (Name, Wait)) -> Self {
+        Self { endpoint, keep: wait.held, why: NO_ROOM }
+    }
+
+    /// How many stay by now: all where they need not wait for long, and the endpoint's own number
+    /// where some go out again.
+    pub(super) fn keeps(&self, now: Option<Wait>) -> u64 {
+        match now {
+            None => u64::MAX,
+            Some(Wait { is_cut_off: true, .. }) => self.keep,
+            Some(Wait { held, is_cut_off: false }) => self.keep.max(held),
+        }
     }
 }
 
@@ -134,6 +147,15 @@ mod tests {
         all.push(held("crm", None, 900_000));
         let crm = bounds(all, 2_000_000).pop().unwrap();
         assert_eq!((crm.keep, crm.why), (100_000, NO_ROOM));
+    }
+
+    /// Take the last case out of [`Bound::keeps`], and what goes out again ends by the share of a
+    /// tenant.
+    #[test]
+    fn an_endpoint_that_gets_few_again_keeps_what_it_may_have_by_itself() {
+        let bound = Bound { endpoint: "crm".parse().unwrap(), keep: 3, why: NO_SHARE };
+        let keeps = |is_cut_off| bound.keeps(Some(Wait { held: 10, is_cut_off }));
+        assert_eq!((keeps(true), keeps(false), bound.keeps(None)), (3, 10, u64::MAX));
     }
 
     #[test]
