@@ -4,7 +4,6 @@
 //! A task of the gateway beside the path of events, every few seconds, and once more at a stop: a
 //! crash loses what came since. Never judges an endpoint.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::delivery::{Delivery, Wait};
 use crate::directory::Directory;
 use crate::failure::Reason;
 use crate::ids::Name;
-use crate::store::{self, EndOwed, Ended, OpenWorks, Store, WorkKind};
+use crate::store::{self, EndOwed, Ended, OpenWorks, Store};
 
 /// Between two times.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -82,21 +81,25 @@ impl Faring {
         let held = self.delivery.held();
         let OpenWorks { all, marks, .. } = self.store.open_works();
         let mark = marks.per_source.min(marks.all);
-        // Then no tenant has more: the usual case costs no look at all lanes.
+        // Then no tenant has more: the usual case costs no look at what waits.
         if all.works <= share(mark) {
             return held.into_iter().map(Bound::of_endpoint).collect();
         }
-        let lanes = self.store.lanes_longer_than(0).into_iter();
-        let deliveries = lanes.filter(|(kind, ..)| *kind == WorkKind::Delivery);
-        let waiting: HashMap<Name, usize> =
-            deliveries.map(|(_, endpoint, waiting)| (endpoint, waiting)).collect();
+        let mut of_tenants = Vec::new();
         let of = |(endpoint, wait): (Name, Wait)| {
             let listed = self.directory.get(&endpoint).filter(|_| wait.is_cut_off);
             let tenant = listed.and_then(|listed| listed.endpoint.settings.tenant.clone());
-            let waiting = waiting.get(&endpoint).copied().unwrap_or_default();
-            Held { endpoint, tenant, held: wait.held, waiting }
+            if tenant.is_some() {
+                of_tenants.push(endpoint.clone());
+            }
+            Held { endpoint, tenant, held: wait.held, waiting: 0 }
         };
-        bounds(held.into_iter().map(of).collect(), mark)
+        let mut held: Vec<Held> = held.into_iter().map(of).collect();
+        let sharing = held.iter_mut().filter(|held| held.tenant.is_some());
+        for (held, waiting) in sharing.zip(self.store.deliveries_to(&of_tenants)) {
+            held.waiting = waiting;
+        }
+        bounds(held, mark)
     }
 
     /// Ends the oldest of what waits for an endpoint beyond its bound, while it may wait for long.
@@ -138,7 +141,9 @@ mod tests {
     use crate::json_text::JsonText;
     use crate::metrics::Metrics;
     use crate::retry::{Outcome, Verdict};
-    use crate::store::{EndpointChange, Marks, NewEvent, NewReceipt, Parsed, Routes, Try};
+    use crate::store::{
+        EndpointChange, Marks, NewEvent, NewReceipt, Parsed, Routes, Try, WorkKind,
+    };
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 

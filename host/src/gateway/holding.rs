@@ -28,7 +28,7 @@ pub(super) struct Held {
     pub(super) tenant: Option<Tenant>,
     /// How many may wait, whosever it is.
     pub(super) held: u64,
-    /// How many do.
+    /// How many do, if that counts for a tenant.
     pub(super) waiting: usize,
 }
 

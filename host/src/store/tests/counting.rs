@@ -49,6 +49,19 @@ async fn a_lane_is_as_long_as_what_waits_in_it_and_named_by_its_kind_and_group()
     assert_eq!(bench.store.lanes_longer_than(0), [parses, runs, deliveries]);
 }
 
+/// Guards how much is known of endpoints at which several looks are.
+#[tokio::test]
+async fn what_waits_for_endpoints_is_told_in_their_order_however_many_there_are() {
+    let bench = Bench::new();
+    for number in 0..3 {
+        bench.bring(vec![event(&format!("evt_{number}"), "").to(&["ledger"], &["crm"])]).await;
+    }
+    let mut endpoints: Vec<Name> = (0..999).map(|number| name(&format!("e{number}"))).collect();
+    endpoints.extend([name("crm"), name("ledger")]);
+    let waiting = bench.store.deliveries_to(&endpoints);
+    assert_eq!((waiting.len(), &waiting[998..]), (1_001, &[0, 3, 0][..]));
+}
+
 /// A request to another source than the usual one.
 fn receipt_of(source: &str, id: &str) -> NewReceipt {
     NewReceipt { source: name(source), ..receipt(&[id]) }

@@ -26,6 +26,9 @@ use crate::store::report::Attempt;
 /// Deliveries that one slice ends at most.
 const SLICE: usize = 256;
 
+/// Endpoints at which one look is.
+const LOOK: usize = 256;
+
 /// What is owed and is to end.
 #[derive(Debug, Clone)]
 pub struct EndOwed {
@@ -49,6 +52,19 @@ pub struct Ended {
 }
 
 impl Store {
+    /// How many deliveries wait for each of these endpoints, in their order, beside those that
+    /// somebody works on. However many are asked for, takes and commits go on meanwhile.
+    pub fn deliveries_to(&self, endpoints: &[Name]) -> Vec<usize> {
+        let shared = &self.handle.shared;
+        let mut waiting = Vec::with_capacity(endpoints.len());
+        for slice in endpoints.chunks(LOOK) {
+            let backlog = shared.backlog();
+            let of = |endpoint: &Name| backlog.waiting(WorkKind::Delivery, endpoint);
+            waiting.extend(slice.iter().map(of));
+        }
+        waiting
+    }
+
     /// Ends some of the deliveries that are owed to an endpoint, about the oldest first, and none
     /// that somebody works on. What is on disk is read for that. If it ends none and there is more,
     /// that waits behind others that somebody works on.

@@ -1,4 +1,4 @@
-//! Which lanes are long.
+//! Which lanes are long, and how long one is.
 //!
 //! Pure. Never says that one is too long.
 
@@ -14,5 +14,10 @@ impl Backlog {
             lanes.map(move |(name, waiting)| (kind, name.clone(), waiting))
         };
         WorkKind::ALL.into_iter().flat_map(of).collect()
+    }
+
+    /// How many works wait in one lane.
+    pub(in crate::store) fn waiting(&self, kind: WorkKind, group: &Name) -> usize {
+        self.queues[kind].waiting_of(group)
     }
 }

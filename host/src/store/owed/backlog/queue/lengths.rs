@@ -15,4 +15,9 @@ impl Queue {
         let counted = groups.map(move |(name, number)| (name, self.waiting(*number)));
         counted.filter(move |(_, waiting)| *waiting > works)
     }
+
+    /// The same of one group.
+    pub(in crate::store::owed::backlog) fn waiting_of(&self, name: &Name) -> usize {
+        self.by_name.get(name).map_or(0, |number| self.waiting(*number))
+    }
 }
