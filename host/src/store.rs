@@ -37,6 +37,7 @@ mod log;
 mod marks;
 mod offline;
 mod owed;
+mod promise;
 mod read;
 mod reasons;
 mod refill;
@@ -87,6 +88,7 @@ pub use self::offline::{check_audit, record, reset_tokens};
 pub use self::owed::backlog::{Allowance, Windows};
 pub use self::owed::lease::{DeliveryWork, Lease, ParseWork, Payload, RunWork};
 pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
+pub use self::promise::Promise;
 pub use self::read::cursor::Cursor;
 pub use self::read::filter::{
     DeadFilter, DeliveryFilter, EventFilter, NewReplay, ReceiptFilter, ReplayFilter,
@@ -302,14 +304,6 @@ impl Store {
             .spawn(move || writer.run(waiting, &pauses))
             .map_err(|source| OpenError::Thread { source })?;
         Ok(Self { handle: Arc::new(Handle { queue: Some(queue), writer: Some(writer), shared }) })
-    }
-
-    /// Whether a handler has room for what a run sets, whatever it remembers under the same keys.
-    pub fn has_room(&self, handler: &Name, effects: &Effects) -> bool {
-        let shared = &self.handle.shared;
-        let before = shared.used.load().get(handler).copied().unwrap_or_default();
-        let most = before.and(state::most(handler, &effects.scope, &effects.state));
-        most.is_within(shared.quotas.load().quota(handler), before)
     }
 
     /// Resolves when a take of this kind may give something that it did not give before this call,

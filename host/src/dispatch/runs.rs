@@ -91,20 +91,20 @@ impl Dispatch {
         let effects = self.effects(rules, &work, asked, at);
         let told = Told { id: work.id, event: work.event.id, handler: work.handler.clone() };
         let duration = started.elapsed();
-        // There nearly always is room. Then the metrics count the run before anybody can see that
-        // it is committed.
-        let fits = effects.state.is_empty() || self.store.has_room(&work.handler, &effects);
+        // There nearly always is room, and then it stays: the metrics count the run before anybody
+        // can see that it is committed, and once.
+        let room = self.store.promise_room(&work.handler, &effects);
+        let fits = room.is_some();
         let alerts = if fits { Vec::new() } else { effects.alerts.clone() };
         if fits {
             self.tell_run(&told, (&outcome, cause), verdict, duration);
             self.tell_alerts(&told, &effects.alerts);
         }
         let run = Try { at, duration, plugin, outcome, verdict, log, reason };
-        let committing = if fits {
+        let committing = match room {
             // Nothing follows here from its commit, unless it keeps its slot until then.
-            self.store.leave_run(work, run, effects).await?
-        } else {
-            Some(self.store.queue_run(work, run, effects).await?)
+            Some(room) => self.store.leave_run(work, run, effects, room).await?,
+            None => Some(self.store.queue_run(work, run, effects).await?),
         };
         let Some(committing) = committing else { return Ok(()) };
         match on_disk(committing, &mut slot).await? {

@@ -315,7 +315,7 @@ macro_rules! suite {
             "current_thread" states {
                 a_run_that_sets_more_than_its_handler_may_does_nothing,
                 of_two_runs_that_both_want_the_last_room_one_gets_it,
-                a_run_for_whose_commit_nobody_waits_is_given_back_if_there_is_no_room,
+                of_two_runs_that_fit_alone_one_is_promised_room_and_has_it,
                 what_state_takes_is_known_right_after_a_start,
                 a_key_that_nobody_sets_for_its_term_goes,
                 a_run_shows_which_keys_it_set_or_deleted_and_no_value,

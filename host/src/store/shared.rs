@@ -48,6 +48,8 @@ pub(super) struct Shared {
     pub(super) quotas: ArcSwap<Quotas>,
     /// What the state of each handler takes.
     pub(super) used: ArcSwap<AllUsed>,
+    /// What runs that are not committed were promised beside it.
+    pub(super) promised: Mutex<AllUsed>,
     /// When a sweep looked last for what has expired of it, by handler.
     states_swept: Mutex<BTreeMap<Name, Timestamp>>,
     pub(super) clock: StoreClock,
@@ -109,6 +111,7 @@ impl Shared {
             terms: ArcSwap::from_pointee(config.terms.clone()),
             quotas: ArcSwap::from_pointee(config.quotas.clone()),
             used: ArcSwap::from_pointee(used),
+            promised: Mutex::default(),
             states_swept: Mutex::default(),
             clock,
             owed: Arc::new(Owed::new(backlog)),

@@ -12,6 +12,7 @@ use super::error::Error;
 use super::facts::NewEvent;
 use super::kind::WorkKind;
 use super::owed::lease::{DeliveryWork, ParseWork, RunWork};
+use super::promise::Promise;
 use super::report::{Attempt, Effects, Refused, Try};
 use super::write::commit::{CommitParse, CommitRun, RecordAttempt, RunRefused};
 use super::write::op::{Operation, Reply};
@@ -56,18 +57,19 @@ impl Store {
         report: Try,
         effects: Effects,
     ) -> Result<Committing<Result<(), RunRefused>>, Error> {
-        self.tell(|reply| CommitRun::new(work, report, effects, Some(reply))).await
+        self.tell(|reply| CommitRun::new(work, report, effects, reply)).await
     }
 
-    /// Leaves a try of a run to the next commit, as [`Store::leave_attempt`] does. If its handler
-    /// turns out to have no room for what it sets, the work is given back.
+    /// Leaves a try of a run to the next commit, as [`Store::leave_attempt`] does: there was
+    /// promised room for what it sets.
     pub async fn leave_run(
         &self,
         work: RunWork,
         report: Try,
         effects: Effects,
+        promise: Promise,
     ) -> Result<Option<Committing<Result<(), RunRefused>>>, Error> {
-        let run = CommitRun::new(work, report, effects, None);
+        let run = CommitRun::left(work, report, effects, promise);
         self.leave(run, |run, reply| run.reply = Some(reply)).await
     }
 

@@ -104,21 +104,30 @@ pub(in crate::store) async fn of_two_runs_that_both_want_the_last_room_one_gets_
     assert_eq!(kept, [one.is_ok(), other.is_ok()]);
 }
 
-/// [I6, I7]
-pub(in crate::store) async fn a_run_for_whose_commit_nobody_waits_is_given_back_if_there_is_no_room<
+/// For what was promised nobody waits, and others have been told of it. Leave out what is promised
+/// already in `Store::promise_room`, and both runs are promised the same room. [I6, I7]
+pub(in crate::store) async fn of_two_runs_that_fit_alone_one_is_promised_room_and_has_it<
     S: Subject,
 >() {
     let case = Case::<S>::with(few(1, 1000));
-    for (id, subject, is_given_back) in [("evt_1", "pi_1", false), ("evt_2", "pi_2", true)] {
-        let run = case.run_on(id, subject).await;
-        let (run_id, effects) = (run.id, setting(&run, &[("a", Some("1"))]));
-        let left = case.store.leave_run(run, tried(Verdict::Done), effects).await.unwrap();
-        assert!(left.is_none(), "it has freed its slot");
-        case.store.settled(WorkKind::Run).await;
-        let due: Vec<Id> = case.runs().await.iter().map(|run| run.id).collect();
-        assert_eq!(due.contains(&run_id), is_given_back);
-        assert_eq!(case.get(subject, "a").is_some(), !is_given_back);
-    }
+    let (one, other) = (case.run_on("evt_1", "pi_1").await, case.run_on("evt_2", "pi_2").await);
+    let set: Set<'_> = &[("a", Some("1"))];
+    let promise = |run: &RunWork| case.store.promise_room(&name("ledger"), &setting(run, set));
+    drop(promise(&one).expect("there is room"));
+    let promised = promise(&one).expect("there is again");
+    assert!(promise(&other).is_none(), "it is the other's");
+    assert!(case.store.promise_room(&name("ledger"), &setting(&other, &[])).is_some());
+
+    case.store.bound_state(quotas(Quota { keys: 0, bytes: 0, term: None }));
+    let effects = setting(&one, set);
+    let left = case.store.leave_run(one, tried(Verdict::Done), effects, promised).await.unwrap();
+    assert!(left.is_none(), "it has freed its slot");
+    case.store.settled(WorkKind::Run).await;
+    assert!(case.runs().await.is_empty() && case.get("pi_1", "a").is_some(), "it is done");
+    // Behind this commit everybody has heard of that one.
+    case.bring(vec![event("evt_3", "")]).await;
+    case.store.bound_state(quotas(Quota { keys: 2, bytes: 1000, term: None }));
+    assert!(promise(&other).is_some(), "what is taken counts once");
 }
 
 /// [I7]

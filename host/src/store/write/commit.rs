@@ -27,6 +27,7 @@ use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::{DeliveryWork, ParseWork, Payload, RunWork};
 use crate::store::owed::standing::Standing;
 use crate::store::owed::works::Stored;
+use crate::store::promise::Promise;
 use crate::store::report::{Attempt, Effects, Parsed, Refused, Try};
 
 /// A try to parse a receipt, and the events that it came to.
@@ -44,6 +45,8 @@ pub(in crate::store) struct CommitRun {
     /// Until it is given back.
     run: Option<(RunWork, Try)>,
     effects: Effects,
+    /// Of room for what it sets. Then nothing of that is refused, and somebody may have been told.
+    promise: Option<Promise>,
     no_room: Option<NoRoom>,
     /// If somebody waits for the commit.
     pub(in crate::store) reply: Option<Reply<Result<(), RunRefused>>>,
@@ -77,9 +80,21 @@ impl CommitRun {
         work: RunWork,
         report: Try,
         effects: Effects,
-        reply: Option<Reply<Result<(), RunRefused>>>,
+        reply: Reply<Result<(), RunRefused>>,
     ) -> Self {
-        Self { run: Some((work, report)), effects, no_room: None, reply }
+        let (run, reply) = (Some((work, report)), Some(reply));
+        Self { run, effects, promise: None, no_room: None, reply }
+    }
+
+    /// One for which nobody waits so far.
+    pub(in crate::store) fn left(
+        work: RunWork,
+        report: Try,
+        effects: Effects,
+        promise: Promise,
+    ) -> Self {
+        let run = Some((work, report));
+        Self { run, effects, promise: Some(promise), no_room: None, reply: None }
     }
 }
 
@@ -137,7 +152,8 @@ impl Operation for CommitRun {
         self.no_room = None;
         let admitted = draft.admit(&work.lease);
         if admitted.is_ok() {
-            self.no_room = draft.run(work, report, &self.effects)?.err();
+            let is_promised = self.promise.is_some();
+            self.no_room = draft.run(work, report, &self.effects, is_promised)?.err();
         }
         answer(&mut self.reply, work.id, admitted);
         Ok(())
@@ -160,7 +176,8 @@ impl Operation for CommitRun {
     }
 
     fn tell(&mut self) {
-        // Where nobody waits, what had no room goes back with its lease.
+        // What it has set counts as taken by now.
+        self.promise = None;
         let Some(reply) = &mut self.reply else { return };
         if let Some(no_room) = self.no_room.take()
             && let Some((work, report)) = self.run.take()
@@ -308,19 +325,22 @@ impl Draft<'_> {
         Ok(added)
     }
 
-    /// Commits a run with its effects; nothing if its handler has no room for what it sets.
+    /// Commits a run with its effects; nothing if its handler has no room for what it sets, and was
+    /// not promised any.
     fn run(
         &mut self,
         work: &RunWork,
         report: &Try,
         effects: &Effects,
+        is_promised: bool,
     ) -> Result<Result<(), NoRoom>, Failure> {
         let before = self.standing_of(&work.lease)?;
         let verdict = report.verdict;
         let mut record = TryRecord::of(report, work.id.position, before.last);
         if verdict == Verdict::Done {
             let Effects { events, parcels, alerts, state, scope, .. } = effects;
-            if let Err(no_room) = self.set_state(&work.handler, scope, state)? {
+            let whose = (&work.handler, scope.as_str());
+            if let Err(no_room) = self.set_state(whose, state, is_promised)? {
                 return Ok(Err(no_room));
             }
             let origin = Origin {

@@ -39,12 +39,13 @@ impl fmt::Display for NoRoom {
 
 impl Draft<'_> {
     /// Sets keys of a scope, or deletes them (`None`): the last word on each counts. Nothing of it
-    /// if the handler has no room.
+    /// if the handler has no room. One that was promised room has it, also if the quota is less by
+    /// now, or others were quicker.
     pub(super) fn set_state(
         &mut self,
-        handler: &Name,
-        scope: &str,
+        (handler, scope): (&Name, &str),
         changes: &[(String, Option<Bytes>)],
+        is_promised: bool,
     ) -> Result<Result<(), NoRoom>, Failure> {
         if changes.is_empty() {
             return Ok(Ok(()));
@@ -68,7 +69,7 @@ impl Draft<'_> {
             rows.push((key, row));
         }
         let quota = self.basis.quotas.quota(handler);
-        if !used.is_within(quota, before) {
+        if !is_promised && !used.is_within(quota, before) {
             return Ok(Err(NoRoom { handler: handler.clone(), quota, wanted: used }));
         }
         rows.into_iter().for_each(|(key, row)| self.put_state_row(key, row));
