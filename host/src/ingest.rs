@@ -29,6 +29,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
@@ -324,7 +325,7 @@ impl Ingest {
                 return stored.map(|(appended, _)| appended).map_err(Rejection::Store);
             }
         };
-        let told = Told::of(self, at.name, &at.plugin, &parsed);
+        let told = Told::of((self, Handle::current()), at.name, &at.plugin, &parsed);
         let committing = self.store.queue_parsed(receipt, Some(parsed));
         let committing = committing.map_err(Rejection::Store)?;
         let (appended, _) = Telling::new(committing, told).await.map_err(Rejection::Store)?;
@@ -366,6 +367,7 @@ impl Ingest {
             plugin: Arc::clone(plugin),
             request: Arc::clone(request),
             handover: handover.clone(),
+            runtime: Handle::current(),
         });
         let find = move |claims: &Claims, kept: Option<Kept<'_>>| handing?.find(claims, kept);
         let hand = move |tell| handover.hand(tell);

@@ -9,7 +9,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle;
 use tracing::error;
@@ -97,16 +97,24 @@ pub(super) struct Told {
     pub(super) source: Name,
     pub(super) plugin: Name,
     pub(super) log: Vec<LogLine>,
+    /// Where that is told if nobody waits for it.
+    pub(super) runtime: Handle,
 }
 
 impl Told {
     /// Of what the plugin of a source has parsed.
-    pub(super) fn of(ingest: &Ingest, source: &Name, plugin: &Plugin, parsed: &Parsed) -> Self {
+    pub(super) fn of(
+        (ingest, runtime): (&Ingest, Handle),
+        source: &Name,
+        plugin: &Plugin,
+        parsed: &Parsed,
+    ) -> Self {
         Self {
             by: Arc::clone(&ingest.early),
             source: source.clone(),
             plugin: plugin.name().clone(),
             log: parsed.report.log.clone(),
+            runtime,
         }
     }
 
@@ -143,14 +151,11 @@ impl Future for Telling {
 
 impl Drop for Telling {
     fn drop(&mut self) {
-        let Some((mut committing, told)) = self.0.take() else { return };
-        let mut unheard = Context::from_waker(Waker::noop());
-        if let Poll::Ready(answer) = Pin::new(&mut committing).poll(&mut unheard) {
-            // The thread of the writer drops it like this.
-            told.tell(&answer);
-        } else if let Ok(runtime) = Handle::try_current() {
-            drop(runtime.spawn(async move { told.tell(&committing.await) }));
-        }
+        let Some((committing, told)) = self.0.take() else { return };
+        // Also where the answer is there: the thread of the writer drops this then, and nothing is
+        // committed while it waits for whoever reads the log.
+        let runtime = told.runtime.clone();
+        drop(runtime.spawn(async move { told.tell(&committing.await) }));
     }
 }
 
@@ -187,6 +192,8 @@ mod tests {
         }
 
         fn stored(&self, _: &Name, _: &Name, receipt: Id, _: &[LogLine]) {
+            // It panics where no runtime is, as on the thread of the writer.
+            drop(Handle::current());
             self.0.send(receipt).unwrap();
         }
     }
@@ -263,7 +270,8 @@ mod tests {
             let committing = store.queue_parsed(receipt(event_id), Some(parsed(event_id))).unwrap();
             let by = Arc::new(Saying(saying.clone()));
             let (source, plugin) = (name("shop"), name("guest"));
-            Telling::new(committing, Told { by, source, plugin, log: Vec::new() })
+            let runtime = Handle::current();
+            Telling::new(committing, Told { by, source, plugin, log: Vec::new(), runtime })
         };
 
         drop(telling("e1"));
@@ -279,14 +287,16 @@ mod tests {
         assert_eq!(again, second);
         assert!(said.try_recv().is_err(), "of what does not hold nothing is told");
 
-        // As where the sender has hung up: on a thread without a runtime, behind the answer.
+        // As where the sender has hung up: on a thread without a runtime, behind the answer. Take
+        // the spawn out of the drop, and that thread panics.
         let (heard, hears) = oneshot::channel();
         let heard = Heard::new(move || heard.send(()).unwrap());
         let committing = store.queue_parsed_and(receipt("e3"), parsed("e3"), heard).unwrap();
         let (by, source, plugin) = (Arc::new(Saying(saying.clone())), name("shop"), name("guest"));
-        let telling = Telling::new(committing, Told { by, source, plugin, log: Vec::new() });
+        let (log, runtime) = (Vec::new(), Handle::current());
+        let telling = Telling::new(committing, Told { by, source, plugin, log, runtime });
         hears.await.unwrap();
         std::thread::spawn(move || drop(telling)).join().unwrap();
-        said.try_recv().expect("it is told before it is gone");
+        said.recv().await.expect("it is told all the same");
     }
 }

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::Ingest;
@@ -30,6 +31,8 @@ pub(super) struct Handing {
     pub(super) plugin: Arc<Plugin>,
     pub(super) request: Arc<Request>,
     pub(super) handover: Handover,
+    /// That of its task.
+    pub(super) runtime: Handle,
 }
 
 /// Whether the task of a request is told of its claims at once. Clones are the same.
@@ -83,7 +86,8 @@ impl Handing {
             event_ids: claims.event_ids.clone(),
             proven: Some(proven),
         };
-        let told = Told::of(&self.ingest, &self.source, &self.plugin, &parsed);
+        let by = (&*self.ingest, self.runtime.clone());
+        let told = Told::of(by, &self.source, &self.plugin, &parsed);
         let heard = self.handover.leave();
         let committing = self.ingest.store.queue_parsed_and(receipt, parsed, heard);
         Found::Left(committing.map(|committing| Telling::new(committing, told)))
