@@ -141,6 +141,9 @@ pub enum Failure {
         /// Its number; zero if it is what belongs to none.
         run: u64,
     },
+    /// The thread that writes it has panicked.
+    #[error("the thread that writes the store panicked; the log says over what")]
+    Panicked,
     /// It was closed.
     #[error("the store's file is closed")]
     Closed,
@@ -188,6 +191,7 @@ impl Failure {
             Self::Damaged(_)
             | Self::NewerCommit { .. }
             | Self::DamagedIds { .. }
+            | Self::Panicked
             | Self::Closed
             | Self::Replaced
             | Self::Overwritten { .. } => false,

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
+use std::thread::{self, ThreadId};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{oneshot, watch};
@@ -15,7 +16,7 @@ use tokio::sync::{oneshot, watch};
 use super::Config;
 use super::bell::Bell;
 use super::damage::Damages;
-use super::error::Error;
+use super::error::{Error, Failure};
 use super::file::File;
 use super::gate::Gate;
 use super::ids::IdIndex;
@@ -75,6 +76,8 @@ pub(super) struct Shared {
     pub(super) damages: Arc<Damages>,
     /// The first failure; after it nothing is written.
     failed: OnceLock<Error>,
+    /// The one thread that writes, once it does.
+    writer: OnceLock<ThreadId>,
     /// Why the file can't be written for now.
     pub(super) outage: watch::Sender<Option<Error>>,
     /// Bytes of the log on disk that came since it was packed.
@@ -127,6 +130,7 @@ impl Shared {
             decoded: Mutex::new(Decoded::new(config.recent_bytes)),
             damages,
             failed: OnceLock::new(),
+            writer: OnceLock::new(),
             outage: watch::Sender::default(),
             unpacked: watch::Sender::default(),
             unpacked_wanted: AtomicUsize::new(usize::MAX),
@@ -192,6 +196,20 @@ impl Shared {
         // Only the first failure says what was wrong.
         drop(self.failed.set(error));
         WorkKind::ALL.into_iter().for_each(|kind| self.wake(kind));
+    }
+
+    /// From now on this thread writes.
+    pub(super) fn written_here(&self) {
+        drop(self.writer.set(thread::current().id()));
+    }
+
+    /// If this is the thread that writes, and it panics, the store has failed. To be called before
+    /// anything is dropped that others wait for: what goes back then, nobody takes.
+    pub(super) fn fail_in_panic(&self) {
+        let is_writer = || self.writer.get() == Some(&thread::current().id());
+        if thread::panicking() && is_writer() && self.check().is_ok() {
+            self.fail(Failure::Panicked.into());
+        }
     }
 
     pub(super) fn is_away(&self) -> bool {

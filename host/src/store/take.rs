@@ -172,6 +172,8 @@ impl Store {
         let (counted, waited) = shared.clock.both();
         let taken = {
             let mut backlog = shared.backlog();
+            // Under the lock: what a writer gives back that panics was perhaps tried already.
+            shared.check()?;
             backlog.seen(counted);
             backlog.take(kind, room, waited)
         };

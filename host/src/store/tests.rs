@@ -20,6 +20,7 @@ mod letters;
 mod migrating;
 mod opening;
 mod outages;
+mod panicking;
 mod parsing;
 mod querying;
 mod raising;

@@ -18,7 +18,7 @@ pub(in crate::store) enum Message {
 impl Message {
     /// An operation on its way.
     pub(in crate::store) fn perform(op: impl Operation + 'static, shared: &Arc<Shared>) -> Self {
-        Self::Perform(Queued { op: Box::new(op), _ticket: Ticket::new(shared) })
+        Self::Perform(Queued { op: Box::new(op), ticket: Ticket::new(shared) })
     }
 
     /// Somebody wants the store closed.
@@ -31,7 +31,14 @@ impl Message {
 #[derive(Debug)]
 pub(in crate::store) struct Queued {
     pub(super) op: Box<dyn Operation>,
-    _ticket: Ticket,
+    ticket: Ticket,
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        // Before the operation gives anything back.
+        self.ticket.0.fail_in_panic();
+    }
 }
 
 /// Who waits for the end.

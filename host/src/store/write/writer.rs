@@ -84,6 +84,9 @@ impl<P: Place> Writer<P> {
     /// Writes until nobody is left who could ask, or somebody closes the store; then finishes what
     /// is queued, moves the marks to the end and lets the place go.
     pub(in crate::store) fn run(mut self, mut queue: mpsc::Receiver<Message>, pauses: &Runtime) {
+        let shared = Arc::clone(&self.group.shared);
+        shared.written_here();
+        let _alarm = Alarm(shared);
         loop {
             match self.next(&mut queue, pauses) {
                 Next::Take(first) => {
@@ -243,6 +246,15 @@ impl<P: Place> Writer<P> {
         } else {
             group.shared.fail(error);
         }
+    }
+}
+
+/// Says that the store has failed if its writer panics with nothing in hand: then nobody else does.
+struct Alarm(Arc<Shared>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.0.fail_in_panic();
     }
 }
 
