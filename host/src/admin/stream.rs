@@ -155,7 +155,7 @@ fn begin(
     request: &Request,
     follow: impl FnOnce(&Store) -> Result<Following, store::Error>,
 ) -> Result<Response, Problem> {
-    let turn = admin.turns.stream(!reach.is_all())?;
+    let turn = admin.turns.stream(reach.tenant())?;
     // Before it looks for the first time: no commit is missed, and no change of endpoints.
     let growth = admin.store.growth();
     let mut changes = admin.directory.changes();

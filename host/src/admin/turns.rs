@@ -3,7 +3,8 @@
 //!
 //! Everything else has half of the port's connections, and no tenant and no token has all of those.
 //! What may wait for long has a quarter of them and a time. Streams of events have an eighth of all
-//! connections, and tenants half of that. A stop waits for none of it. Never judges a request.
+//! connections: tenants half of that, and each a share. A stop waits for none of it. Never judges a
+//! request.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use http_body_util::LengthLimitError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::access::Caller;
@@ -73,54 +74,98 @@ impl fmt::Display for Asker {
     }
 }
 
-/// The requests that are being answered.
+/// Those who have a turn of one kind.
 #[derive(Debug, Default)]
-struct Asking {
+struct Taken {
     all: usize,
     /// Those with tokens of tenants.
     of_tenants: usize,
-    /// By who asks; nobody is here without a request.
+    /// By who asks; nobody is here without a turn.
     by: BTreeMap<Asker, usize>,
+}
+
+/// All turns of one kind.
+#[derive(Debug)]
+struct Pool {
+    taken: Arc<Mutex<Taken>>,
+    most: usize,
+}
+
+/// Why there is no turn.
+enum Full {
+    /// Who asks has its share, which is so many.
+    Share(usize, Asker),
+    /// Too many have one.
+    All,
+}
+
+impl Pool {
+    fn new(most: usize) -> Self {
+        Self { taken: Arc::default(), most }
+    }
+
+    /// A turn. Nobody has more than a share, and tenants leave half to the operator.
+    fn take(&self, asker: Option<Asker>) -> Result<Turn, Full> {
+        let mut taken = lock(&self.taken);
+        let most = self.most;
+        let is_tenant = asker.as_ref().is_some_and(Asker::is_tenant);
+        if let Some(asker) = &asker {
+            let share = asker.share(most);
+            if taken.by.get(asker).is_some_and(|has| *has >= share) {
+                return Err(Full::Share(share, asker.clone()));
+            }
+        }
+        if taken.all >= most || (is_tenant && taken.of_tenants >= (most / 2).max(1)) {
+            return Err(Full::All);
+        }
+        taken.all += 1;
+        taken.of_tenants += usize::from(is_tenant);
+        if let Some(asker) = &asker {
+            *taken.by.entry(asker.clone()).or_default() += 1;
+        }
+        Ok(Turn { taken: Arc::clone(&self.taken), asker })
+    }
+}
+
+/// A turn, for as long as it lives.
+#[derive(Debug)]
+struct Turn {
+    taken: Arc<Mutex<Taken>>,
+    asker: Option<Asker>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut taken = lock(&self.taken);
+        taken.all -= 1;
+        let Some(asker) = &self.asker else { return };
+        taken.of_tenants -= usize::from(asker.is_tenant());
+        let left = taken.by.get(asker).map_or(0, |has| has - 1);
+        match left {
+            0 => drop(taken.by.remove(asker)),
+            left => drop(taken.by.insert(asker.clone(), left)),
+        }
+    }
 }
 
 /// The turn of a request, from before its body is read until it is answered.
 #[derive(Debug)]
 pub(super) struct Answering {
-    asking: Arc<Mutex<Asking>>,
-    asker: Option<Asker>,
-}
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        let mut asking = lock(&self.asking);
-        asking.all -= 1;
-        let Some(asker) = &self.asker else { return };
-        asking.of_tenants -= usize::from(asker.is_tenant());
-        let left = asking.by.get(asker).map_or(0, |has| has - 1);
-        match left {
-            0 => drop(asking.by.remove(asker)),
-            left => drop(asking.by.insert(asker.clone(), left)),
-        }
-    }
+    _turn: Turn,
 }
 
 /// The turn of one who listens to events, for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Listening {
-    _turn: OwnedSemaphorePermit,
-    _of_tenants: Option<OwnedSemaphorePermit>,
+    _turn: Turn,
 }
 
 /// The turns of the operators' port.
 #[derive(Debug)]
 pub(crate) struct Turns {
-    asking: Arc<Mutex<Asking>>,
-    /// Most requests that are being answered.
-    asking_max: usize,
+    asking: Pool,
     waiting: Semaphore,
-    streams: Arc<Semaphore>,
-    /// Those of them that are for tokens with a tenant, all of these together.
-    of_tenants: Arc<Semaphore>,
+    streams: Pool,
     wait_max: Duration,
     /// Cancelled when the gateway stops.
     stop: CancellationToken,
@@ -133,11 +178,9 @@ impl Turns {
         let waiting = (asking / 4).max(1);
         let streams = (connections / STREAMS).max(1);
         Self {
-            asking: Arc::default(),
-            asking_max: asking,
+            asking: Pool::new(asking),
             waiting: Semaphore::new(waiting),
-            streams: Arc::new(Semaphore::new(streams)),
-            of_tenants: Arc::new(Semaphore::new((streams / 2).max(1))),
+            streams: Pool::new(streams),
             wait_max: WAIT_MAX,
             stop,
         }
@@ -146,29 +189,21 @@ impl Turns {
     /// A turn of a request. Tenants leave half of the turns to the operator, and none has more than
     /// an eighth; a token of the operator's leaves a quarter to the others.
     pub(super) fn ask(&self, asker: Option<Asker>) -> Result<Answering, Problem> {
-        let mut asking = lock(&self.asking);
-        let most = self.asking_max;
-        let is_tenant = asker.as_ref().is_some_and(Asker::is_tenant);
-        if let Some(asker) = &asker {
-            let share = asker.share(most);
-            if asking.by.get(asker).is_some_and(|has| *has >= share) {
+        let turn = self.asking.take(asker);
+        let turn = turn.map_err(|full| match full {
+            Full::Share(share, asker) => {
                 let detail = format!(
                     "the gateway is answering {share} requests of {asker}, and no more at a time; \
                      ask again later"
                 );
-                return Err(Problem::new(Kind::TooManyRequests, detail));
+                Problem::new(Kind::TooManyRequests, detail)
             }
-        }
-        if asking.all >= most || (is_tenant && asking.of_tenants >= (most / 2).max(1)) {
-            let busy = "the gateway is answering too many requests; ask again later";
-            return Err(Problem::new(Kind::Busy, busy));
-        }
-        asking.all += 1;
-        asking.of_tenants += usize::from(is_tenant);
-        if let Some(asker) = &asker {
-            *asking.by.entry(asker.clone()).or_default() += 1;
-        }
-        Ok(Answering { asking: Arc::clone(&self.asking), asker })
+            Full::All => {
+                let busy = "the gateway is answering too many requests; ask again later";
+                Problem::new(Kind::Busy, busy)
+            }
+        })?;
+        Ok(Answering { _turn: turn })
     }
 
     /// Waits for what may take long. After a minute the answer is that it is `not_yet`, with 503;
@@ -188,16 +223,24 @@ impl Turns {
         }
     }
 
-    /// A turn of one who listens to events, for a token with a tenant or without one. The former
-    /// leave half of the turns to the operator.
-    pub(super) fn stream(&self, has_tenant: bool) -> Result<Listening, Problem> {
-        let many = "too many streams of events are open; ask again later";
-        let acquire = |of: &Arc<Semaphore>| {
-            let turn = Arc::clone(of).try_acquire_owned();
-            turn.map_err(|_| Problem::new(Kind::Busy, many))
-        };
-        let of_tenants = has_tenant.then(|| acquire(&self.of_tenants)).transpose()?;
-        Ok(Listening { _turn: acquire(&self.streams)?, _of_tenants: of_tenants })
+    /// A turn of one who listens to events, for a token with a tenant or without one. Tenants leave
+    /// half of the streams to the operator, and none has more than an eighth of all.
+    pub(super) fn stream(&self, tenant: Option<&Tenant>) -> Result<Listening, Problem> {
+        let turn = self.streams.take(tenant.cloned().map(Asker::Tenant));
+        let turn = turn.map_err(|full| match full {
+            Full::Share(share, _) => {
+                let detail = format!(
+                    "{share} streams of events of the token's tenant are open, and no more at a \
+                     time; close one, or ask again later"
+                );
+                Problem::new(Kind::TooManyRequests, detail)
+            }
+            Full::All => {
+                let many = "too many streams of events are open; ask again later";
+                Problem::new(Kind::Busy, many)
+            }
+        })?;
+        Ok(Listening { _turn: turn })
     }
 
     /// Resolves when the gateway stops.
@@ -293,28 +336,35 @@ mod tests {
         let (without, kind) = given(&turns, None);
         assert_eq!((without.len(), kind), (32, Kind::Busy), "nobody else may ask then");
         drop(without);
-        let asking = lock(&turns.asking);
-        assert!(asking.by.is_empty(), "{asking:?}");
-        assert_eq!((asking.all, asking.of_tenants), (0, 0));
+        let taken = lock(&turns.asking.taken);
+        assert!(taken.by.is_empty(), "{taken:?}");
+        assert_eq!((taken.all, taken.of_tenants), (0, 0));
     }
 
     #[test]
     fn as_many_listen_to_events_as_may_and_the_next_when_one_has_left() {
         let turns = Turns::new(16, CancellationToken::new());
-        let listening = [turns.stream(false), turns.stream(false)].map(Result::unwrap);
-        assert_eq!(turns.stream(false).unwrap_err().kind(), Kind::Busy);
+        let listening = [turns.stream(None), turns.stream(None)].map(Result::unwrap);
+        assert_eq!(turns.stream(None).unwrap_err().kind(), Kind::Busy);
         drop(listening);
-        assert!(turns.stream(false).is_ok());
+        assert!(turns.stream(None).is_ok());
     }
 
-    /// Guards that no tenant keeps the operator from listening.
+    /// Guards that no tenant keeps another, and none all of them the operator, from listening. Take
+    /// the share out of [`Pool::take`], and the first has all that tenants may have.
     #[test]
-    fn tenants_leave_half_of_the_streams_to_the_operator() {
-        let turns = Turns::new(32, CancellationToken::new());
-        let of_tenants = [turns.stream(true), turns.stream(true)].map(Result::unwrap);
-        assert_eq!(turns.stream(true).unwrap_err().kind(), Kind::Busy);
-        assert!(turns.stream(false).is_ok());
-        drop(of_tenants);
-        assert!(turns.stream(true).is_ok());
+    fn a_tenant_has_an_eighth_of_the_streams_and_all_of_them_have_half() {
+        let turns = Turns::new(128, CancellationToken::new());
+        let name = |number: usize| format!("tenant-{number}").parse().unwrap();
+        let tenants: Vec<Tenant> = (0..5).map(name).collect();
+        let stream = |number: usize| turns.stream(Some(&tenants[number]));
+        let own = [stream(0), stream(0)].map(Result::unwrap);
+        assert_eq!(stream(0).unwrap_err().kind(), Kind::TooManyRequests);
+        let others: Vec<_> = [1, 1, 2, 2, 3, 3].map(stream).into_iter().collect();
+        assert!(others.iter().all(Result::is_ok), "{others:?}");
+        assert_eq!(stream(4).unwrap_err().kind(), Kind::Busy);
+        assert!(turns.stream(None).is_ok(), "the other half");
+        drop(own);
+        assert!(stream(4).is_ok());
     }
 }
