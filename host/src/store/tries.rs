@@ -88,7 +88,7 @@ impl Store {
         work: DeliveryWork,
         attempt: Attempt,
     ) -> Result<Committing<Result<(), Refused>>, Error> {
-        self.tell(|reply| RecordAttempt { work, attempt, reply: Some(reply) }).await
+        self.tell(|reply| RecordAttempt::new(work, attempt, Some(reply))).await
     }
 
     /// Leaves an attempt of a delivery to the next commit, and resolves when it is queued. If the
@@ -99,7 +99,7 @@ impl Store {
         work: DeliveryWork,
         attempt: Attempt,
     ) -> Result<Option<Committing<Result<(), Refused>>>, Error> {
-        let attempted = RecordAttempt { work, attempt, reply: None };
+        let attempted = RecordAttempt::new(work, attempt, None);
         self.leave(attempted, |attempted, reply| attempted.reply = Some(reply)).await
     }
 

@@ -48,6 +48,7 @@ pub(in crate::store) struct CommitRun {
     /// Of room for what it sets. Then nothing of that is refused, and somebody may have been told.
     promise: Option<Promise>,
     no_room: Option<NoRoom>,
+    refused: Option<Refused>,
     /// If somebody waits for the commit.
     pub(in crate::store) reply: Option<Reply<Result<(), RunRefused>>>,
 }
@@ -83,7 +84,7 @@ impl CommitRun {
         reply: Reply<Result<(), RunRefused>>,
     ) -> Self {
         let (run, reply) = (Some((work, report)), Some(reply));
-        Self { run, effects, promise: None, no_room: None, reply }
+        Self { run, effects, promise: None, no_room: None, refused: None, reply }
     }
 
     /// One for which nobody waits so far.
@@ -93,8 +94,8 @@ impl CommitRun {
         effects: Effects,
         promise: Promise,
     ) -> Self {
-        let run = Some((work, report));
-        Self { run, effects, promise: Some(promise), no_room: None, reply: None }
+        let (run, promise) = (Some((work, report)), Some(promise));
+        Self { run, effects, promise, no_room: None, refused: None, reply: None }
     }
 }
 
@@ -103,8 +104,19 @@ impl CommitRun {
 pub(in crate::store) struct RecordAttempt {
     pub(in crate::store) work: DeliveryWork,
     pub(in crate::store) attempt: Attempt,
+    refused: Option<Refused>,
     /// If somebody waits for the commit.
     pub(in crate::store) reply: Option<Reply<Result<(), Refused>>>,
+}
+
+impl RecordAttempt {
+    pub(in crate::store) fn new(
+        work: DeliveryWork,
+        attempt: Attempt,
+        reply: Option<Reply<Result<(), Refused>>>,
+    ) -> Self {
+        Self { work, attempt, refused: None, reply }
+    }
 }
 
 impl Operation for CommitParse {
@@ -155,7 +167,7 @@ impl Operation for CommitRun {
             let is_promised = self.promise.is_some();
             self.no_room = draft.run(work, report, &self.effects, is_promised)?.err();
         }
-        answer(&mut self.reply, work.id, admitted);
+        answer((&mut self.reply, &mut self.refused), admitted);
         Ok(())
     }
 
@@ -178,6 +190,9 @@ impl Operation for CommitRun {
     fn tell(&mut self) {
         // What it has set counts as taken by now.
         self.promise = None;
+        if let Some((work, _)) = &self.run {
+            say(work.id, &mut self.refused);
+        }
         let Some(reply) = &mut self.reply else { return };
         if let Some(no_room) = self.no_room.take()
             && let Some((work, report)) = self.run.take()
@@ -204,7 +219,7 @@ impl Operation for RecordAttempt {
         if admitted.is_ok() {
             draft.attempt(&self.work, &self.attempt)?;
         }
-        answer(&mut self.reply, self.work.id, admitted);
+        answer((&mut self.reply, &mut self.refused), admitted);
         Ok(())
     }
 
@@ -229,23 +244,34 @@ impl Operation for RecordAttempt {
         true
     }
 
+    fn tell(&mut self) {
+        say(self.work.id, &mut self.refused);
+        if let Some(reply) = &mut self.reply {
+            reply.tell();
+        }
+    }
+
     fn reply(&mut self) -> Option<&mut dyn Answer> {
         self.reply.as_mut().map(|reply| reply as &mut dyn Answer)
     }
 }
 
-/// Keeps whether a try is admitted for whoever waits; where nobody does, the log says if it is not.
+/// Keeps whether a try is admitted: for whoever waits, and where nobody does, for the log if it is
+/// not.
 fn answer<E: From<Refused>>(
-    reply: &mut Option<Reply<Result<(), E>>>,
-    id: Id,
+    (reply, kept): (&mut Option<Reply<Result<(), E>>>, &mut Option<Refused>),
     admitted: Result<(), Refused>,
 ) {
-    match (reply, admitted) {
-        (Some(reply), admitted) => reply.keep(Ok(admitted.map_err(E::from))),
-        (None, Ok(())) => (),
-        (None, Err(refused)) => {
-            tracing::warn!(work.id = %id, "the store refused the result of a work: {refused}");
-        }
+    match reply {
+        Some(reply) => reply.keep(Ok(admitted.map_err(E::from))),
+        None => *kept = admitted.err(),
+    }
+}
+
+/// Logs a refusal that nobody waits for, once it is known to hold.
+fn say(id: Id, refused: &mut Option<Refused>) {
+    if let Some(refused) = refused.take() {
+        tracing::warn!(work.id = %id, "the store refused the result of a work: {refused}");
     }
 }
 
@@ -453,3 +479,6 @@ impl Draft<'_> {
         stored.id
     }
 }
+
+#[cfg(test)]
+mod tests;
