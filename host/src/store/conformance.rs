@@ -171,6 +171,7 @@ macro_rules! suite {
                 the_dead_deliveries_of_what_a_run_sent_are_reached_too,
                 a_replay_of_a_tenant_reaches_its_events_and_no_others,
                 no_tenant_has_more_than_four_unfinished_replays,
+                replays_that_wait_for_an_endpoint_that_fails_leave_their_places,
                 a_preview_says_what_a_replay_would_come_to_and_opens_nothing,
                 a_replay_passes_over_an_endpoint_that_does_not_answer_and_comes_back,
             }

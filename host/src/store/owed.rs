@@ -99,6 +99,14 @@ impl Owed {
         replay.slice(&self.replay_limits())
     }
 
+    /// Whether a replay by filter that is not finished stands still for nothing but endpoints at
+    /// which nothing may end soon, as works are now.
+    pub(super) fn resting(&self) -> impl Fn(&OpenReplay) -> bool {
+        let limits = self.replay_limits();
+        let off = self.backlog().switched_off();
+        move |replay| replay.rests(&limits, &off)
+    }
+
     /// Whether a replay by filter is not finished that opens works and is not paused: the end of
     /// any work may let it go on.
     pub(super) fn is_replay_to_open(&self) -> bool {

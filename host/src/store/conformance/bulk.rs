@@ -272,3 +272,36 @@ pub(in crate::store) async fn a_replay_passes_over_an_endpoint_that_does_not_ans
     let ids: BTreeSet<Id> = works.iter().map(|work| work.id).collect();
     assert_eq!((works.len(), ids.len()), (600, 600), "each once");
 }
+
+/// Have `Places::full` count those that rest, and the seventeenth is refused. [I7, I11]
+pub(in crate::store) async fn replays_that_wait_for_an_endpoint_that_fails_leave_their_places<
+    S: Subject,
+>() {
+    let company = Duration::ZERO;
+    let case = Case::<S>::with(Config { company, ..Config::at("nowhere") });
+    died(&case, ROOM + 1, "crm").await;
+    let (away, back) = (Allowance { is_trusted: false, ..Allowance::of(9) }, Allowance::of(9));
+    case.store.allow(&name("crm"), away);
+    let crm = ReplayFilter { endpoint: Some(name("crm")), ..dead() };
+    let mut of_acme = crm.clone();
+    of_acme.events.tenant = Some("acme".parse().unwrap());
+    let id = begin(&case, crm.clone()).await.id;
+    while case.store.next_replay(None).is_some() {
+        advance(&case, id).await;
+    }
+
+    for _ in 0..16 {
+        begin(&case, of_acme.clone()).await;
+    }
+    let more = case.store.begin_replay(of_acme).await;
+    assert!(matches!(more, Err(Error::TooManyReplays { open: 16 })), "{more:?}");
+    for _ in 17..100 {
+        begin(&case, crm.clone()).await;
+    }
+    let more = case.store.begin_replay(dead()).await;
+    assert!(matches!(more, Err(Error::TooManyReplays { open: 100 })), "{more:?}");
+
+    case.store.allow(&name("crm"), back);
+    let more = case.store.begin_replay(dead()).await;
+    assert!(matches!(more, Err(Error::TooManyReplays { open: 16 })), "it answers: {more:?}");
+}

@@ -88,6 +88,19 @@ impl OpenReplay {
         !self.is_paused && !self.waits(limits)
     }
 
+    /// Whether it stands still for nothing but endpoints at which nothing may end soon: those that
+    /// are clogged, or `off`. That may be for as long as they fail, and whoever else wants to
+    /// replay something is not to wait for it.
+    pub(super) fn rests(&self, limits: &Limits<'_>, off: &BTreeSet<Name>) -> bool {
+        let is_stuck = |it: &Name| limits.clogged.contains(it) || off.contains(it);
+        let are_stuck = match &self.endpoint {
+            _ if self.is_through => self.aside.iter().all(is_stuck),
+            Some(endpoint) => is_stuck(endpoint),
+            None => false,
+        };
+        are_stuck && self.opens && !self.is_paused && self.slice(limits).is_none()
+    }
+
     /// What its next slice is for; `None` if it would find no room.
     pub(super) fn slice(&self, limits: &Limits<'_>) -> Option<Slice> {
         if !self.opens {
@@ -175,6 +188,26 @@ mod tests {
         limits.clogged.remove(&name("erp"));
         let slice = open.slice(&limits).unwrap();
         assert_eq!((slice.aside, slice.most), (Some(name("erp")), REOPENED_MAX));
+    }
+
+    /// Say that whatever waits rests, and a replay gives up its place because work is done.
+    #[test]
+    fn a_replay_rests_that_waits_for_clogged_endpoints_and_none_that_waits_for_what_may_end() {
+        let tallies = Tallies::default();
+        let reopened_to = ["crm", "full", "off"].map(|it| (name(it), REOPENED_MAX)).into();
+        let (clogged, off) = (BTreeSet::from([name("crm")]), BTreeSet::from([name("off")]));
+        let limits = Limits { tallies: &tallies, reopened: REOPENED_MAX, reopened_to, clogged };
+        let of = |endpoint: Option<&str>| replay(1, endpoint).rests(&limits, &off);
+        let each = ["crm", "off", "full", "erp"].map(|it| of(Some(it)));
+        assert_eq!((each, of(None)), ([true, true, false, false], false));
+
+        let through = |aside: &[&str]| {
+            let aside = aside.iter().map(|it| name(it)).collect();
+            OpenReplay { aside, is_through: true, ..replay(1, None) }
+        };
+        let rests = |aside: &[&str]| through(aside).rests(&limits, &off);
+        assert!(rests(&["crm", "off"]) && !rests(&["crm", "full"]) && !rests(&["crm", "erp"]));
+        assert!(!OpenReplay { is_paused: true, ..through(&["crm"]) }.rests(&limits, &off));
     }
 
     #[test]

@@ -105,6 +105,13 @@ impl Backlog {
         clogged.map(|(group, _)| deliveries.name(*group)).collect()
     }
 
+    /// The endpoints that are switched off, if deliveries to them are open that were opened again.
+    pub(in crate::store) fn switched_off(&self) -> BTreeSet<Name> {
+        let deliveries = &self.queues[WorkKind::Delivery];
+        let off = self.reopened.deliveries.keys().filter(|group| self.is_off(**group));
+        off.map(|group| deliveries.name(*group)).collect()
+    }
+
     /// How many of these may not end soon.
     fn lasting(&self, group: u32, again: Again) -> usize {
         match self.queues[WorkKind::Delivery].is_trusted(group) {

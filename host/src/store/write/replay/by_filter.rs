@@ -18,11 +18,20 @@ use crate::store::read::replays::{Replay, Replayed};
 use crate::store::read::snapshot::Course;
 use crate::store::write::draft::Draft;
 use crate::store::write::op::{Answer, Operation, Reply};
+use crate::tenant::Tenant;
 
-/// Most replays that are not finished.
-const OPEN_MAX: usize = 16;
-/// The same of one tenant: none has all places of the others.
-const OF_TENANT_MAX: usize = 4;
+/// How many replays may be unfinished.
+struct Places {
+    /// Without those that rest.
+    going: usize,
+    /// With them.
+    all: usize,
+}
+
+/// Of everybody.
+const OF_ALL: Places = Places { going: 16, all: 100 };
+/// Of one tenant: none has all places of the others.
+const OF_TENANT: Places = Places { going: 4, all: 16 };
 /// Finished replays that are kept.
 const FINISHED_MAX: usize = 100;
 
@@ -30,7 +39,9 @@ impl Store {
     /// Begins to open again what is finished of all works that match, and to hasten what waits:
     /// oldest first, up to where the log ends now. If the filter asks for a state, only what stands
     /// so. Returns when that is on disk; [`Store::advance_replay`] goes on with it. Beyond 16 that
-    /// are not finished, or 4 of the filter's tenant, it is [`Error::TooManyReplays`].
+    /// are not finished, or 4 of the filter's tenant, it is [`Error::TooManyReplays`]. Those that
+    /// wait for nothing but endpoints at which nothing may end soon do not count, up to 100 in all
+    /// and 16 of the tenant.
     pub async fn begin_replay(&self, new: impl Into<NewReplay>) -> Result<Replay, Error> {
         let new = new.into();
         self.ask(|reply| BeginReplay { new, reply }).await
@@ -139,6 +150,21 @@ impl Operation for BeginReplay {
 /// So many are not finished, and no more may be.
 struct TooMany(usize);
 
+impl Places {
+    /// Whether there is none for another beside these, of each of which is said whether it rests.
+    fn full(&self, rest: impl Iterator<Item = bool>) -> Option<TooMany> {
+        let (mut going, mut all) = (0, 0);
+        for rests in rest {
+            going += usize::from(!rests);
+            all += 1;
+        }
+        if going >= self.going {
+            return Some(TooMany(self.going));
+        }
+        (all >= self.all).then_some(TooMany(self.all))
+    }
+}
+
 /// A slice of a replay.
 #[derive(Debug)]
 struct AdvanceReplay {
@@ -207,14 +233,18 @@ impl Draft<'_> {
     /// Adds a replay, unless too many are not finished.
     fn begin_replay(&mut self, new: &NewReplay) -> Result<Result<Replay, TooMany>, Failure> {
         let mut replays = self.replays()?;
-        let open = || replays.iter().filter(|replay| replay.finished_at.is_none());
-        if open().count() >= OPEN_MAX {
-            return Ok(Err(TooMany(OPEN_MAX)));
-        }
+        let owed = self.basis.owed;
+        let rests = owed.resting();
+        let open = |replay: &Replay| {
+            let open = replay.open()?;
+            Some((rests(&open), replay.filter.events.tenant.clone()))
+        };
+        let open: Vec<(bool, Option<Tenant>)> = replays.iter().filter_map(open).collect();
         let tenant = &new.filter.events.tenant;
-        let of_tenant = open().filter(|replay| replay.filter.events.tenant == *tenant);
-        if tenant.is_some() && of_tenant.count() >= OF_TENANT_MAX {
-            return Ok(Err(TooMany(OF_TENANT_MAX)));
+        let of_tenant = open.iter().filter(|(_, of)| tenant.is_some() && of == tenant);
+        let full = OF_ALL.full(open.iter().map(|(rests, _)| *rests));
+        if let Some(full) = full.or_else(|| OF_TENANT.full(of_tenant.map(|(rests, _)| *rests))) {
+            return Ok(Err(full));
         }
         // The position of this record is the number of the replay.
         let id = self.next_id(IdKind::Replay);

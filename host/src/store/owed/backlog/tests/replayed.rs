@@ -142,6 +142,7 @@ fn what_was_opened_again_of_an_endpoint_that_is_switched_off_counts_there_alone(
 
     assert_eq!(backlog.reopened_open(), 1);
     assert_eq!(backlog.reopened_to(), BTreeMap::from([to("crm", 3), to("erp", 1)]));
+    assert_eq!(backlog.switched_off(), BTreeSet::from([to("crm", 3).0]));
     allow(&mut backlog, "crm", Allowance::of(9));
     assert_eq!(backlog.reopened_open(), 4);
     deliveries(&mut backlog, 9).iter().for_each(|work| backlog.finish(work));
