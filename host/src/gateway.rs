@@ -4,6 +4,7 @@
 //! hands data to another except through the store, so there is no order in which they must stop.
 
 mod admission;
+mod calling;
 mod early;
 mod endpoints;
 mod faring;
@@ -48,7 +49,7 @@ use crate::delivery::{Deliveries, Delivery};
 use crate::directory::Directory;
 use crate::directory::vault::Vault;
 use crate::disk::Disk;
-use crate::dispatch::{Breakers, Dispatch, Early, Parses, Runs};
+use crate::dispatch::{Breakers, Dispatch, Early, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest, Intake, Notes, Pacing};
 use crate::keys::Keys;
@@ -59,10 +60,11 @@ use crate::plugin::{self, Compiler, Registry};
 use crate::refused::RefusedRequests;
 use crate::retry::RetryPolicy;
 use crate::secrets::Redaction;
-use crate::store::{self, Retention, Store};
+use crate::store::{Retention, Store};
 use crate::worker::work;
 
 pub(crate) use admission::Admission;
+use calling::{ending, once_loaded, parsing};
 use endpoints::Endpoints;
 use faring::Faring;
 pub(crate) use fitting::misfits;
@@ -85,9 +87,6 @@ const ASKS_MAX: usize = 8;
 
 /// Why a stop waits for nothing.
 const NOTHING_STORED: &str = "stopped at once, because the gateway can't store anything any more";
-
-/// How long parses and runs wait for plugins that are compiled at the start.
-const LOADING_MAX: Duration = Duration::from_secs(60);
 
 /// What a gateway can be started with, beside its configuration.
 #[derive(Debug, Clone)]
@@ -342,53 +341,6 @@ impl Gateway {
     }
 }
 
-/// How plugins are called, and where what is compiled of them is kept.
-fn plugins(limits: &Limits, compiler: Compiler, compiled: PathBuf) -> plugin::Config {
-    let mut plugins = plugin::Config::new(compiler, Some(compiled));
-    plugins.threads = limits.threads();
-    plugins.deadlines = deadlines(limits);
-    plugins.memory_max = limits.plugin_memory_bytes;
-    plugins
-}
-
-/// Parses receipts, so many at a time, and from now on requests before they are stored too.
-async fn parsing(
-    dispatch: Arc<Dispatch>,
-    most: usize,
-    cancel: CancellationToken,
-) -> Result<(), store::Error> {
-    // A stop may have come before all plugins were loaded.
-    if most > 0 && !cancel.is_cancelled() {
-        dispatch.early.open();
-    }
-    work(Parses::new(dispatch), most, cancel).await
-}
-
-/// What calls plugins begins once those that were there at the start are loaded, or after a while:
-/// an event that was routed meanwhile would never reach a handler that is still being compiled.
-async fn once_loaded<T>(
-    loaded: CancellationToken,
-    cancel: CancellationToken,
-    then: impl Future<Output = T>,
-) -> T {
-    tokio::select! {
-        () = loaded.cancelled() => (),
-        () = cancel.cancelled() => (),
-        () = tokio::time::sleep(LOADING_MAX) => {
-            warn!("some plugins are still compiling: the gateway routes events without these");
-        }
-    }
-    then.await
-}
-
-/// A task's own end, with its name.
-async fn ending<E: std::error::Error + Send + Sync + 'static>(
-    name: &'static str,
-    task: impl Future<Output = Result<(), E>>,
-) -> anyhow::Result<()> {
-    task.await.with_context(|| format!("{name} ended"))
-}
-
 fn unexpected_end(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Error {
     match ended {
         Ok(Ok(())) => anyhow!("a task of the gateway ended unexpectedly"),
@@ -419,7 +371,7 @@ impl Parts {
         let disk = Arc::new(Disk::of(config.data.clone()));
         high_water::look(&disk).await;
         let compiled = compiled.unwrap_or_else(|| config.data.join("compiled"));
-        let host = plugin::Host::new(plugins(limits, compiler, compiled))?;
+        let host = plugin::Host::new(calling::plugins(limits, compiler, compiled))?;
         let registry = Arc::new(Registry::default());
         let notices = Notices::new(metrics.clone());
         let breakers =
@@ -467,16 +419,5 @@ impl Parts {
             fronts: Fronts::default(),
             retention: Arc::new(ArcSwap::from_pointee(config.retention.clone())),
         })
-    }
-}
-
-/// How long each kind of call may take.
-fn deadlines(limits: &Limits) -> plugin::Deadlines {
-    plugin::Deadlines {
-        claims: limits.claims_deadline(),
-        early: limits.early_parse(),
-        parse: limits.parse_deadline(),
-        handle: limits.handle_deadline(),
-        ..plugin::Deadlines::default()
     }
 }

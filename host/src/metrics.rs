@@ -5,16 +5,15 @@
 //! nobody can make it grow. Never decides anything.
 
 mod endpoints;
+mod labels;
 mod marks;
 mod notices;
 mod tenants;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -27,6 +26,7 @@ use crate::ids::Name;
 use crate::retry::Outcome;
 
 use endpoints::Shown;
+use labels::outcome_label;
 pub(crate) use marks::Mark;
 use marks::Marks;
 use notices::Notices;
@@ -75,15 +75,6 @@ type EndpointGauges = Family<[(&'static str, Label); 1], Gauge>;
 enum Label {
     Name(Name),
     Case(&'static str),
-}
-
-impl EncodeLabelValue for Label {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => name.as_str().encode(encoder),
-            Self::Case(case) => case.encode(encoder),
-        }
-    }
 }
 
 /// How a request to a source was answered.
@@ -351,81 +342,6 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Answered {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Duplicate => "duplicate",
-            Self::Handshake => "handshake",
-            Self::Refused => "refused",
-            Self::TooLarge => "too_large",
-            Self::Broken => "broken",
-            Self::Busy => "busy",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl HungUp {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Silent => "silent",
-            Self::Idle => "idle",
-            Self::NotReading => "not_reading",
-            Self::Displaced => "displaced",
-            Self::TooMany => "too_many",
-            Self::Unannounced => "unannounced",
-            Self::Tls => "tls",
-            Self::TakenBack => "taken_back",
-        }
-    }
-}
-
-impl Reloaded {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Swapped => "swapped",
-            Self::Kept => "kept",
-            Self::Removed => "removed",
-        }
-    }
-}
-
-impl Cause {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Failure => "failure",
-            Self::Trap => "trap",
-            Self::Deadline => "deadline",
-            Self::Memory => "memory",
-            Self::Contract => "contract",
-            Self::Limit => "limit",
-            Self::Busy => "busy",
-            Self::Host => "host",
-            Self::Panic => "panic",
-            Self::Missing => "missing",
-        }
-    }
-}
-
-impl Kind {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Receipt => "receipt",
-            Self::Run => "run",
-            Self::Delivery => "delivery",
-        }
-    }
-}
-
-fn outcome_label(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Success => "success",
-        Outcome::Transient { .. } => "transient",
-        Outcome::Permanent { .. } => "permanent",
     }
 }
 

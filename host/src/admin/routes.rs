@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Every operation, as the document has them.
-static TABLE: [&[Operation]; 15] = [
+static TABLE: &[&[Operation]] = &[
     &lists::OPERATIONS,
     &stream::OPERATIONS,
     &items::OPERATIONS,

@@ -3,18 +3,18 @@
 mod about;
 mod build;
 mod heap;
+mod inspect;
 mod new;
+mod test;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Subcommand;
-use serde_json::{Map, Value};
 
-use super::vectors;
 use crate::ids::Name;
-use crate::plugin::{self, About, Host, Plugin, Role, StateRule};
+use crate::plugin::{self, About, Host, Plugin};
 use crate::regular_file;
 use crate::setting::Setting;
 
@@ -46,17 +46,7 @@ pub(super) enum Command {
         file: PathBuf,
     },
     /// Verify and parse recorded requests with a provider plugin, as the gateway would
-    Test {
-        /// A .wasm file
-        file: PathBuf,
-        /// Files of recorded requests
-        #[arg(required = true)]
-        vectors: Vec<PathBuf>,
-        /// The plugin's settings as a JSON object, for recorded requests without settings; if left
-        /// out, the example settings in the plugin's file
-        #[arg(long, value_parser = object)]
-        settings: Option<Map<String, Value>>,
-    },
+    Test(test::Command),
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
@@ -81,30 +71,16 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 let plugin = host.load(name, &built.wasm).with_context(failed)?;
                 let path = built.publish(&out).with_context(failed)?;
                 say!("built {}", path.display())?;
-                describe(&plugin)?;
+                inspect::describe(&plugin)?;
             }
             Ok(())
         }
         Command::Inspect { file } => {
             let host = super::offline_host()?;
-            describe(&*load_file(&host, &file)?)
+            inspect::describe(&*load_file(&host, &file)?)
         }
-        Command::Test { file, vectors, settings } => {
-            let host = super::offline_host()?;
-            let (plugin, about) = load_with_about(&host, &file)?;
-            let brought = settings.is_none() && !about.example.is_empty();
-            let settings = settings.unwrap_or(about.example);
-            if brought {
-                say!("with the example settings {}", Value::Object(settings.clone()))?;
-            }
-            vectors::run(&host, &plugin, &vectors, &settings).await
-        }
+        Command::Test(command) => test::run(command).await,
     }
-}
-
-fn object(text: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(text)
-        .map_err(|error| format!("the settings are not a JSON object: {error}"))
 }
 
 /// Loads `NAME.wasm` of a folder.
@@ -147,38 +123,4 @@ pub(super) fn about_setting(setting: &Setting) -> String {
         (None, false) => String::new(),
     };
     format!("{name}: {help} ({}{otherwise})", setting.wanted())
-}
-
-fn describe(plugin: &Plugin) -> anyhow::Result<()> {
-    say!("  name     {}", plugin.name())?;
-    say!("  kind     {}", plugin.kind())?;
-    say!("  size     {} bytes", plugin.size())?;
-    say!("  digest   {}", plugin.digest())?;
-    if let Some(info) = plugin.provider() {
-        say!("  provider {} {}: {}", info.name, info.version, info.types.join(", "))?;
-        say!("  scheme   {}", info.scheme)?;
-        say!("  proof    {}", info.worths())?;
-        for place in &info.key_places {
-            say!("  keys at  {}", place.url)?;
-        }
-    }
-    if let Some(info) = plugin.handler() {
-        let types: Vec<_> = info.types.iter().map(ToString::to_string).collect();
-        say!("  handler  {} {}: {}", info.name, info.version, types.join(", "))?;
-        for pattern in &info.emits {
-            say!("  emits    {pattern}")?;
-        }
-        for StateRule { key, value, stuck_after } in &info.states {
-            let is = value.as_ref().map_or_else(|| "set".to_owned(), |value| format!("`{value}`"));
-            let after = humantime::format_duration(*stuck_after);
-            say!("  state    `{key}` is {is}: stuck after {after}")?;
-        }
-    }
-    for role in [Role::Provider, Role::Handler] {
-        for setting in plugin.settings(role) {
-            say!("  setting  {}", about_setting(setting))?;
-        }
-    }
-    say!("  exports  {}", plugin.exports().join(", "))?;
-    say!("  imports  {}", plugin.imports().join(", "))
 }

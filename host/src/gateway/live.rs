@@ -7,6 +7,8 @@
 mod missing;
 mod noted;
 mod plugins;
+mod reopening;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -320,7 +322,7 @@ impl Live {
         // Before the first request of a source that is new, and the first run of a handler.
         self.store.know_ids_for(super::opening::terms(config));
         self.store.bound_state(super::opening::quotas(config));
-        self.host.set_deadlines(super::deadlines(&config.limits));
+        self.host.set_deadlines(super::calling::deadlines(&config.limits));
         self.store.set_marks(config.limits.marks());
         self.disk.set_mark(config.limits.disk_free_bytes.map(|bytes| bytes as u64));
         self.retention.store(Arc::new(config.retention.clone()));

@@ -3,19 +3,18 @@
 //! A plugin that refuses settings with which the one before it works changes nothing; one that is
 //! the first of its name runs, and what it refuses is stopped. Tells each complaint once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
 use super::super::loading::News;
 use super::Live;
-use crate::admin::{PluginRow, ReloadRow};
+use crate::admin::ReloadRow;
 use crate::causes::chain;
 use crate::ids::Name;
 use crate::metrics;
 use crate::plugin::{Plugin, Reloaded, Wish};
-use crate::store;
 
 impl Live {
     /// Takes what became known of the files.
@@ -112,57 +111,7 @@ impl Live {
         ReloadRow { plugin: stem, outcome, reason: Some(reason) }
     }
 
-    /// Receipts that an earlier version of this provider could not parse are tried again.
-    fn reopen(&mut self, plugin: &Plugin) {
-        let of_it =
-            self.config.sources.iter().filter(|(_, source)| source.plugin == *plugin.name());
-        let sources: Vec<Name> = of_it.map(|(name, _)| name.clone()).collect();
-        if plugin.provider().is_none() || sources.is_empty() {
-            return;
-        }
-        let store = self.store.clone();
-        let digest = plugin.digest().to_owned();
-        let plugin = plugin.name().clone();
-        self.reopening.spawn(async move {
-            let reopened = loop {
-                match store.reopen_parses(&sources, &digest).await {
-                    Err(store::Error::Unavailable(_)) => store.available().await,
-                    Err(error @ (store::Error::Damaged(_) | store::Error::Panicked(_))) => {
-                        error!(plugin.name = %plugin, "failed to find dead receipts: {error}");
-                        return Ok(());
-                    }
-                    reopened => break reopened?,
-                }
-            };
-            let damaged = reopened.damaged;
-            let reopened = reopened.reopened;
-            if damaged > 0 {
-                warn!(plugin.name = %plugin, damaged, "failed to read some dead letters");
-            }
-            if reopened > 0 {
-                info!(plugin.name = %plugin, reopened, "parsing dead receipts again");
-            }
-            Ok(())
-        });
-    }
-
     fn registered(&self, stem: &str) -> Option<Arc<Plugin>> {
         self.registry.get(&stem.parse().ok()?)
-    }
-
-    pub(super) fn plugin_rows(&self) -> Vec<PluginRow> {
-        let loading: BTreeSet<&str> = self.loading.unfinished().collect();
-        let mut rows: BTreeMap<String, PluginRow> = BTreeMap::new();
-        for plugin in self.registry.list().iter() {
-            let mut row = PluginRow::new(plugin);
-            row.stopped = self.admission.stopped_of(&self.config, plugin.name());
-            rows.insert(row.name.clone(), row);
-        }
-        for stem in self.refused.keys().map(String::as_str).chain(loading.iter().copied()) {
-            let row = rows.entry(stem.to_owned()).or_insert_with(|| PluginRow::file(stem));
-            row.refused = self.refused.get(stem).cloned();
-            row.loading = loading.contains(stem);
-        }
-        rows.into_values().collect()
     }
 }

@@ -3,12 +3,13 @@
 //! Every wish is checked against the grant and the limits at once, so that the plugin hears why it
 //! was refused. Nothing happens here: the store makes the effects happen, or not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::grant::Grant;
 use super::reads::Reads;
 use crate::effect::{Alert, Asked, Effect, Emission, Parcel, Severity};
 use crate::ids::Name;
@@ -25,47 +26,6 @@ pub const EFFECTS_MAX: usize = 64;
 const KEY_BYTES_MAX: usize = 256;
 /// Largest value in the state.
 const VALUE_BYTES_MAX: usize = 256 << 10;
-
-/// What the operator allows a plugin.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Grant {
-    /// The endpoints of the operator that it may send to, by their names.
-    pub endpoints: BTreeSet<Name>,
-    /// Whether it may send to all endpoints of the operator.
-    pub all: bool,
-    /// Whether it may send to all endpoints of the tenant that an event belongs to.
-    pub own_tenants: bool,
-    /// To whom what it emits may belong, beside the tenant of the event of its run.
-    pub tenants: Tenanting,
-}
-
-/// Which tenants a plugin may name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Tenanting {
-    /// None.
-    #[default]
-    Nobody,
-    /// These.
-    These(BTreeSet<Tenant>),
-    /// Any.
-    All,
-}
-
-impl Grant {
-    /// Whether it may send to the endpoint of the operator that has this name.
-    pub fn reaches(&self, name: &Name) -> bool {
-        self.all || self.endpoints.contains(name)
-    }
-
-    /// Whether what it emits may belong to this tenant, whoever the event of its run belongs to.
-    fn may_name(&self, tenant: &Tenant) -> bool {
-        match &self.tenants {
-            Tenanting::Nobody => false,
-            Tenanting::These(tenants) => tenants.contains(tenant),
-            Tenanting::All => true,
-        }
-    }
-}
 
 /// Finds an endpoint by its name, among those of this tenant alone, or those of the operator, and
 /// gives what deliveries know it by.
@@ -302,7 +262,10 @@ fn emission(event: outbox::Emission, tenant: Option<Tenant>) -> Result<Emission,
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::plugin::call::grant::Tenanting;
 
     fn outbox() -> Outbox {
         let endpoints = BTreeSet::from(["crm".parse().unwrap()]);
