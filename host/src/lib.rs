@@ -70,7 +70,7 @@
 //!
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
 //!   [`ids`] [`tenant`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`]
-//!   [`setting`] [`provider`] [`route`] [`effect`] [`retry`] [`failure`] [`endpoint`]
+//!   [`setting`] [`provider`] [`route`] [`effect`] [`canary`] [`retry`] [`failure`] [`endpoint`]
 //!   [`subscribers`] [`secrets`] `signature` `signing` [`token`] `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`directory`] (all endpoints) [`keys`] `listener` (hyper) `watch` (notify)
@@ -94,6 +94,7 @@ pub mod setting;
 pub mod provider;
 pub mod route;
 pub mod effect;
+pub mod canary;
 pub mod retry;
 pub mod failure;
 pub mod endpoint;
