@@ -171,7 +171,7 @@ const WORDS: &[(&str, &str, &[&str])] = &[
         "testing/doors",
         "plugin/call/outbox",
         &[
-            "a run has at most {EFFECTS_MAX} effects",
+            "a run has at most {",
             "the effects of a run have at most {YIELD_BYTES_MAX} bytes",
             "the operator has not granted the endpoint `{shown}`",
             "BYTES_MAX} bytes, not {}",

@@ -14,6 +14,7 @@ mod limits;
 mod manifest;
 mod master;
 mod patience;
+mod plugins;
 mod retention;
 mod secret;
 mod tokens;
@@ -25,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use toml::de::DeTable;
@@ -38,6 +40,7 @@ use crate::egress::Authorities;
 use crate::ids::Name;
 use crate::ingest::Source;
 use crate::listener::Tls;
+use crate::plugin::AllRules;
 use crate::regular_file;
 use crate::secrets::Secret;
 use crate::store::Retention;
@@ -83,6 +86,8 @@ pub struct Config {
     pub(crate) data: PathBuf,
     /// The folder of plugins.
     pub plugins: PathBuf,
+    /// What single plugins may use.
+    pub(crate) plugin_rules: Arc<AllRules>,
     /// Where to post to.
     pub sources: BTreeMap<Name, Source>,
     /// Who receives what.

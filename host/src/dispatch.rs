@@ -26,7 +26,7 @@ use crate::event::Event;
 use crate::failure::Reason;
 use crate::ids::Name;
 use crate::metrics::{Cause, Metrics};
-use crate::plugin::{self, CallError, Called, Grant, Plugin, Registry};
+use crate::plugin::{self, AllRules, CallError, Called, Grant, Plugin, Registry};
 use crate::retry::{Outcome, RetryPolicy};
 use crate::route::Pattern;
 use crate::secrets::Secret;
@@ -78,10 +78,20 @@ pub(crate) struct Rules {
     pub(crate) sources: BTreeMap<Name, Reading>,
     /// What handlers may do.
     pub(crate) handlers: BTreeMap<Name, Grants>,
+    /// What single plugins may use.
+    pub(crate) plugins: Arc<AllRules>,
     /// The sources that their plugin refuses to work for, and why.
     pub(crate) stopped_sources: BTreeMap<Name, String>,
     /// The handlers that refuse their settings, and why.
     pub(crate) stopped_handlers: BTreeMap<Name, String>,
+}
+
+impl Rules {
+    /// Runs of the plugin's handler at a time, and parses of each of its sources, if the operator
+    /// says so.
+    fn concurrency(&self, plugin: &Name) -> Option<usize> {
+        self.plugins.get(plugin)?.concurrency
+    }
 }
 
 #[derive(Debug)]
@@ -165,14 +175,6 @@ impl Dispatch {
         Routes {
             handlers: self.registry.choose_handlers(handles),
             endpoints: self.directory.routes().routes_if(event, tenant, allowed),
-        }
-    }
-
-    fn stamp(plugin: &Plugin, version: &str) -> PluginStamp {
-        PluginStamp {
-            name: plugin.name().clone(),
-            version: version.to_owned(),
-            digest: plugin.digest().to_owned(),
         }
     }
 

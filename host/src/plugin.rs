@@ -13,6 +13,7 @@ mod contract;
 mod engine;
 mod folder;
 mod load;
+mod rules;
 mod stack;
 
 use std::collections::BTreeMap;
@@ -30,7 +31,8 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 pub use self::call::{
-    CallError, Called, Doors, EFFECTS_MAX, EndpointFinder, Grant, StateReader, Tenanting, tell,
+    CallError, Called, Doors, EFFECTS_MAX, EndpointFinder, Grant, Spent, StateReader, Tenanting,
+    guest_thread, tell,
 };
 use self::call::{Completed, Context, Pool, Shape, all_threads, link_wasi};
 pub(crate) use self::call::{Kept, Tell};
@@ -45,6 +47,8 @@ pub use self::load::{
     About, AboutTooLarge, COMPILE_ARGUMENT, CompileError, Compiler, Kind, LoadError, Sample,
     compile_child,
 };
+use self::rules::Bounds;
+pub use self::rules::{AllRules, PluginRules};
 pub(crate) use self::stack::{InvalidStack, Stack};
 use crate::ids::Name;
 use crate::provider::ProviderInfo;
@@ -144,8 +148,9 @@ impl Config {
     }
 }
 
-/// Instances that exist outside of the pools: of the one plugin that describes itself.
-const SPARE_SLOTS: u32 = 1;
+/// Instances that exist outside of the pools: of the one plugin that describes itself, of two
+/// threads that run again what is stored, and of sixteen that are used again.
+const SPARE_SLOTS: u32 = 1 + 2 + 16;
 
 /// Why there is no [`Host`].
 #[derive(Debug, thiserror::Error)]
@@ -170,6 +175,8 @@ struct Parts {
     config: Config,
     /// Of the configuration, what may change meanwhile.
     deadlines: ArcSwap<Deadlines>,
+    /// What single plugins may use.
+    rules: ArcSwap<AllRules>,
     engine: Engine,
     /// For plugins that import only the contract.
     linker: Linker<Context>,
@@ -226,6 +233,7 @@ impl Host {
         };
         let parts = Parts {
             deadlines: ArcSwap::from_pointee(config.deadlines),
+            rules: ArcSwap::default(),
             config,
             engine,
             linker,
@@ -253,13 +261,10 @@ impl Host {
         catch_unwind(load).unwrap_or(Err(LoadError::Panicked)).map(Arc::new)
     }
 
-    /// Gives the calls that begin from now on this much time.
+    /// Gives the calls that begin from now on this much time, where the rules of a plugin say
+    /// nothing else.
     pub fn set_deadlines(&self, deadlines: Deadlines) {
         self.0.deadlines.store(Arc::new(deadlines));
-    }
-
-    fn deadlines(&self) -> Deadlines {
-        **self.0.deadlines.load()
     }
 }
 

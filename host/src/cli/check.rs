@@ -19,6 +19,7 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
         say!("WARNING {warning}")?;
     }
     let host = super::offline_host()?;
+    host.set_rules(config.plugin_rules.clone());
     let registry = Registry::default();
     let mut wrong = load(&host, &registry, &config).await?;
 

@@ -145,24 +145,20 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Whether it is a table. Notes nothing.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Table(_))
+    }
+
     /// A table of tables, by the names that the operator gives.
     pub(super) fn named(&self) -> Vec<(Name, Table<'a>)> {
-        let Some(table) = self.table(format!("[{}]", self.key)) else { return Vec::new() };
-        let named = table.entries.into_values().filter_map(|entry| {
-            let Ok(name) = entry.key.parse::<Name>() else {
-                let shown = quoted(entry.key).unwrap_or_else(|| "this key".to_owned());
-                self.flaws.wrong(Some(entry.key_at), format!("{shown} is not {A_NAME}"));
-                return None;
-            };
-            let title = format!("[{}.{name}]", self.key);
-            Some((name, entry.table(title)?))
-        });
-        named.collect()
+        let table = self.table(format!("[{}]", self.key));
+        table.map(|mut table| table.named()).unwrap_or_default()
     }
 
     /// A table as JSON, for a plugin. TOML's dates become strings.
     pub(super) fn json(&self) -> Option<serde_json::Value> {
-        if !matches!(self.value.get_ref(), DeValue::Table(_)) {
+        if !self.is_table() {
             self.unexpected("a table");
             return None;
         }
@@ -290,6 +286,27 @@ impl<'a> Table<'a> {
     ) -> Option<T> {
         let table = self.take(key)?.table(format!("[{key}]"))?;
         Some(table.read(read))
+    }
+
+    /// All that is left, each a table under a name that the operator gives.
+    pub(super) fn named(&mut self) -> Vec<(Name, Table<'a>)> {
+        let above = self.title.trim_end_matches(']').to_owned();
+        let left = std::mem::take(&mut self.entries).into_values();
+        let named = left.filter_map(|entry| {
+            let Ok(name) = entry.key.parse::<Name>() else {
+                let shown = quoted(entry.key).unwrap_or_else(|| "this key".to_owned());
+                entry.flaws.wrong(Some(entry.key_at), format!("{shown} is not {A_NAME}"));
+                return None;
+            };
+            let title = format!("{above}.{name}]");
+            Some((name, entry.table(title)?))
+        });
+        named.collect()
+    }
+
+    /// Notes what is worth a look about the table as a whole.
+    pub(super) fn warn(&self, reason: impl Into<String>) {
+        self.flaws.warn(self.at, reason);
     }
 
     /// Notes what is wrong with the table as a whole.

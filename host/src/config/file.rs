@@ -14,6 +14,7 @@ use toml::de::DeTable;
 
 use super::document::{Entry, Flaws, Table};
 use super::endpoint::endpoint_of;
+use super::plugins::{self, STATE_BYTES};
 use super::secret::Secrets;
 use super::tls::Pairs;
 use super::tokens::{METRICS, token_of};
@@ -37,7 +38,6 @@ const WHY_THIRTY_FIVE_DAYS: &str = ": providers send a request again for up to 3
 const TOLERANCE: RangeInclusive<Duration> = secs(0)..=days(30);
 /// How much a handler may remember, and for how long.
 const STATE_KEYS: RangeInclusive<u64> = 1..=1_000_000_000;
-const STATE_BYTES: RangeInclusive<u64> = 1024..=1 << 40;
 const STATE_TERM: RangeInclusive<Duration> = hours(1)..=days(3_650);
 
 /// In the grants of a handler: all endpoints of the operator, and any tenant.
@@ -59,7 +59,7 @@ pub(super) fn read<'a>(
     flaws: &'a Flaws,
 ) -> Option<Config> {
     Table::whole(document, flaws).read(|table| {
-        let named = named(table, folder);
+        let (mut named, plugins) = named(table, folder);
         let behind_proxy = table.take("behind_proxy").and_then(|entry| entry.truth());
         let (trusted_proxies, proxy_protocol) = proxies(table);
         let tls = table.take("tls");
@@ -68,6 +68,8 @@ pub(super) fn read<'a>(
             ["sources", "endpoints", "handlers"].map(|key| table.take(key));
         let metrics = table.take("metrics").and_then(|entry| entry.choice(&METRICS));
         let limits = table.section("limits", Limits::read).unwrap_or_default();
+        let plugins = plugins::read(plugins, folder, limits.body_bytes, extent);
+        named.plugins = plugins.folder;
         let retention = table.section("retention", retention::read).unwrap_or_default();
 
         let mut secrets = Secrets::new(text, folder);
@@ -78,7 +80,8 @@ pub(super) fn read<'a>(
         let pairs = Pairs::read(tls, &mut secrets);
         named.check_addresses(pairs.names_admin || behind_proxy == Some(true));
         let shares = limits.shares();
-        let source = |table: Table<'a>| source_of(table, &mut secrets, shares, pairs.names_public);
+        let source =
+            |_: &Name, table: Table<'a>| source_of(table, &mut secrets, shares, pairs.names_public);
         let sources = each_but_own(sources, source);
         let issuers = sources.values().flatten().filter_map(|it| it.gate.issuers().cloned());
         let (public_tls, admin_tls) = pairs.tls(&issuers.collect::<Vec<_>>(), limits.http2());
@@ -87,7 +90,10 @@ pub(super) fn read<'a>(
             endpoint_of((name, table), &egress_allow, &mut secrets, &mut unsubscribed)
         });
         let names = endpoints.keys().cloned().collect();
-        let handlers = each_but_own(handlers, |table| grants_of(table, &names));
+        let handlers = each_but_own(handlers, |name, table| {
+            let bytes = plugins.rules.get(name).and_then(|rules| rules.state_bytes);
+            grants_of(table, &names, bytes)
+        });
         check_unsubscribed(unsubscribed, &handlers);
         named.check(extent);
         Some(Config {
@@ -99,6 +105,7 @@ pub(super) fn read<'a>(
             admin_tls,
             data: named.data?.1,
             plugins: named.plugins?.1,
+            plugin_rules: Arc::new(plugins.rules),
             sources: whole(sources)?,
             endpoints: whole(endpoints)?,
             handlers: whole(handlers)?,
@@ -150,7 +157,7 @@ pub(super) fn plugins<'a>(
     folder: &Path,
     flaws: &'a Flaws,
 ) -> Option<PathBuf> {
-    Some(folder.join(Table::whole(document, flaws).need("plugins")?.path()?))
+    Some(plugins::folder(Table::whole(document, flaws).need("plugins")?, folder)?.1)
 }
 
 /// The data folder, whatever else may be wrong with the file.
@@ -172,7 +179,7 @@ pub(super) fn sending<'a>(
     let mut table = Table::whole(document, flaws);
     let listen = table.need("listen").and_then(|entry| entry.address());
     let port = listen.map(|at| port_at(&mut table, Address::Ip(at), "public", folder));
-    let plugins = table.need("plugins").and_then(|entry| entry.path());
+    let plugins = table.need("plugins").and_then(|entry| plugins::folder(entry, folder));
     let sources = table.take("sources").map(|entry| entry.named()).unwrap_or_default();
     let mut secrets = Secrets::new(text, folder);
     let source = sources.into_iter().find(|(name, _)| name == wanted);
@@ -182,10 +189,12 @@ pub(super) fn sending<'a>(
         Some((_, table)) => Some(source_of(table, &mut secrets, shares, true)?),
         None => None,
     };
-    Some(Sending { port: port?, plugins: folder.join(plugins?), source })
+    Some(Sending { port: port?, plugins: plugins?.1, source })
 }
 
-fn named<'a>(table: &mut Table<'a>, folder: &Path) -> Named<'a> {
+/// What the file names of the world; of the plugins only where they are said, which is read with
+/// the limits.
+fn named<'a>(table: &mut Table<'a>, folder: &Path) -> (Named<'a>, Option<Entry<'a>>) {
     let [listen, admin, data, plugins] =
         ["listen", "admin", "data", "plugins"].map(|key| table.need(key));
     let address =
@@ -193,12 +202,13 @@ fn named<'a>(table: &mut Table<'a>, folder: &Path) -> Named<'a> {
     let path = |entry: Option<Entry<'a>>| {
         entry.and_then(|entry| Some((entry, folder.join(entry.path()?))))
     };
-    Named {
+    let named = Named {
         listen: address(listen),
         admin: admin.and_then(|entry| Some((entry, entry.place(folder)?))),
         data: path(data),
-        plugins: path(plugins),
-    }
+        plugins: None,
+    };
+    (named, plugins)
 }
 
 /// The proxies that are believed, and whether their connections say whom they are for.
@@ -246,11 +256,11 @@ fn each<'a, T>(
 /// The same of tables that may not be called as the gateway calls itself.
 fn each_but_own<'a, T>(
     entry: Option<Entry<'a>>,
-    mut read: impl FnMut(Table<'a>) -> Option<T>,
+    mut read: impl FnMut(&Name, Table<'a>) -> Option<T>,
 ) -> BTreeMap<Name, Option<T>> {
     each(entry, |name, table| {
         check_own(name, &table);
-        read(table)
+        read(name, table)
     })
 }
 
@@ -336,10 +346,15 @@ fn check_unsubscribed(
     }
 }
 
-fn grants_of(table: Table<'_>, endpoints: &BTreeSet<Name>) -> Option<Grants> {
+/// What a handler may do. `state_bytes` is what `[plugins.NAME]` says of it.
+fn grants_of(
+    table: Table<'_>,
+    endpoints: &BTreeSet<Name>,
+    state_bytes: Option<u64>,
+) -> Option<Grants> {
     table.read(|table| {
         let grant = Arc::new(grant_of(table, endpoints));
-        let quota = quota_of(table);
+        let quota = quota_of(table, state_bytes);
         Some(Grants { grant, settings: settings(table.take("config"))?, quota })
     })
 }
@@ -381,10 +396,14 @@ fn grant_of(table: &mut Table<'_>, endpoints: &BTreeSet<Name>) -> Grant {
     grant
 }
 
-fn quota_of(table: &mut Table<'_>) -> Quota {
+fn quota_of(table: &mut Table<'_>, of_plugin: Option<u64>) -> Quota {
     let default = Quota::default();
     let keys = table.take("state_keys").and_then(|entry| entry.count(&STATE_KEYS));
-    let bytes = table.take("state_bytes").and_then(|entry| entry.count(&STATE_BYTES));
+    let written = table.take("state_bytes");
+    if let Some(entry) = written.filter(|_| of_plugin.is_some()) {
+        entry.wrong("must not stand beside `state_bytes` of [plugins]: one of them counts");
+    }
+    let bytes = written.and_then(|entry| entry.count(&STATE_BYTES)).or(of_plugin);
     let term = table.take("state_term").and_then(|entry| entry.duration(&STATE_TERM));
     Quota { keys: keys.unwrap_or(default.keys), bytes: bytes.unwrap_or(default.bytes), term }
 }

@@ -23,6 +23,11 @@ const THREADS: RangeInclusive<usize> = Threads::LEAST..=Threads::MOST;
 const MEMORY_BYTES_MIN: usize = 4 << 20;
 const MEMORY_FOR_A_BODY: usize = 3;
 
+/// What a plugin should have of memory for bodies of this size, in bytes.
+pub(super) fn memory_for(body_bytes: usize) -> usize {
+    MEMORY_BYTES_MIN + MEMORY_FOR_A_BODY * body_bytes
+}
+
 /// Open works, by default. Most of so many are on disk only, where each takes about 100 bytes
 /// beside what it is about.
 const BACKLOG: usize = 4_000_000;
@@ -228,7 +233,7 @@ impl Limits {
         let memory_bytes = memory.and_then(|entry| entry.count(&(1 << 20..=1 << 30)));
         let body_bytes = body_bytes.unwrap_or(default.body_bytes);
         let memory_bytes = memory_bytes.unwrap_or(default.plugin_memory_bytes);
-        let needed = MEMORY_BYTES_MIN + MEMORY_FOR_A_BODY * body_bytes;
+        let needed = memory_for(body_bytes);
         if memory_bytes < needed
             && let Some(entry) = body.or(memory)
         {

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::document::{A_NAME, Entry, Table};
 use crate::address::Address;
+use crate::canary::Share;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::ingest::Expected;
@@ -39,6 +40,9 @@ pub(super) const fn days(days: u64) -> Duration {
 /// How much a source may be expected to bring, and within which time.
 const EXPECTED: RangeInclusive<u32> = 1..=1_000_000;
 const EXPECTED_WITHIN: RangeInclusive<Duration> = secs(60)..=days(7);
+
+/// The units of sizes, from the largest.
+const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 /// What each value of a list becomes, without those that have a flaw.
 pub(super) fn all<'a, T>(
@@ -108,6 +112,30 @@ impl Entry<'_> {
             self.wrong(&format!("must be between {} and {}", bounds.start(), bounds.end()));
         }
         number
+    }
+
+    /// A number of bytes such as `64MiB`, within these bounds.
+    pub(super) fn size(&self, bounds: &RangeInclusive<usize>) -> Option<usize> {
+        const FORM: &str = "a size such as \"64MiB\"";
+        let text = self.text(FORM)?;
+        let bytes = UNITS.iter().find_map(|(unit, size)| {
+            text.strip_suffix(*unit)?.trim_end().parse::<usize>().ok()?.checked_mul(*size)
+        });
+        let Some(bytes) = bytes else {
+            self.wrong(&format!("must be {FORM}, with KiB, MiB or GiB"));
+            return None;
+        };
+        if !bounds.contains(&bytes) {
+            let (least, most) = (sized(*bounds.start()), sized(*bounds.end()));
+            self.wrong(&format!("must be between {least} and {most}"));
+            return None;
+        }
+        Some(bytes)
+    }
+
+    /// A share such as `5%`.
+    pub(super) fn percent(&self) -> Option<Share> {
+        self.parsed("a percentage such as \"5%\", from 0.01% to 50%")
     }
 
     /// A text of a certain form.
@@ -271,9 +299,21 @@ fn short(duration: Duration) -> String {
     }
 }
 
+/// A number of bytes in the largest unit that it is a whole number of.
+fn sized(bytes: usize) -> String {
+    let unit = UNITS.into_iter().find(|(_, size)| bytes != 0 && bytes.is_multiple_of(*size));
+    unit.map_or_else(|| format!("{bytes} bytes"), |(unit, size)| format!("{}{unit}", bytes / size))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_shown_as_people_write_them() {
+        let shown = [0, 1, 1 << 10, 1536, 1 << 20, 3 << 29, 1 << 30].map(sized);
+        assert_eq!(shown, ["0 bytes", "1 bytes", "1KiB", "1536 bytes", "1MiB", "1536MiB", "1GiB"]);
+    }
 
     #[test]
     fn bounds_are_shown_as_people_write_them() {

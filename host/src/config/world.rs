@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use super::document::Entry;
 use crate::address::Address;
+use crate::ids::Name;
 use crate::store;
 
 /// How much of the world is tried.
@@ -88,6 +89,11 @@ impl Named<'_> {
             None => (),
         }
     }
+}
+
+/// Whether the folder has the file of a plugin of this name.
+pub(super) fn has_plugin(folder: &Path, plugin: &Name) -> bool {
+    folder.join(format!("{plugin}.wasm")).exists()
 }
 
 fn try_port(entry: &Entry<'_>, address: SocketAddr) {

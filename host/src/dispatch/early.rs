@@ -20,7 +20,7 @@ use crate::plugin::{CallError, Called, Kept, Plugin};
 use crate::provider::{Claims, Proven};
 use crate::retry::{Outcome, Verdict};
 use crate::signature;
-use crate::store::{NewEvent, Parsed, Try};
+use crate::store::{NewEvent, Parsed, PluginStamp, Try};
 
 /// The largest body of an early parse, in bytes: a larger one is costly in any case.
 const BODY_BYTES_MAX: usize = 256 << 10;
@@ -145,7 +145,7 @@ impl Dispatch {
         let report = Try {
             at,
             duration: started.elapsed(),
-            plugin: Some(Self::stamp(plugin, &info.version)),
+            plugin: Some(PluginStamp::new(plugin.name(), &info.version, plugin.digest())),
             outcome: Outcome::Success,
             verdict: Verdict::Done,
             log,

@@ -19,7 +19,7 @@ use crate::ids::{Id, Name};
 use crate::plugin::Plugin;
 use crate::retry::Verdict;
 use crate::secrets::shown;
-use crate::store::{self, NewEvent, ParseWork, Receipt, Routes, Try, WorkKind};
+use crate::store::{self, NewEvent, ParseWork, PluginStamp, Receipt, Routes, Try, WorkKind};
 use crate::tenant::Tenant;
 use crate::worker::{Slot, Work, committed, judge, on_disk};
 
@@ -54,12 +54,14 @@ impl Work for Parses {
         let dispatch = &self.dispatch;
         let rules = dispatch.rules.load();
         let threads = dispatch.host.threads().parse;
-        let most = fair_limit(PARSES_PER_SOURCE.max(PARSES_PER_THREAD * threads), room);
+        let usual = PARSES_PER_SOURCE.max(PARSES_PER_THREAD * threads);
         let taken = dispatch.store.take_parses_by(room, &|source| {
             // Too much is open already. Runs and deliveries go on without a parse, so this ends.
             if dispatch.store.holds_parses(source) {
                 return 0;
             }
+            let own = rules.sources.get(source).and_then(|it| rules.concurrency(&it.plugin));
+            let most = fair_limit(own.unwrap_or(usual), room);
             let digest = || Some(dispatch.plugin_of(&rules, source)?.digest().to_owned());
             dispatch.parse_breakers.limit(source, digest, most)
         });
@@ -172,7 +174,7 @@ impl Dispatch {
             let plugin = shown(reading.plugin.as_str());
             return self.missing(format!("provider plugin {plugin} is not loaded"));
         };
-        let stamp = Self::stamp(plugin, &info.version);
+        let stamp = PluginStamp::new(plugin.name(), &info.version, plugin.digest());
         let parsed = self.parse_opened(plugin, info, reading, receipt).await;
         if let Some(call) = Call::of(&parsed.ended) {
             self.parse_breakers.ended(&receipt.source, plugin.digest(), call);

@@ -18,7 +18,9 @@ use crate::ids::{Id, Name};
 use crate::metrics::Cause;
 use crate::plugin::{Doors, EndpointFinder, HandleContext, StateReader};
 use crate::retry::{Outcome, Verdict};
-use crate::store::{self, Effects, NewEvent, RunRefused, RunWork, StateFull, Try, WorkKind};
+use crate::store::{
+    self, Effects, NewEvent, PluginStamp, RunRefused, RunWork, StateFull, Try, WorkKind,
+};
 use crate::tenant::Tenant;
 use crate::worker::{Slot, Work, committed, judge, on_disk};
 
@@ -34,8 +36,10 @@ impl Work for Runs {
 
     fn take(&self, room: usize) -> impl Future<Output = Result<Vec<RunWork>, store::Error>> + Send {
         let dispatch = &self.0;
-        let most = fair_limit(dispatch.runs_per_handler, room);
+        let rules = dispatch.rules.load();
         dispatch.store.take_runs_by(room, &|handler| {
+            let own = rules.concurrency(handler);
+            let most = fair_limit(own.unwrap_or(dispatch.runs_per_handler), room);
             let digest = || Some(dispatch.registry.get(handler)?.digest().to_owned());
             dispatch.run_breakers.limit(handler, digest, most)
         })
@@ -161,7 +165,7 @@ impl Dispatch {
         let Some((plugin, info)) = handler else {
             return self.missing(format!("handler {} is not loaded", work.handler));
         };
-        let stamp = Self::stamp(plugin, &info.version);
+        let stamp = PluginStamp::new(plugin.name(), &info.version, plugin.digest());
         let context = HandleContext {
             source: work.event.event.source.to_string(),
             event_id: work.event.id.to_string(),

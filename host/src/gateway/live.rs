@@ -259,9 +259,10 @@ impl Live {
                 self.complaint = None;
                 config.warnings.iter().for_each(|warning| warn!("{warning}"));
                 let changed = outline::difference(&self.config, &config);
+                let mut again = self.refused_under_other_rules(&config);
                 self.config = Arc::new(config);
                 self.note_config(changed, "applied");
-                let again = self.admission.applied(stopped);
+                again.extend(self.admission.applied(stopped));
                 self.apply();
                 self.configure_access();
                 self.warn_of_missing();
@@ -323,6 +324,7 @@ impl Live {
         self.store.know_ids_for(super::opening::terms(config));
         self.store.bound_state(super::opening::quotas(config));
         self.host.set_deadlines(super::calling::deadlines(&config.limits));
+        self.host.set_rules(config.plugin_rules.clone());
         self.store.set_marks(config.limits.marks());
         self.disk.set_mark(config.limits.disk_free_bytes.map(|bytes| bytes as u64));
         self.retention.store(Arc::new(config.retention.clone()));
@@ -354,6 +356,7 @@ impl Live {
         self.dispatch.rules.store(Arc::new(Rules {
             sources: reading.collect(),
             handlers: config.handlers.clone(),
+            plugins: config.plugin_rules.clone(),
             stopped_sources,
             stopped_handlers,
         }));

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::endpoint::Order;
 use crate::ids::Name;
-use crate::store::{self, Quotas, Store, Terms};
+use crate::store::{self, Quota, Quotas, Store, Terms};
 
 /// Reads what is owed, and converts a store of an earlier format: not on a thread that serves.
 pub(crate) async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
@@ -25,9 +25,15 @@ pub(super) fn terms(config: &Config) -> Terms {
     Terms::of(config.sources.iter().map(|(name, source)| (name.clone(), source.duplicates)))
 }
 
-/// How much each handler may remember.
+/// How much each handler may remember: as its own table says, or that of its plugin.
 pub(super) fn quotas(config: &Config) -> Quotas {
-    Quotas::of(config.handlers.iter().map(|(name, grants)| (name.clone(), grants.quota)))
+    let own = config.handlers.iter().map(|(name, grants)| (name.clone(), grants.quota));
+    let others =
+        config.plugin_rules.iter().filter(|(name, _)| !config.handlers.contains_key(*name));
+    let of_plugins = others.filter_map(|(name, rules)| {
+        Some((name.clone(), Quota { bytes: rules.state_bytes?, ..Quota::default() }))
+    });
+    Quotas::of(own.chain(of_plugins))
 }
 
 /// Which deliveries wait for each other, of those to each endpoint of the configuration.

@@ -3,13 +3,16 @@
 //!
 //! Only what differs between two is of use. Never holds a value that may be a secret.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
+use crate::canary::Canary;
 use crate::config::{Config, Verify};
 use crate::egress;
 use crate::ids::Name;
 use crate::ingest::Expected;
-use crate::plugin::{Grant, Tenanting};
+use crate::plugin::{Grant, PluginRules, Tenanting};
 use crate::tenant::TenantOf;
 
 /// What is said where nothing that differs may be shown.
@@ -51,6 +54,7 @@ fn of(config: &Config) -> Value {
         (name, said)
     });
     let handlers = config.handlers.iter().map(|(name, grants)| (name, granted(&grants.grant)));
+    let plugins = config.plugin_rules.iter().map(|(name, rules)| (name, ruled(rules)));
     let tokens = config.tokens.iter().map(|token| {
         let said = json!({
             "scopes": token.scopes, "expires_at": token.expires_at, "tenant": token.tenant,
@@ -67,6 +71,7 @@ fn of(config: &Config) -> Value {
         "sources": named(sources),
         "endpoints": named(endpoints),
         "handlers": named(handlers),
+        "plugins": named(plugins),
         "master_keys": master_keys.collect::<Vec<_>>(),
         "tokens": named(tokens),
     })
@@ -85,6 +90,32 @@ fn granted(grant: &Grant) -> Value {
         Tenanting::All => said["tenants"] = json!(["*"]),
     }
     said
+}
+
+/// What a plugin may use, as far as the file says it.
+fn ruled(rules: &PluginRules) -> Value {
+    let shown = |time: Option<Duration>| time.map(|it| humantime::format_duration(it).to_string());
+    let said = json!({
+        "memory_bytes": rules.memory,
+        "claims": shown(rules.claims),
+        "parse": shown(rules.parse),
+        "handle": shown(rules.handle),
+        "log_lines": rules.log_lines,
+        "effects": rules.effects,
+        "state_bytes": rules.state_bytes,
+        "concurrency": rules.concurrency,
+        "reuse": rules.reuse,
+        "canary": match &rules.canary {
+            Some(Canary::Share(share)) => Some(share.to_string()),
+            Some(Canary::Label { name, value }) => Some(format!("{name} = {value}")),
+            None => None,
+        },
+        "retry_dead": rules.retry_dead.then_some(true),
+    });
+    match said {
+        Value::Object(said) => said.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+        said => said,
+    }
 }
 
 fn named<'n>(items: impl Iterator<Item = (&'n Name, Value)>) -> Value {
@@ -159,6 +190,17 @@ secrets = [{ value = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }]
                 json!({ "handlers": { "dunning": { "endpoints": ["crm"] } } })
             })
         );
+    }
+
+    #[test]
+    fn what_a_plugin_may_use_is_shown() {
+        let before = of_text(TEXT);
+        let table = "plugins = { folder = \"plugins\", slow = { memory = \"64MiB\", deadlines = \
+                     { handle = \"2s\" }, canary = { share = \"5%\" } } }";
+        let (was, is) =
+            difference(&before, &of_text(&TEXT.replace("plugins = \"plugins\"", table)));
+        let rules = json!({ "memory_bytes": 64 << 20, "handle": "2s", "canary": "5%" });
+        assert_eq!((was, is), (json!({ "plugins": {} }), json!({ "plugins": { "slow": rules } })));
     }
 
     #[test]

@@ -9,11 +9,13 @@
 //! pools' threads, in turn for each source or handler, and with them what the gateway itself
 //! computes about a request; what comes back has been checked against the contract.
 
+mod asking;
 mod context;
 mod effort;
 mod error;
 mod function;
 mod grant;
+mod here;
 mod kept;
 mod log;
 mod memory;
@@ -27,10 +29,8 @@ mod trap;
 mod wasi;
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
@@ -39,27 +39,25 @@ use self::effort::Effort;
 pub use self::error::CallError;
 pub(super) use self::function::{Handler, Provider};
 pub use self::grant::{Grant, Tenanting};
+pub use self::here::{Spent, guest_thread};
 pub(crate) use self::kept::Kept;
+pub(super) use self::log::LINES_MAX as LOG_LINES_MAX;
 pub use self::log::tell;
 pub(super) use self::occasion::Occasion;
 use self::outbox::Outbox;
 pub use self::outbox::{Doors, EFFECTS_MAX, EndpointFinder, StateReader};
-use self::pool::PoolError;
 pub(super) use self::pool::{Pool, Shape, all_threads};
 use self::sandbox::Sandbox;
 pub(super) use self::settings::Completed;
 pub(super) use self::wasi::link as link_wasi;
 use super::contract::convert::{self, YIELD_BYTES_MAX};
 use super::contract::handler::HandleContext;
-use super::contract::violation::{TEXT_BYTES_MAX, shortened};
-use super::{Deadlines, Host, Plugin, Role, engine};
+use super::{Bounds, Deadlines, Host, Plugin, Role};
 use crate::effect::{Asked, LogLine};
-use crate::event::{Event, Request, Timestamp};
+use crate::event::{Event, Request};
 use crate::ids::Name;
-use crate::lock::lock;
 use crate::provider::{Claims, Refusal};
 use crate::retry::Outcome;
-use crate::setting;
 
 /// Most bytes that an early parse may yield, beside as many as the body has: they are held until
 /// the receipt is stored.
@@ -81,6 +79,9 @@ pub(crate) type Tell = Box<dyn FnOnce() + Send>;
 
 /// How a parse ended.
 type Parsing = Called<Result<Vec<Event>, Outcome>>;
+
+/// How a run ended.
+type Handling = Called<Result<Asked, Outcome>>;
 
 /// What a provider claims of a request, with the instance in which it did.
 type Claimed<'c> = (Claims, Option<Kept<'c>>);
@@ -105,18 +106,6 @@ impl Host {
         request: &Arc<Request>,
     ) -> Result<Result<Claims, Refusal>, CallError> {
         self.claims_and(plugin, settings, source, request, |claims, _| claims).await
-    }
-
-    /// The same on the thread that asks, which waits: what a call costs by itself, for a benchmark.
-    pub fn claims_here(
-        &self,
-        plugin: &Plugin,
-        settings: &Arc<str>,
-        request: &Request,
-    ) -> Result<Result<Claims, Refusal>, CallError> {
-        let context = self.context(plugin, Role::Provider, settings);
-        let claimed = claim(plugin, settings, context, self.deadlines().claims, request)?;
-        Ok(claimed.map(|(claims, _)| claims))
     }
 
     /// The claims, and behind them an early parse as if they were proven: for a test that compares
@@ -163,10 +152,11 @@ impl Host {
         make: impl FnOnce(Claims, Option<Kept<'_>>) -> T + Send + 'static,
         hand: impl FnOnce(Tell) + Send + 'static,
     ) -> Result<Result<T, Refusal>, CallError> {
-        let context = self.context(plugin, Role::Provider, settings);
+        let bounds = self.bounds(&plugin.name);
+        let context = self.context(plugin, Role::Provider, settings, &bounds);
         let (plugin, settings) = (Arc::clone(plugin), Arc::clone(settings));
         let request = Arc::clone(request);
-        let deadline = self.deadlines().claims;
+        let deadline = bounds.deadlines.claims;
         let call = move || {
             let claimed = claim(&plugin, &settings, context, deadline, &request);
             claimed.map(|claimed| claimed.map(|(claims, kept)| make(claims, kept)))
@@ -198,17 +188,12 @@ impl Host {
         source: &Name,
         request: &Arc<Request>,
     ) -> Called<Result<Vec<Event>, Outcome>> {
-        let plugin = Arc::clone(plugin);
-        let request = Arc::clone(request);
-        let mut context = self.context(&plugin, Role::Provider, settings);
-        let bytes_max = YIELD_BYTES_MAX + request.body.len();
-        context.lift_bytes_max = lifted_at_most(bytes_max);
-        let deadline = self.deadlines().parse;
+        let bounds = self.bounds(&plugin.name);
+        let context = self.context(plugin, Role::Provider, settings, &bounds);
+        let (plugin, request) = (Arc::clone(plugin), Arc::clone(request));
+        let deadline = bounds.deadlines.parse;
         let given = source.clone();
-        let call = move || {
-            let sandbox = Sandbox::new(&plugin, context, &parsing(&request), deadline);
-            parse(sandbox, &plugin, &given, &request, bytes_max)
-        };
+        let call = move || parse_in(&plugin, context, deadline, &given, &request).0;
         self.0.pools.parse.call(Some(source), deadline, call).await.unwrap_or_else(Called::never)
     }
 
@@ -224,7 +209,8 @@ impl Host {
         request: &Request,
         kept: Option<Kept<'_>>,
     ) -> Option<(Parsing, bool)> {
-        let Deadlines { early, claims, .. } = self.deadlines();
+        let bounds = self.bounds(&plugin.name);
+        let Deadlines { early, claims, .. } = bounds.deadlines;
         if early.is_zero() {
             return None;
         }
@@ -241,12 +227,12 @@ impl Host {
             sandbox.begin_again(asked_after, lift_bytes_max, effort);
             sandbox
         } else {
-            let mut context = self.context(plugin, Role::Provider, settings);
+            let mut context = self.context(plugin, Role::Provider, settings, &bounds);
             context.lift_bytes_max = lift_bytes_max;
             context.effort = Some(effort);
             Sandbox::new(plugin, context, &parsing(request), asked_after)
         };
-        let called = parse(sandbox, plugin, source, request, bytes_max);
+        let (called, _) = parse(sandbox, plugin, source, request, bytes_max);
         Some((called, effort.is_dear()))
     }
 
@@ -261,111 +247,40 @@ impl Host {
         grant: &Arc<Grant>,
         doors: Doors,
     ) -> Called<Result<Asked, Outcome>> {
-        let plugin = Arc::clone(plugin);
-        let event = Arc::clone(event);
+        let bounds = self.bounds(&plugin.name);
+        let context = self.run_context(plugin, settings, (&run, grant, doors), &bounds);
+        let (plugin, event) = (Arc::clone(plugin), Arc::clone(event));
         let handler = plugin.name.clone();
-        let mut context = self.context(&plugin, Role::Handler, settings);
-        let emits = plugin.handler().map(|info| info.emits.clone()).unwrap_or_default();
-        context.outbox = Some(Outbox::new(Arc::clone(grant), emits, run.tenant.clone(), doors));
-        let deadline = self.deadlines().handle;
-        let call = move || {
-            let occasion = Occasion::Run(&run);
-            let (handled, context) =
-                enter(&plugin, context, &occasion, deadline, |store, instance| {
-                    let handle = &plugin.handler_functions()?.handle;
-                    let lent = convert::lend_context(&run);
-                    convert::lend_event(&event, |event| {
-                        handle.call(store, instance, (event, lent)).map(|(handled,)| handled)
-                    })
-                });
-            let log = context.log.into_lines();
-            let denied = context.outbox.as_ref().is_some_and(Outbox::has_denied);
-            let ended = handled.map(|handled| match handled {
-                Ok(()) => Ok(context.outbox.map(Outbox::into_asked).unwrap_or_default()),
-                Err(failure) => Err(convert::failure(&failure)),
-            });
-            Called { ended, log, denied }
-        };
+        let deadline = bounds.deadlines.handle;
+        let call = move || handle_in(&plugin, context, deadline, &event, &run).0;
         self.0.pools.run.call(Some(&handler), deadline, call).await.unwrap_or_else(Called::never)
     }
 
-    /// Asks a plugin whether it can work with these settings, once they are what it declares; what
-    /// it has against them is for the operator. On a thread of its own: a reload waits for no pool.
-    pub async fn check(
+    /// What a run may reach, and what it may ask for.
+    fn run_context(
         &self,
-        plugin: &Arc<Plugin>,
+        plugin: &Plugin,
+        settings: &Arc<str>,
+        (run, grant, doors): (&HandleContext, &Arc<Grant>, Doors),
+        bounds: &Bounds,
+    ) -> Context {
+        let mut context = self.context(plugin, Role::Handler, settings, bounds);
+        let emits = plugin.handler().map(|info| info.emits.clone()).unwrap_or_default();
+        let (grant, tenant) = (Arc::clone(grant), run.tenant.clone());
+        context.outbox = Some(Outbox::new(grant, emits, tenant, doors, bounds.effects));
+        context
+    }
+
+    /// What a call in this role may reach, before anything is said of what it is about.
+    fn context(
+        &self,
+        plugin: &Plugin,
         role: Role,
         settings: &Arc<str>,
-    ) -> Called<Result<(), String>> {
-        if let Err(reason) = setting::check(plugin.settings(role), settings) {
-            return Called { ended: Ok(Err(reason)), log: Vec::new(), denied: false };
-        }
-        let plugin = Arc::clone(plugin);
-        let parts = Arc::clone(&self.0);
-        let context = self.context(&plugin, role, settings);
-        let deadline = self.deadlines().check;
-        let (answer, answered) = oneshot::channel();
-        let call = move || {
-            let _turn = lock(&parts.describing);
-            let occasion = Occasion::Plugin("check");
-            let (checked, context) =
-                enter(&plugin, context, &occasion, deadline, |store, instance| {
-                    let check = match role {
-                        Role::Provider => &plugin.provider_functions()?.check,
-                        Role::Handler => &plugin.handler_functions()?.check,
-                    };
-                    check.call(store, instance, ()).map(|(checked,)| checked)
-                });
-            let shown = |reason: String| shortened(&reason, TEXT_BYTES_MAX);
-            let ended = checked.map(|result| result.map_err(shown));
-            // Who asked may be gone by now.
-            drop(answer.send(Called { ended, log: context.log.into_lines(), denied: false }));
-        };
-        let thread = thread::Builder::new().stack_size(engine::THREAD_STACK_BYTES);
-        if let Err(error) = thread.name("plugin-check".to_owned()).spawn(call) {
-            return Called::never(CallError::Host(format!("failed to start a thread: {error}")));
-        }
-        let gone = |_| Called::never(PoolError::Panicked("the check's thread ended".to_owned()));
-        answered.await.unwrap_or_else(gone)
-    }
-
-    /// Asks a provider for the request that it would send with these digests. For developers.
-    pub async fn sign(
-        &self,
-        plugin: &Arc<Plugin>,
-        settings: &Arc<str>,
-        request: &Arc<Request>,
-        signed_at: Timestamp,
-        digests: Vec<Vec<u8>>,
-    ) -> Result<Result<Request, String>, CallError> {
-        let plugin = Arc::clone(plugin);
-        let request = Arc::clone(request);
-        let mut context = self.context(&plugin, Role::Provider, settings);
-        context.lift_bytes_max += 2 * request.body.len();
-        let deadline = self.deadlines().parse;
-        let call = move || {
-            let digests: Vec<&[u8]> = digests.iter().map(Vec::as_slice).collect();
-            let occasion = Occasion::Request("sign", &request, signed_at);
-            let (signed, context) =
-                enter(&plugin, context, &occasion, deadline, |store, instance| {
-                    let sign = &plugin.provider_functions()?.sign;
-                    convert::lend_request(&request, |request| {
-                        let params = (request, signed_at.0, digests.as_slice());
-                        sign.call(store, instance, params).map(|(signed,)| signed)
-                    })
-                });
-            tell(context.log.into_lines(), &plugin.name, "sign");
-            match signed? {
-                Ok(request) => convert::request(request).map(Ok).map_err(CallError::Violation),
-                Err(reason) => Ok(Err(shortened(&reason, TEXT_BYTES_MAX))),
-            }
-        };
-        self.0.pools.parse.call(None, deadline, call).await?
-    }
-
-    fn context(&self, plugin: &Plugin, role: Role, settings: &Arc<str>) -> Context {
+        bounds: &Bounds,
+    ) -> Context {
         let settings = plugin.completed.of(role, plugin.settings(role), settings);
-        Context::new(settings, self.0.config.memory_max)
+        Context::new(settings, bounds)
     }
 }
 
@@ -421,22 +336,37 @@ fn lifted_at_most(bytes_max: usize) -> usize {
     2 * bytes_max
 }
 
+/// Asks a provider for the events of a request in an instance of its own; with the bytes of memory
+/// that this had.
+fn parse_in(
+    plugin: &Plugin,
+    mut context: Context,
+    deadline: Duration,
+    source: &Name,
+    request: &Request,
+) -> (Parsing, usize) {
+    let bytes_max = YIELD_BYTES_MAX + request.body.len();
+    context.lift_bytes_max = lifted_at_most(bytes_max);
+    let sandbox = Sandbox::new(plugin, context, &parsing(request), deadline);
+    parse(sandbox, plugin, source, request, bytes_max)
+}
+
 /// Asks a provider for the events of a request, which are given a source. An event may hold all of
-/// the body, and together they may have so many bytes.
+/// the body, and together they may have so many bytes. With the bytes of memory of the instance.
 fn parse(
     mut sandbox: Sandbox<'_>,
     plugin: &Plugin,
     source: &Name,
     request: &Request,
     bytes_max: usize,
-) -> Called<Result<Vec<Event>, Outcome>> {
+) -> (Parsing, usize) {
     let parsed = sandbox.call(|store, instance| {
         let parse = &plugin.provider_functions()?.parse;
         convert::lend_request(request, |request| {
             parse.call(store, instance, (request,)).map(|(parsed,)| parsed)
         })
     });
-    let log = sandbox.into_context().log;
+    let Context { log, memory, .. } = sandbox.into_context();
     let ended = parsed.and_then(|parsed| match parsed {
         Ok(events) => {
             let events = convert::events(events, source, request.received_at, bytes_max);
@@ -444,7 +374,32 @@ fn parse(
         }
         Err(failure) => Ok(Err(convert::failure(&failure))),
     });
-    Called { ended, log: log.into_lines(), denied: false }
+    (Called { ended, log: log.into_lines(), denied: false }, memory.used())
+}
+
+/// Runs a handler on an event in an instance of its own; with the bytes of memory that this had.
+fn handle_in(
+    plugin: &Plugin,
+    context: Context,
+    deadline: Duration,
+    event: &Event,
+    run: &HandleContext,
+) -> (Handling, usize) {
+    let occasion = Occasion::Run(run);
+    let (handled, context) = enter(plugin, context, &occasion, deadline, |store, instance| {
+        let handle = &plugin.handler_functions()?.handle;
+        let lent = convert::lend_context(run);
+        convert::lend_event(event, |event| {
+            handle.call(store, instance, (event, lent)).map(|(handled,)| handled)
+        })
+    });
+    let Context { log, memory, outbox, .. } = context;
+    let denied = outbox.as_ref().is_some_and(Outbox::has_denied);
+    let ended = handled.map(|handled| match handled {
+        Ok(()) => Ok(outbox.map(Outbox::into_asked).unwrap_or_default()),
+        Err(failure) => Err(convert::failure(&failure)),
+    });
+    (Called { ended, log: log.into_lines(), denied }, memory.used())
 }
 
 /// Instantiates a plugin, makes a call, and takes the store apart again. The deadline is for all of

@@ -72,7 +72,7 @@ fn link(
     let imports = names(component.component_type().imports(&host.engine));
     let exports = names(component.component_type().exports(&host.engine));
     let known = check_names(imports.iter(), exports.iter())?;
-    check_resources(component, host.config.memory_max)?;
+    check_resources(component, host.bounds(&name).memory)?;
     let linker = if known.wasi { &host.linker_with_wasi } else { &host.linker };
     let linked = linker.instantiate_pre(component);
     let pre = linked.map_err(|error| LoadError::Link(in_one_line(error.as_ref())))?;
@@ -154,9 +154,10 @@ fn describe<T>(
     ask: impl FnOnce(&mut Store<Context>, &Instance) -> wasmtime::Result<wasmtime::Result<T>>,
 ) -> Result<T, LoadError> {
     // What a plugin is does not depend on settings.
-    let context = Context::new(Arc::from("{}"), host.config.memory_max);
+    let bounds = host.bounds(&plugin.name);
+    let context = Context::new(Arc::from("{}"), &bounds);
     let occasion = Occasion::Plugin("describe");
-    let deadline = host.deadlines.load().check;
+    let deadline = bounds.deadlines.check;
     let (described, context) = enter(plugin, context, &occasion, deadline, ask);
     tell(context.log.into_lines(), &plugin.name, "describe");
     let described = described.map_err(|error| LoadError::Describe { role, error })?;

@@ -25,6 +25,14 @@ pub struct PluginStamp {
     pub digest: String,
 }
 
+impl PluginStamp {
+    /// That of a plugin of this name, which says that it is this version, and whose file has this
+    /// digest.
+    pub fn new(name: &Name, version: &str, digest: &str) -> Self {
+        Self { name: name.clone(), version: version.to_owned(), digest: digest.to_owned() }
+    }
+}
+
 /// One try of a parse or a run.
 #[derive(Debug, Clone)]
 pub struct Try {

@@ -12,6 +12,7 @@ use super::super::loading::News;
 use super::Live;
 use crate::admin::ReloadRow;
 use crate::causes::chain;
+use crate::config::Config;
 use crate::ids::Name;
 use crate::metrics;
 use crate::plugin::{Plugin, Reloaded, Wish};
@@ -109,6 +110,17 @@ impl Live {
         }
         let outcome = if kept { "kept" } else { "refused" };
         ReloadRow { plugin: stem, outcome, reason: Some(reason) }
+    }
+
+    /// The files that are not what runs, and that may use something else by this configuration: one
+    /// that had too little memory may load with more.
+    pub(super) fn refused_under_other_rules(&self, config: &Config) -> BTreeSet<String> {
+        let is_other = |stem: &&String| {
+            let name = stem.parse::<Name>();
+            let rules = |of: &Config| of.plugin_rules.get(name.as_ref().ok()?).cloned();
+            rules(&self.config) != rules(config)
+        };
+        self.refused.keys().filter(is_other).cloned().collect()
     }
 
     fn registered(&self, stem: &str) -> Option<Arc<Plugin>> {

@@ -14,6 +14,7 @@ use super::memory::MemoryLimit;
 use super::outbox::Outbox;
 use super::wasi::Wasi;
 use crate::effect::LogLevel;
+use crate::plugin::Bounds;
 use crate::plugin::contract::bindings::hookgate::plugin::{log, outbox, settings, state, types};
 use crate::plugin::contract::convert::YIELD_BYTES_MAX;
 use crate::plugin::contract::violation::violation;
@@ -39,12 +40,12 @@ pub(in crate::plugin) struct Context {
 }
 
 impl Context {
-    /// For a call with these settings, of a plugin that may use so many bytes of memory.
-    pub(in crate::plugin) fn new(settings: Arc<str>, memory_max: usize) -> Self {
+    /// For a call with these settings, within these bounds.
+    pub(in crate::plugin) fn new(settings: Arc<str>, bounds: &Bounds) -> Self {
         Self {
             settings,
-            log: Log::default(),
-            memory: MemoryLimit::new(memory_max),
+            log: Log::new(bounds.log_lines),
+            memory: MemoryLimit::new(bounds.memory),
             lift_bytes_max: LIFT_BYTES_MAX,
             effort: None,
             outbox: None,

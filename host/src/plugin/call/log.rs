@@ -14,8 +14,8 @@ use crate::ids::Name;
 use crate::lock::lock;
 use crate::plugin::contract::violation::shortened;
 
-/// Most lines in one call.
-const LINES_MAX: usize = 50;
+/// Most lines in one call, unless the operator sets another limit.
+pub(in crate::plugin) const LINES_MAX: usize = 50;
 /// Longest line, in bytes.
 const LINE_BYTES_MAX: usize = 1024;
 /// How a panic begins that the SDK, and Rust itself, writes.
@@ -48,11 +48,13 @@ pub(super) enum LastWords {
 }
 
 /// What a call has written so far. All clones are the same log.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(in crate::plugin) struct Log(Arc<Mutex<Written>>);
 
 #[derive(Debug, Default)]
 struct Written {
+    /// Most lines that are kept; more are counted.
+    most: usize,
     lines: Vec<LogLine>,
     dropped: u64,
     /// What was printed without an end of the line yet.
@@ -63,7 +65,23 @@ struct Written {
     last_printed: VecDeque<String>,
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        Self::new(LINES_MAX)
+    }
+}
+
 impl Log {
+    /// Of a call that may write so many lines.
+    pub(super) fn new(most: usize) -> Self {
+        Self(Arc::new(Mutex::new(Written { most, ..Written::default() })))
+    }
+
+    /// Of another call that may write as many.
+    pub(super) fn anew(&self) -> Self {
+        Self::new(self.written().most)
+    }
+
     /// Takes a line, or counts it.
     pub(super) fn write(&self, level: LogLevel, message: &str) {
         let message = if message.starts_with(PANIC) {
@@ -125,8 +143,8 @@ impl Log {
         let mut lines = mem::take(&mut written.lines);
         if written.dropped > 0 {
             let message = format!(
-                "the gateway dropped {} more lines: a call may write {LINES_MAX}",
-                written.dropped
+                "the gateway dropped {} more lines: a call may write {}",
+                written.dropped, written.most
             );
             lines.push(LogLine { level: LogLevel::Warn, message });
         }
@@ -153,7 +171,7 @@ pub fn tell(lines: Vec<LogLine>, plugin: &Name, function: &str) {
 
 impl Written {
     fn take(&mut self, level: LogLevel, message: String) {
-        if self.lines.len() < LINES_MAX {
+        if self.lines.len() < self.most {
             self.lines.push(LogLine { level, message });
         } else {
             self.dropped += 1;
@@ -208,6 +226,16 @@ mod tests {
         assert_eq!(lines.len(), 51);
         assert_eq!(lines[0].message.len(), 1024);
         assert_eq!(lines[50].message, "the gateway dropped 10 more lines: a call may write 50");
+    }
+
+    #[test]
+    fn a_log_has_as_many_lines_as_its_call_may_write_and_so_has_the_next() {
+        let log = Log::new(2);
+        for log in [log.anew(), log] {
+            (0..3).for_each(|_| log.write(LogLevel::Info, "line"));
+            let dropped = "the gateway dropped 1 more lines: a call may write 2";
+            assert_eq!(messages(log), ["line", "line", dropped]);
+        }
     }
 
     #[test]

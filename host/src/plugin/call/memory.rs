@@ -22,6 +22,11 @@ impl MemoryLimit {
     pub(super) fn new(bytes: usize) -> Self {
         Self { most: bytes, left: bytes, exceeded: false }
     }
+
+    /// How many bytes there are: memory never shrinks, so it is the most that there were.
+    pub(super) fn used(&self) -> usize {
+        self.most - self.left
+    }
 }
 
 impl ResourceLimiter for MemoryLimit {
@@ -73,5 +78,6 @@ mod tests {
         assert!(!limit.memory_growing(0, 60, None).unwrap());
         assert!(limit.exceeded);
         assert!(limit.memory_growing(60, 100, None).unwrap());
+        assert_eq!(limit.used(), 100);
     }
 }

@@ -20,7 +20,8 @@ use crate::plugin::contract::violation::{self, TEXT_BYTES_MAX, Violation, violat
 use crate::route::Pattern;
 use crate::tenant::Tenant;
 
-/// Most effects of one run; every key of the state that it sets or deletes counts as one.
+/// Most effects of one run, unless the operator sets another limit; every key of the state that it
+/// sets or deletes counts as one.
 pub const EFFECTS_MAX: usize = 64;
 /// Longest key of the state, in bytes.
 const KEY_BYTES_MAX: usize = 256;
@@ -69,6 +70,8 @@ pub(super) struct Outbox {
     /// The last word on each key.
     state: BTreeMap<String, Option<Bytes>>,
     bytes: usize,
+    /// Most of them, keys of the state included.
+    effects_max: usize,
     /// Whether something was refused that the operator has not granted.
     denied: bool,
 }
@@ -80,15 +83,26 @@ impl fmt::Debug for Outbox {
 }
 
 impl Outbox {
-    /// A run that has not asked for anything.
+    /// A run that has not asked for anything, and may ask for so many effects.
     pub(super) fn new(
         grant: Arc<Grant>,
         emits: Vec<Pattern>,
         tenant: Option<Tenant>,
         doors: Doors,
+        effects_max: usize,
     ) -> Self {
-        let (reads, effects, state) = (Reads::default(), Vec::new(), BTreeMap::new());
-        Self { grant, emits, tenant, doors, reads, effects, state, bytes: 0, denied: false }
+        Self {
+            grant,
+            emits,
+            tenant,
+            doors,
+            reads: Reads::default(),
+            effects: Vec::new(),
+            state: BTreeMap::new(),
+            bytes: 0,
+            effects_max,
+            denied: false,
+        }
     }
 
     /// Whether the run asked for something that the operator has not granted.
@@ -230,8 +244,9 @@ impl Outbox {
 
     /// Counts what is asked for, or says which limit it would pass.
     fn weigh(&mut self, more: usize, bytes: usize, freed: usize) -> Result<(), String> {
-        if self.effects.len() + self.state.len() + more > EFFECTS_MAX {
-            return Err(format!("a run has at most {EFFECTS_MAX} effects"));
+        let most = self.effects_max;
+        if self.effects.len() + self.state.len() + more > most {
+            return Err(format!("a run has at most {most} effects"));
         }
         let bytes = self.bytes - freed + bytes;
         if bytes > YIELD_BYTES_MAX {
@@ -290,7 +305,7 @@ mod tests {
         });
         let doors = Doors { state: stored, endpoints: Arc::new(endpoints) };
         let tenant = tenant.map(|tenant| tenant.parse().unwrap());
-        Outbox::new(Arc::new(grant), vec!["a.b".parse().unwrap()], tenant, doors)
+        Outbox::new(Arc::new(grant), vec!["a.b".parse().unwrap()], tenant, doors, EFFECTS_MAX)
     }
 
     /// Where a run may send to by this name, if it may.

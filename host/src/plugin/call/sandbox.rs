@@ -11,7 +11,6 @@ use wasmtime::{Store, UpdateDeadline};
 use super::context::Context;
 use super::effort::Effort;
 use super::error::CallError;
-use super::log::Log;
 use super::occasion::Occasion;
 use super::trap::{self, Ran};
 use super::wasi::Wasi;
@@ -84,7 +83,7 @@ impl<'p> Sandbox<'p> {
     ) {
         self.deadline = deadline;
         let context = self.store.data_mut();
-        context.log = Log::default();
+        context.log = context.log.anew();
         context.lift_bytes_max = lift_bytes_max;
         context.effort = Some(effort);
         self.bound();

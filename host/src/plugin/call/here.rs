@@ -1,0 +1,84 @@
+//! Calls on the thread that asks, which waits for them: outside of all pools, and in no queue.
+//!
+//! For whoever has a thread of its own with a stack for guests, and to know what a call costs by
+//! itself. The bounds are those of every call. Never takes the time of one that somebody waits for.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::error::CallError;
+use super::grant::Grant;
+use super::outbox::Doors;
+use super::{Handling, Parsing, claim, handle_in, parse_in};
+use crate::event::{Event, Request};
+use crate::ids::Name;
+use crate::plugin::contract::handler::HandleContext;
+use crate::plugin::engine::THREAD_STACK_BYTES;
+use crate::plugin::{Host, Plugin, Role};
+use crate::provider::{Claims, Refusal};
+
+/// What a call took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spent {
+    /// From before its instance was made until it was gone.
+    pub time: Duration,
+    /// The bytes of memory that the instance had in the end, which is the most that it had.
+    pub memory: usize,
+}
+
+/// A thread of this name whose stack is large enough for guests: calls on the thread that asks are
+/// made on one of these.
+pub fn guest_thread(name: &str) -> thread::Builder {
+    thread::Builder::new().name(name.to_owned()).stack_size(THREAD_STACK_BYTES)
+}
+
+impl Host {
+    /// Asks a provider what was signed: what a call costs by itself, for a benchmark.
+    pub fn claims_here(
+        &self,
+        plugin: &Plugin,
+        settings: &Arc<str>,
+        request: &Request,
+    ) -> Result<Result<Claims, Refusal>, CallError> {
+        let bounds = self.bounds(&plugin.name);
+        let context = self.context(plugin, Role::Provider, settings, &bounds);
+        let claimed = claim(plugin, settings, context, bounds.deadlines.claims, request)?;
+        Ok(claimed.map(|(claims, _)| claims))
+    }
+
+    /// Asks a provider for the events of a receipt, which are given `source`, or why it has none.
+    pub fn parse_here(
+        &self,
+        plugin: &Plugin,
+        settings: &Arc<str>,
+        source: &Name,
+        request: &Request,
+    ) -> (Parsing, Spent) {
+        let bounds = self.bounds(&plugin.name);
+        let context = self.context(plugin, Role::Provider, settings, &bounds);
+        spending(|| parse_in(plugin, context, bounds.deadlines.parse, source, request))
+    }
+
+    /// Runs a handler on an event: what it asks for, of which nothing happens, or why it failed.
+    pub fn handle_here(
+        &self,
+        plugin: &Plugin,
+        settings: &Arc<str>,
+        event: &Event,
+        run: &HandleContext,
+        grant: &Arc<Grant>,
+        doors: Doors,
+    ) -> (Handling, Spent) {
+        let bounds = self.bounds(&plugin.name);
+        let context = self.run_context(plugin, settings, (run, grant, doors), &bounds);
+        spending(|| handle_in(plugin, context, bounds.deadlines.handle, event, run))
+    }
+}
+
+/// Makes a call, and says what it took.
+fn spending<T>(call: impl FnOnce() -> (T, usize)) -> (T, Spent) {
+    let started = Instant::now();
+    let (called, memory) = call();
+    (called, Spent { time: started.elapsed(), memory })
+}
