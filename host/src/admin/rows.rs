@@ -26,6 +26,26 @@ pub(crate) struct PluginRow {
     pub(crate) loading: bool,
     /// The sources and handlers that it refuses to work for, and why: they are stopped.
     pub(crate) stopped: Vec<String>,
+    /// Whether there is no such file, though work waits for the plugin.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) missing: bool,
+    /// How many parses and runs wait until it is there and not stopped.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) waiting: u64,
+    /// The name of the handler that it is the next version of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) canary_of: Option<String>,
+    /// The id of the key that has signed its file, 16 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) signed_by: Option<String>,
+    /// The version of the SDK that it was built with, if its file says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sdk: Option<String>,
+}
+
+/// As serde asks for it.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl PluginRow {
@@ -33,14 +53,11 @@ impl PluginRow {
     pub(crate) fn new(plugin: &Plugin) -> Self {
         let handler = plugin.handler();
         Self {
-            name: plugin.name().to_string(),
             digest: Some(plugin.digest().to_owned()),
             provider: plugin.provider().map(|info| info.version.clone()),
             handler: handler.map(|info| info.version.clone()),
             handles: handler.map(|info| info.types.clone()).unwrap_or_default(),
-            refused: None,
-            loading: false,
-            stopped: Vec::new(),
+            ..Self::file(plugin.name().as_str())
         }
     }
 
@@ -55,6 +72,11 @@ impl PluginRow {
             refused: None,
             loading: false,
             stopped: Vec::new(),
+            missing: false,
+            waiting: 0,
+            canary_of: None,
+            signed_by: None,
+            sdk: None,
         }
     }
 }

@@ -29,6 +29,16 @@ object! {
         loading: bool,
         /// The sources and handlers that it refuses to work for, and why: they are stopped.
         stopped: Vec<String>,
+        /// Whether there is no such file, though work waits for the plugin.
+        [maybe] missing: bool,
+        /// The number of parses and runs that wait until the plugin is there and not stopped.
+        [maybe] waiting: u64,
+        /// The name of the handler that it is the next version of.
+        [maybe] canary_of: Option<String>,
+        /// The id of the key that has signed its file, 16 hexadecimal digits.
+        [maybe] signed_by: Option<String>,
+        /// The version of the SDK that it was built with, if its file says so.
+        [maybe] sdk: Option<String>,
     }
 }
 
