@@ -1,5 +1,5 @@
 //! The rows of which the log says nothing: the tokens of the admin port, the audit log, the
-//! answers to writes that are done once, and endpoints.
+//! answers to writes that are done once, endpoints, and the verdicts of canaries.
 //!
 //! No frame spells them, so an older Hookgate, which knows none of these tables, can still make
 //! every change again that it finds in the log. What becomes of them is durable by a checkpoint,
@@ -13,7 +13,7 @@ use redb::{
     WriteTransaction,
 };
 
-use super::schema::{ANSWERS, AUDIT, ENDPOINTS, TOKENS};
+use super::schema::{ANSWERS, AUDIT, CANARIES, ENDPOINTS, TOKENS};
 use crate::store::error::Failure;
 
 /// A table whose rows are in no redo.
@@ -23,6 +23,7 @@ pub(in crate::store) enum Kept {
     Audit,
     Answers,
     Endpoints,
+    Canaries,
 }
 
 impl Kept {
@@ -32,6 +33,7 @@ impl Kept {
             Self::Audit => AUDIT,
             Self::Answers => ANSWERS,
             Self::Endpoints => ENDPOINTS,
+            Self::Canaries => CANARIES,
         }
     }
 }

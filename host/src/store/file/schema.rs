@@ -45,6 +45,8 @@ pub(super) const AUDIT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new
 pub(super) const ANSWERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("answers");
 /// The endpoints that the API made, and what is known of all.
 pub(super) const ENDPOINTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("endpoints");
+/// What became of the canaries of handlers, by handler and digest.
+pub(super) const CANARIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("canaries");
 /// Facts of the store itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
