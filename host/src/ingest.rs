@@ -285,8 +285,9 @@ impl Ingest {
             Some(Found::Left(_)) => None,
             _ => self.let_in(at, &claims, &request, asker).await?,
         };
+        let plugin = source.stamp(&at.plugin);
         let (source, event_ids) = (name.clone(), claims.event_ids);
-        let receipt = NewReceipt { source, request, event_ids, proven: Some(proven) };
+        let receipt = NewReceipt { source, request, event_ids, proven: Some(proven), plugin };
         let appended = self.append(at, receipt, found).await?;
 
         debug!(source.name = %name, ?appended, "accepted a request");

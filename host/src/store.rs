@@ -75,7 +75,9 @@ pub use self::committing::{Committing, Heard};
 pub use self::endpoints::health::{BUCKETS, EndpointNote, Health, StatsHour};
 pub use self::endpoints::{EndpointChange, EndpointRows, NewEndpoint, StoredEndpoint, Tombstone};
 pub use self::error::{Damaged, Error, Failure};
-pub use self::facts::{Appended, NewEvent, NewReceipt, Receipt, Routes, StoredEvent, StoredParcel};
+pub use self::facts::{
+    Appended, NewEvent, NewReceipt, PluginStamp, Receipt, Routes, StoredEvent, StoredParcel,
+};
 pub use self::file::OpenError;
 pub use self::file::backend::{Ahead, Backend, Medium};
 pub(crate) use self::file::file_in;
@@ -102,7 +104,7 @@ pub use self::read::view::{
     State, TimesView, TryView, VerdictView,
 };
 pub use self::repair::{LostState, Repaired, Undecided, repair, repair_anyway};
-pub use self::report::{Attempt, Effects, Parsed, PluginStamp, Refused, Try};
+pub use self::report::{Attempt, Effects, Parsed, Refused, Try};
 pub use self::state::{Quota, Quotas};
 pub use self::stats::{KindStats, Stats};
 pub use self::write::audit::AuditPage;

@@ -75,6 +75,7 @@ impl Bench {
             request: Arc::new(self.request(command)),
             event_ids: Vec::new(),
             proven: None,
+            plugin: None,
         };
         self.dispatch.store.append(receipt).await.unwrap();
     }

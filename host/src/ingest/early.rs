@@ -215,6 +215,7 @@ mod tests {
             request: Arc::new(request),
             event_ids: vec![event_id.to_owned()],
             proven: None,
+            plugin: None,
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
@@ -15,9 +15,10 @@ use super::gate::Gate;
 use super::intake::Share;
 use super::pacing::Pacing;
 use crate::ids::Name;
+use crate::plugin::Plugin;
 use crate::proof::Receiver;
 use crate::secrets::Secret;
-use crate::store::Terms;
+use crate::store::{PluginStamp, Terms};
 use crate::tenant::TenantOf;
 
 /// Whether requests must prove where they come from.
@@ -71,6 +72,8 @@ pub struct Source {
     pub(super) held: Arc<Share>,
     /// How soon its refused requests are answered.
     pub(super) refusals: Arc<Pacing>,
+    /// The plugin that last claimed anything of its requests: all of their receipts share it.
+    claimed_by: Arc<ArcSwapOption<PluginStamp>>,
 }
 
 /// What one source may have of what all share.
@@ -107,6 +110,7 @@ impl Source {
             requests: Arc::new(Semaphore::new(shares.requests)),
             held: Share::of(shares.held_bytes),
             refusals: Arc::default(),
+            claimed_by: Arc::default(),
         }
     }
 
@@ -138,6 +142,21 @@ impl Source {
     #[must_use]
     pub(crate) fn with_duplicates(self, duplicates: Duration) -> Self {
         Self { duplicates, ..self }
+    }
+
+    /// What a receipt says of the plugin that claimed it: the same value for as long as it is the
+    /// same file. `None` if it is no provider.
+    pub(super) fn stamp(&self, plugin: &Plugin) -> Option<Arc<PluginStamp>> {
+        let version = &plugin.provider()?.version;
+        let last = self.claimed_by.load_full();
+        let is_it =
+            |it: &Arc<PluginStamp>| it.digest == plugin.digest() && it.name == *plugin.name();
+        if let Some(stamp) = last.filter(is_it) {
+            return Some(stamp);
+        }
+        let stamp = Arc::new(PluginStamp::new(plugin.name(), version, plugin.digest()));
+        self.claimed_by.store(Some(Arc::clone(&stamp)));
+        Some(stamp)
     }
 
     /// What its requests are proven by.

@@ -13,6 +13,25 @@ use crate::ids::{Id, Name};
 use crate::provider::Proven;
 use crate::tenant::Tenant;
 
+/// A plugin as it was when it did something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginStamp {
+    /// Its name.
+    pub name: Name,
+    /// The version that it says it is.
+    pub version: String,
+    /// The digest of its file, in hexadecimal.
+    pub digest: String,
+}
+
+impl PluginStamp {
+    /// That of a plugin of this name, which says that it is this version, and whose file has this
+    /// digest.
+    pub fn new(name: &Name, version: &str, digest: &str) -> Self {
+        Self { name: name.clone(), version: version.to_owned(), digest: digest.to_owned() }
+    }
+}
+
 /// An accepted request that is not stored yet.
 #[derive(Debug, Clone)]
 pub struct NewReceipt {
@@ -24,6 +43,9 @@ pub struct NewReceipt {
     pub event_ids: Vec<String>,
     /// What it proved, if that is known.
     pub proven: Option<Proven>,
+    /// The plugin that claimed it. Kept only beside what it proved, so whoever gives one gives the
+    /// other.
+    pub plugin: Option<Arc<PluginStamp>>,
 }
 
 /// What became of a [`NewReceipt`].
@@ -50,6 +72,8 @@ pub struct Receipt {
     pub taken: Vec<String>,
     /// What it proved; not known of one that an earlier Hookgate accepted.
     pub proven: Option<Proven>,
+    /// The plugin that claimed it, likewise.
+    pub plugin: Option<Arc<PluginStamp>>,
     /// Whether it was kept so long that the body and the headers are gone: then both are empty.
     pub body_expired: bool,
 }

@@ -5,33 +5,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
-use super::facts::NewEvent;
+use super::facts::{NewEvent, PluginStamp};
 use crate::effect::{Alert, LogLine, Parcel, StateHash};
 use crate::event::Timestamp;
 use crate::failure::{AttemptDetail, Reason};
-use crate::ids::Name;
 use crate::retry::{Outcome, Verdict};
-
-/// The plugin that a try ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PluginStamp {
-    /// Its name.
-    pub name: Name,
-    /// The version that it says it is.
-    pub version: String,
-    /// The digest of its file, in hexadecimal.
-    pub digest: String,
-}
-
-impl PluginStamp {
-    /// That of a plugin of this name, which says that it is this version, and whose file has this
-    /// digest.
-    pub fn new(name: &Name, version: &str, digest: &str) -> Self {
-        Self { name: name.clone(), version: version.to_owned(), digest: digest.to_owned() }
-    }
-}
 
 /// One try of a parse or a run.
 #[derive(Debug, Clone)]

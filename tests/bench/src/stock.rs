@@ -217,7 +217,7 @@ impl Filling {
         };
         let source = name("stripe");
         let (request, proven) = (Arc::new(request), Some(Proven::Bound));
-        let receipt = NewReceipt { source, request, event_ids, proven };
+        let receipt = NewReceipt { source, request, event_ids, proven, plugin: None };
         let appended = self.store.append(receipt).await?;
         ensure!(matches!(appended, Appended::Stored(_)), "a new id was taken for known");
         Ok(())

@@ -17,7 +17,8 @@ use crate::ids::{Id, Name};
 use crate::route::Pattern;
 use crate::store::{
     Cursor, DamagedItem, DeadLetter, EventBody, EventCount, EventSummary, Hour, Listing, Of,
-    Progressed, ReceiptSummary, ReceiptView, RunView, State, TryCount, TryView, WorkKind,
+    PluginStamp, Progressed, ReceiptSummary, ReceiptView, RunView, State, TryCount, TryView,
+    WorkKind,
 };
 use crate::tenant::Tenant;
 
@@ -225,6 +226,9 @@ object! {
         url: String,
         /// In the order of arrival, without credentials.
         headers: Headers,
+        /// The plugin that said what the request proves; not there if an earlier Hookgate accepted
+        /// it.
+        [maybe] claimed_by: Option<PluginStamp>,
         /// Whether body and headers were kept long enough and are gone.
         [maybe] body_expired: bool,
         /// The body, if it is UTF-8.

@@ -47,6 +47,7 @@ impl Bench {
             request: Arc::new(self.request(&command)),
             event_ids: vec![event_id.to_owned()],
             proven: None,
+            plugin: None,
         };
         let appended = self.dispatch.store.append_parsed(receipt, parsed).await.unwrap();
         matches!(appended, (Appended::Stored(_), true))

@@ -37,6 +37,7 @@ pub(in crate::store) fn receipt(event_ids: &[&str]) -> NewReceipt {
         }),
         event_ids: event_ids.iter().map(|&id| id.to_owned()).collect(),
         proven: Some(Proven::Bound),
+        plugin: None,
     }
 }
 

@@ -22,8 +22,8 @@ use crate::json_text::JsonText;
 use crate::provider::Proven;
 use crate::retry::{Outcome, Verdict, milliseconds};
 use crate::store::error::Damaged;
-use crate::store::facts::{Receipt, Routes, StoredEvent, StoredParcel};
-use crate::store::report::{Attempt, Effects, PluginStamp, Try};
+use crate::store::facts::{PluginStamp, Receipt, Routes, StoredEvent, StoredParcel};
+use crate::store::report::{Attempt, Effects, Try};
 use crate::tenant::Tenant;
 
 /// A record, read back.
@@ -105,9 +105,13 @@ pub(in crate::store) struct ReceiptRecord<'a> {
     request: Cow<'a, Request>,
     event_ids: Cow<'a, [String]>,
     taken: Cow<'a, [String]>,
-    /// Came later, like the allowance of an event, and is the last for the same reason.
+    /// Came later, like the allowance of an event, and is at the end for the same reason.
     #[serde(with = "at_the_end")]
     proven: Option<Proven>,
+    /// Came later still: the plugin that claimed it. Is only there behind what it proved, as which
+    /// it would read otherwise.
+    #[serde(with = "at_the_end")]
+    plugin: Option<Cow<'a, PluginStamp>>,
 }
 
 impl<'a> ReceiptRecord<'a> {
@@ -118,6 +122,7 @@ impl<'a> ReceiptRecord<'a> {
             event_ids: Cow::Borrowed(&receipt.event_ids),
             taken: Cow::Borrowed(&receipt.taken),
             proven: receipt.proven,
+            plugin: receipt.proven.and(receipt.plugin.as_deref()).map(Cow::Borrowed),
         }
     }
 
@@ -146,6 +151,7 @@ impl<'a> ReceiptRecord<'a> {
             event_ids: self.event_ids.into_owned(),
             taken: self.taken.into_owned(),
             proven: self.proven,
+            plugin: self.plugin.map(|plugin| Arc::new(plugin.into_owned())),
             body_expired: false,
         }
     }

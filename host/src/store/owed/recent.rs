@@ -94,10 +94,12 @@ mod tests {
     }
 
     fn receipt(position: u64) -> Stored {
-        let NewReceipt { source, request, event_ids, proven } = samples::receipt(&["evt_1"]);
+        let NewReceipt { source, request, event_ids, proven, plugin } =
+            samples::receipt(&["evt_1"]);
         let id = id(IdKind::Receipt, position);
         let (taken, body_expired) = (Vec::new(), false);
-        let receipt = Receipt { id, source, request, event_ids, taken, proven, body_expired };
+        let receipt =
+            Receipt { id, source, request, event_ids, taken, proven, plugin, body_expired };
         Stored::Receipt(Arc::new(receipt))
     }
 

@@ -36,14 +36,13 @@ use super::view::{
 use crate::ids::{Id, IdKind, Name};
 use crate::store::Store;
 use crate::store::error::{Damaged, Error, Failure};
-use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
+use crate::store::facts::{PluginStamp, Receipt, StoredEvent, StoredParcel};
 use crate::store::file::view::{Dead, Outcomes, Segments, View};
 use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::undone::Look;
 use crate::store::owed::works::Stored;
-use crate::store::report::PluginStamp;
 use crate::store::shared::Shared;
 
 /// Most items of a page.
@@ -312,6 +311,7 @@ impl Snapshot<'_> {
             method: request.method.clone(),
             url: request.url.clone(),
             headers: request.headers.clone(),
+            claimed_by: receipt.plugin.as_deref().cloned(),
             body_expired: receipt.body_expired,
             body: text.filter(|_| !receipt.body_expired).map(str::to_owned),
             body_base64: text.is_none().then(|| STANDARD.encode(&request.body)),

@@ -17,7 +17,7 @@ use crate::event::{Event, Money, Timestamp};
 use crate::failure::Reason;
 use crate::headers::Headers;
 use crate::ids::{Id, Name};
-use crate::store::facts::StoredEvent;
+use crate::store::facts::{PluginStamp, StoredEvent};
 use crate::store::kind::WorkKind;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::tenant::Tenant;
@@ -104,6 +104,10 @@ pub struct ReceiptView {
     pub url: String,
     /// In the order of arrival.
     pub headers: Headers,
+    /// The plugin that said what the request proves; not known of one that an earlier Hookgate
+    /// accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed_by: Option<PluginStamp>,
     /// Whether body and headers were kept long enough and are gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub body_expired: bool,

@@ -115,7 +115,7 @@ impl Filling {
         };
         let event_ids = numbers.map(|number| id(self.salt, number)).collect();
         let (request, proven) = (Arc::new(request), Some(Proven::Bound));
-        Ok(NewReceipt { source, request, event_ids, proven })
+        Ok(NewReceipt { source, request, event_ids, proven, plugin: None })
     }
 
     async fn parse(&self) -> anyhow::Result<()> {

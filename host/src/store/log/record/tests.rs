@@ -202,6 +202,7 @@ fn receipt(proven: Option<Proven>) -> Receipt {
         event_ids: vec!["1".into(), "2".into()],
         taken: vec!["2".into()],
         proven,
+        plugin: None,
         body_expired: false,
     }
 }
@@ -223,6 +224,50 @@ fn a_receipt_reads_back_with_and_without_what_it_proved_and_as_it_was_before() {
         assert_eq!(read.with_id(id), whole);
         assert_eq!(read_before.with_id(id), receipt(None));
         assert_eq!(read_bare.with_id(id).proven, proven);
+    }
+}
+
+/// A [`ReceiptRecord`] as it was before it said which plugin claimed the request.
+#[derive(Serialize, Deserialize)]
+struct UnclaimedReceipt {
+    source: Name,
+    request: Request,
+    event_ids: Vec<String>,
+    taken: Vec<String>,
+    #[serde(with = "at_the_end")]
+    proven: Option<Proven>,
+}
+
+#[test]
+fn a_receipt_says_which_plugin_claimed_it_and_one_without_a_proof_says_nothing_behind_it() {
+    let id = receipt(None).id;
+    let stamp = Arc::new(PluginStamp::new(&"shop".parse().unwrap(), "1.2.0", "d1"));
+    let nothing: &[u8] = &[];
+    let said = [&b"\0"[..], b"\x04shop\x051.2.0\x02d1"].concat();
+    for (proven, plugin, behind) in [
+        (None, None, nothing),
+        (None, Some(&stamp), nothing),
+        (Some(Proven::Bound), None, &[3_u8][..]),
+        (Some(Proven::Nothing), Some(&stamp), &said[..]),
+    ] {
+        let whole = Receipt { plugin: plugin.cloned(), ..receipt(proven) };
+        let bytes = ReceiptRecord::of(&whole).write();
+        let bare = ReceiptRecord::bare(&whole).write();
+
+        let [read, read_bare] = [&bytes, &bare]
+            .map(|bytes| postcard::from_bytes::<ReceiptRecord<'_>>(bytes).unwrap().with_id(id));
+        let before: UnclaimedReceipt = postcard::from_bytes(&bytes).unwrap();
+        let oldest: ReceiptBefore = postcard::from_bytes(&bytes).unwrap();
+
+        // Without a proof, a name would read as one.
+        let kept = proven.and(plugin).cloned();
+        assert_eq!(bytes.strip_prefix(&postcard::to_stdvec(&oldest).unwrap()[..]), Some(behind));
+        assert_eq!((&read.plugin, read.proven), (&kept, proven));
+        assert_eq!((read_bare.plugin, read_bare.proven), (kept, proven));
+        assert_eq!(before.proven, proven);
+        let written_before = postcard::to_stdvec(&before).unwrap();
+        let read: ReceiptRecord<'_> = postcard::from_bytes(&written_before).unwrap();
+        assert_eq!(read.with_id(id), receipt(proven));
     }
 }
 

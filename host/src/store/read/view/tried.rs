@@ -15,10 +15,10 @@ use crate::event::Timestamp;
 use crate::failure::{AttemptDetail, Phase, Reason};
 use crate::ids::{Id, IdKind};
 use crate::retry::{Outcome, Verdict, milliseconds};
+use crate::store::facts::PluginStamp;
 use crate::store::kind::WorkKind;
 use crate::store::log::record::{AttemptRecord, DetailRecord, TryRecord};
 use crate::store::reasons::Account;
-use crate::store::report::PluginStamp;
 
 /// A try of a parse or a run.
 #[derive(Debug, Clone, Serialize)]

@@ -91,6 +91,7 @@ fn stored_receipt(position: u64, event_id: &str) -> Receipt {
         event_ids: vec![event_id.to_owned()],
         taken: Vec::new(),
         proven: Some(Proven::Bound),
+        plugin: None,
         body_expired: false,
     }
 }
