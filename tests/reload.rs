@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::dispatch::unparsed;
-use crate::harness::{Flow, Harness, Receiver, Setup, payment, plugin_file, reasons, run_of, text};
+use crate::harness::{
+    Flow, Harness, Receiver, Setup, payment, plugin_file, reasons, run_of, text, texts,
+};
 
 const FAILED: &str = "payment_failed";
 
@@ -140,6 +142,25 @@ async fn a_plugin_may_be_dropped_in_while_the_gateway_runs() {
     assert_eq!(receiver.received().len(), 1);
     assert_eq!(gateway.event("evt_1").await["runs"], json!([]));
     assert_eq!(run_of(&gateway.event("evt_2").await, "dunning")["state"], "done");
+}
+
+/// Without `set_rules` in `Live::apply` the plugin keeps what it began with.
+#[tokio::test]
+async fn a_reload_gives_a_plugin_other_bounds_from_its_next_call_on() {
+    let gateway = Setup::guest().start().await;
+    let lines = async |id: &str| {
+        gateway.guest(&json!({ "id": id, "do": "log", "lines": 5 })).await.accepted();
+        gateway.settle().await;
+        let run = run_of(&gateway.event(id).await, "guest");
+        texts(&run["tries"][0]["log"], "message").len()
+    };
+
+    assert_eq!(lines("1").await, 5);
+    let table = "plugins = { folder = \"plugins\", guest = { log_lines = 2 } }";
+    gateway.reconfigure(|config| config.replace("plugins = \"plugins\"", table)).await;
+    assert_eq!(lines("2").await, 3);
+    gateway.reconfigure(|config| config.replace(table, "plugins = \"plugins\"")).await;
+    assert_eq!(lines("3").await, 5);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod master;
 mod own;
+mod plugins;
 mod ports;
 mod tenants;
 mod tokens;

@@ -1,5 +1,6 @@
 //! Dispatch with a real store and a real guest, for what no socket shows.
 
+mod concurrency;
 mod early;
 mod tenants;
 

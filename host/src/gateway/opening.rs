@@ -41,3 +41,35 @@ fn orders(config: &Config) -> BTreeMap<Name, Order> {
     let endpoints = config.endpoints.iter();
     endpoints.map(|(name, endpoint)| (name.clone(), endpoint.settings.order)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_handler_without_a_table_has_the_bytes_of_state_of_its_plugin() {
+        let text = r#"
+            listen   = "127.0.0.1:8080"
+            admin    = "127.0.0.1:8081"
+            data     = "data"
+            [plugins]
+            folder   = "plugins"
+            [plugins.mailer]
+            state_bytes = 4096
+            [plugins.quick]
+            log_lines = 5
+            [handlers.dunning]
+            state_keys = 7
+        "#;
+        let config = Config::parse(text, Path::new("hookgate.toml"), Path::new("/nowhere"));
+        let mailer = Quota { bytes: 4096, ..Quota::default() };
+        let dunning = Quota { keys: 7, ..Quota::default() };
+        let expected = Quotas::of(
+            [("dunning", dunning), ("mailer", mailer)]
+                .map(|(name, quota)| (name.parse().unwrap(), quota)),
+        );
+        assert_eq!(quotas(&config.unwrap()), expected);
+    }
+}

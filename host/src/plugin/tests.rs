@@ -1,6 +1,7 @@
 //! The door with real WebAssembly behind it: the guest that misbehaves on command, and small
 //! modules written by hand for what no compiler would make.
 
+mod bounds;
 mod calls;
 mod folders;
 mod kept;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::effect::{Asked, Effect};
@@ -34,7 +34,7 @@ impl Guest {
         Self { host, plugin }
     }
 
-    async fn claims(&self, command: serde_json::Value) -> Result<Vec<String>, CallError> {
+    pub(super) async fn claims(&self, command: Value) -> Result<Vec<String>, CallError> {
         let claims =
             self.host.claims(&self.plugin, &settings(), &name("shop"), &request(&command)).await?;
         let evidence = claims.unwrap().evidence;
@@ -45,21 +45,18 @@ impl Guest {
         Ok(evidence.into_iter().flat_map(|evidence| evidence.proofs).map(token).collect())
     }
 
-    pub(super) async fn parse(
-        &self,
-        command: serde_json::Value,
-    ) -> Called<Result<Vec<Event>, Outcome>> {
+    pub(super) async fn parse(&self, command: Value) -> Called<Result<Vec<Event>, Outcome>> {
         let source = name("shop");
         self.host.parse(&self.plugin, &settings(), &source, &request(&command)).await
     }
 
-    async fn handle(&self, command: serde_json::Value) -> Called<Result<Vec<Effect>, Outcome>> {
+    pub(super) async fn handle(&self, command: Value) -> Called<Result<Vec<Effect>, Outcome>> {
         self.handle_with(command, Arc::new(|_: &str| Ok(None))).await
     }
 
     async fn handle_with(
         &self,
-        command: serde_json::Value,
+        command: Value,
         state: StateReader,
     ) -> Called<Result<Vec<Effect>, Outcome>> {
         let Called { ended, log, denied } = self.asked_with(command, state).await;
@@ -68,7 +65,7 @@ impl Guest {
 
     async fn asked_with(
         &self,
-        command: serde_json::Value,
+        command: Value,
         state: StateReader,
     ) -> Called<Result<Asked, Outcome>> {
         let told = HandleContext {
@@ -87,7 +84,7 @@ impl Guest {
 }
 
 /// Where the operator has every endpoint.
-fn doors(state: StateReader) -> Doors {
+pub(super) fn doors(state: StateReader) -> Doors {
     let endpoints = |tenant: Option<&Tenant>, name: &Name| tenant.is_none().then(|| name.clone());
     Doors { state, endpoints: Arc::new(endpoints) }
 }
@@ -96,7 +93,7 @@ pub(super) fn settings() -> Arc<str> {
     Arc::from("{}")
 }
 
-pub(super) fn request(command: &serde_json::Value) -> Arc<Request> {
+pub(super) fn request(command: &Value) -> Arc<Request> {
     Arc::new(Request {
         method: "POST".to_owned(),
         url: "/in/shop".to_owned(),
@@ -106,7 +103,7 @@ pub(super) fn request(command: &serde_json::Value) -> Arc<Request> {
     })
 }
 
-fn event(command: &serde_json::Value) -> Arc<Event> {
+pub(super) fn event(command: &Value) -> Arc<Event> {
     Arc::new(Event {
         source: name("shop"),
         id: "1".to_owned(),
