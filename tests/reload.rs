@@ -163,6 +163,27 @@ async fn a_reload_gives_a_plugin_other_bounds_from_its_next_call_on() {
     assert_eq!(lines("3").await, 5);
 }
 
+/// Without `Source::stamp` a receipt names no plugin; without its look at the digest, the first.
+#[tokio::test]
+async fn a_receipt_says_which_version_of_its_plugin_claimed_it() {
+    let gateway = Setup::stripe().start().await;
+    let versions = [built("stripe"), edition(&built("stripe"), 1)];
+    let mut ids = Vec::new();
+    for (number, wasm) in versions.iter().enumerate() {
+        gateway.drop_plugin("stripe", wasm);
+        reload(&gateway, "stripe", "loaded").await;
+        let event = payment(&format!("evt_{number}"), "pi_1", FAILED);
+        ids.push(gateway.stripe(&event).await.accepted());
+    }
+    gateway.settle().await;
+
+    for (id, wasm) in ids.iter().zip(&versions) {
+        let claimed = gateway.receipt(id).await["claimed_by"].clone();
+        let digest = hex::encode(Sha256::digest(wasm));
+        assert_eq!((&claimed["name"], &claimed["digest"]), (&json!("stripe"), &json!(digest)));
+    }
+}
+
 #[tokio::test]
 async fn a_plugin_that_is_removed_runs_no_more() {
     let receiver = Receiver::start().await;
