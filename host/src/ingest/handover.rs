@@ -85,6 +85,7 @@ impl Handing {
             request: Arc::clone(&self.request),
             event_ids: claims.event_ids.clone(),
             proven: Some(proven),
+            plugin: self.sources.get(&self.source).and_then(|source| source.stamp(&self.plugin)),
         };
         let by = (&*self.ingest, self.runtime.clone());
         let told = Told::of(by, &self.source, &self.plugin, &parsed);
