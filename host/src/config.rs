@@ -333,7 +333,7 @@ fn parse<T>(
 }
 
 /// Line and column of a byte, from 1, the column in characters.
-fn place_of(text: &str, at: usize) -> (usize, usize) {
+pub(crate) fn place_of(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..text.floor_char_boundary(at)];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)

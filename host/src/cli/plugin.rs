@@ -2,6 +2,7 @@
 
 mod about;
 mod build;
+mod cases;
 mod heap;
 mod inspect;
 mod new;
@@ -45,7 +46,7 @@ pub(super) enum Command {
         /// A .wasm file
         file: PathBuf,
     },
-    /// Verify and parse recorded requests with a provider plugin, as the gateway would
+    /// Test a provider with recorded requests and a handler with cases, as the gateway runs them
     Test(test::Command),
 }
 

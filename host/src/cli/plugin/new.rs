@@ -176,6 +176,7 @@ mod tests {
         assert!(read("ledger/Cargo.toml").contains(r#"{ path = "../hookgate-sdk" }"#));
         assert!(read("hookgate-sdk/wit/world.wit").contains("package hookgate:plugin@"));
         assert!(!read("hookgate-sdk/Cargo.toml").contains("workspace = true"));
+        assert!(read("ledger/cases/first.toml").contains("[[expect.alert]]"));
         for path in ["late-shop/vectors.json", "late-shop/Cargo.toml", "ledger/tests/plugin.rs"] {
             assert!(!read(path).contains("{{"), "{path}");
         }

@@ -6,32 +6,50 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use super::cases::{self, Otherwise};
 use super::load_with_about;
-use crate::cli::{offline_host, vectors};
+use crate::cli::offline_host;
+use crate::cli::vectors::{self, Printed};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Command {
     /// A .wasm file
     file: PathBuf,
-    /// Files of recorded requests
-    #[arg(required = true)]
+    /// Files of requests that a provider must accept or refuse
+    #[arg(required_unless_present = "cases")]
     vectors: Vec<PathBuf>,
-    /// The plugin's settings as a JSON object, for recorded requests without settings; if left out,
-    /// the example settings in the plugin's file
+    /// The plugin's settings as a JSON object, for requests and cases without settings; if left
+    /// out, requests get the example settings in the plugin's file
     #[arg(long, value_parser = object)]
     settings: Option<Map<String, Value>>,
+    /// A folder of a handler's cases: files *.toml, each with an event and what must come out
+    #[arg(long, value_name = "FOLDER")]
+    cases: Option<PathBuf>,
+    /// Rewrite what a case expects, if something else comes out: review the difference
+    #[arg(long, requires = "cases")]
+    update: bool,
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
-    let Command { file, vectors, settings } = command;
+    let Command { file, vectors, settings, cases, update } = command;
     let host = offline_host()?;
     let (plugin, about) = load_with_about(&host, &file)?;
-    let brought = settings.is_none() && !about.example.is_empty();
+    let of_cases = settings.clone().unwrap_or_default();
+    let brought = settings.is_none() && !vectors.is_empty() && !about.example.is_empty();
     let settings = settings.unwrap_or(about.example);
     if brought {
         say!("with the example settings {}", Value::Object(settings.clone()))?;
     }
-    vectors::run(&host, &plugin, &vectors, &settings).await
+    let mut ended = Ok(0);
+    if !vectors.is_empty() {
+        ended = vectors::run(&host, &plugin, &vectors, &settings, Printed::All).await;
+    }
+    if let Some(folder) = cases {
+        let otherwise = if update { Otherwise::Rewrite } else { Otherwise::Fail };
+        let tested = cases::run(&host, &plugin, &folder, &of_cases, otherwise, Printed::All).await;
+        ended = ended.and(tested);
+    }
+    ended.map(drop)
 }
 
 fn object(text: &str) -> Result<Map<String, Value>, String> {
