@@ -7,6 +7,7 @@ mod heap;
 mod inspect;
 mod new;
 mod test;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,6 +41,10 @@ pub(super) enum Command {
         /// The folder for the .wasm file, which gets the name of the crate's folder
         #[arg(long, value_name = "FOLDER", default_value = "target/plugins")]
         out: PathBuf,
+        /// Build again at each change, and put a plugin into the folder only if it passes its
+        /// recorded requests and cases
+        #[arg(long)]
+        watch: bool,
     },
     /// Show what a plugin is, and what it exports and imports
     Inspect {
@@ -60,9 +65,12 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             let folder = created.folder.display();
             say!("created {folder}")?;
             say!("next: `cargo test --manifest-path {folder}/Cargo.toml`, then")?;
-            say!("      `hookgate plugin build {folder}`")
+            say!("      `hookgate plugin build {folder}`, or with --watch at each change")
         }
-        Command::Build { crates, out } => {
+        Command::Build { crates, out, watch: true } => {
+            watch::watch(&super::offline_host()?, &crates, &out).await
+        }
+        Command::Build { crates, out, watch: false } => {
             let host = super::offline_host()?;
             for folder in crates {
                 let failed = || format!("failed to build {}", folder.display());
