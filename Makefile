@@ -3,6 +3,7 @@
 CARGO    ?= cargo
 HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
+EXAMPLES := $(patsubst %/Cargo.toml,%,$(wildcard examples/*/Cargo.toml))
 
 .PHONY: help setup build dist docs demo test crash flips mutants fuzz fuzz-api bench \
 	bench-compare bench-endpoints bench-isolation bench-lists bench-owed bench-replay \
@@ -74,12 +75,13 @@ demo: build
 	$(HOOKGATE) demo
 
 # The guest is a plugin that misbehaves on command, the prover one that claims whatever it is told
-# to; only tests load them. The crates that link wasmtime have a command of their own, because the
-# plugins' build macros select other features of wasmtime's dependencies: one command for both would
-# build wasmtime twice. The last command makes about 2,000 calls of the admin port within a minute;
+# to; only tests load them and the examples. The crates that link wasmtime have a command of their
+# own, because the plugins' build macros select other features of wasmtime's dependencies: one
+# command for both would build wasmtime twice. The last command makes about 2,000 calls of the admin port within a minute;
 # where there is no Python, or no network to install Schemathesis from, it says so and passes.
 test: build
 	$(HOOKGATE) plugin build tests/guest tests/prover --out target/test-plugins
+	$(HOOKGATE) plugin build $(EXAMPLES) --out target/examples
 	$(CARGO) test --release --locked -p hookgate -p hookgate-tests -p hookgate-bench
 	$(CARGO) test --release --locked --workspace --exclude hookgate --exclude hookgate-tests \
 		--exclude hookgate-bench

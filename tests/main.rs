@@ -35,3 +35,4 @@ mod tidy;
 mod limits;
 mod regressions;
 mod sdk;
+mod examples;

@@ -137,7 +137,7 @@ fn side_effect(line: &str) -> Option<String> {
 
 #[test]
 fn nothing_happens_only_because_somebody_reads_the_log() {
-    for (path, text) in sources(&["host/src", "plugin-sdk/src", "plugins"]) {
+    for (path, text) in sources(&["host/src", "plugin-sdk/src", "plugins", "examples"]) {
         for line in log_lines(&text) {
             let found = side_effect(&line);
             assert!(found.is_none(), "{path}: {} in a log line: {line}", found.unwrap_or_default());
