@@ -96,6 +96,7 @@ pub use self::read::filter::{
     DeadFilter, DeliveryFilter, EventFilter, NewReplay, ReceiptFilter, ReplayFilter,
 };
 pub use self::read::hours::{EventCount, HOURS_MAX, Hour, TryCount};
+pub use self::read::past::{Past, PastEnd, PastItem, PastTry, Recorded};
 pub use self::read::replays::{EndpointMatches, Preview, Replay, Replayed, Sample};
 pub use self::read::snapshot::{Following, Gap, Growth, Listing, News, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{

@@ -58,7 +58,7 @@ pub use self::open_error::OpenError;
 pub(super) use self::opening::Reopened;
 use self::place::Place;
 pub(super) use self::schema::{
-    END, EVENTS_GONE, LOW_WATER, RETENTION, SWEPT_TO, TOLD, UNREAD_WIDTH,
+    END, EVENTS_GONE, FIRST_POSITION, LOW_WATER, RETENTION, SWEPT_TO, TOLD, UNREAD_WIDTH,
 };
 use self::totals::Totals;
 use self::view::View;

@@ -22,6 +22,7 @@ mod opening;
 mod outages;
 mod panicking;
 mod parsing;
+mod past;
 mod querying;
 mod raising;
 mod remembering;

@@ -77,7 +77,7 @@ pub(super) const FORMAT_KNOWN: u64 = 3;
 pub(super) const FORMAT_2: u64 = 2;
 
 /// The first position, so that zero is none.
-pub(super) const FIRST_POSITION: u64 = 1;
+pub(in crate::store) const FIRST_POSITION: u64 = 1;
 
 /// A segment that can't be read takes at most this many positions: nobody knows how many it took.
 pub(in crate::store) const UNREAD_WIDTH: u64 = 1 << 32;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::record::Record;
-use super::segment::{Entry, Segment};
+use super::segment::{Entry, RecordKind, Segment};
 use crate::lock::lock;
 use crate::store::error::{Damaged, Failure};
 use crate::store::rows::Rows;
@@ -56,6 +56,16 @@ impl LogReader {
         position: u64,
     ) -> Result<Record, Failure> {
         Ok(self.record(log, position)?.ok_or(Damaged { position })?)
+    }
+
+    /// What the record is that takes this position, if there is one. Decodes nothing.
+    pub(in crate::store) fn kind(
+        &self,
+        log: &impl Rows,
+        position: u64,
+    ) -> Result<Option<RecordKind>, Failure> {
+        let segment = self.segment(log, position)?;
+        Ok(segment.and_then(|segment| Some(segment.find(position)?.kind)))
     }
 
     fn read(

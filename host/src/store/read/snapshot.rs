@@ -27,6 +27,7 @@ pub(in crate::store) use self::following::events_gone;
 pub use self::following::{Following, Gap, Growth, News};
 pub(in crate::store) use self::letters::Unfiled;
 pub(in crate::store) use self::replaying::{Bounds, Course, FoundWork};
+pub(in crate::store) use self::times::{CLOCK_SLACK, TimedLog};
 use super::cursor::{Cursor, List};
 use super::filter::{DeadFilter, EventFilter, ReceiptFilter};
 use super::view::{

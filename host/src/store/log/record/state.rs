@@ -58,6 +58,12 @@ impl<'a> StateRecord<'a> {
         })
     }
 
+    /// Whose state it is, and the keys that it set, with their values, or deleted.
+    pub(in crate::store) fn into_writes(self) -> (String, Vec<(String, Option<Bytes>)>) {
+        let writes = self.writes.into_iter().map(|(key, value)| (key.into_owned(), value));
+        (self.scope.into_owned(), writes.collect())
+    }
+
     /// The keys that it set or deleted.
     pub(in crate::store) fn into_keys(self) -> Vec<String> {
         self.writes.into_iter().map(|(key, _)| key.into_owned()).collect()

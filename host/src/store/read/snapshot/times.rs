@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use super::Snapshot;
 use crate::event::Timestamp;
+use crate::store::damage::Damages;
 use crate::store::error::Failure;
+use crate::store::file::view::Segments;
 use crate::store::log::record::first_written;
 use crate::store::log::segment::Segment;
 
 /// A clock may have been set by so much without a list's missing anything.
-pub(super) const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
+pub(in crate::store) const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
 /// So many segments in a row must be out of a list's times before it ends: fewer than any page
 /// reads.
 pub(super) const OUTSIDE_MAX: usize = SEGMENTS_MIN / 2;
@@ -31,6 +33,15 @@ pub(super) enum Reach {
     Unknown,
 }
 
+/// The log, for whoever looks for a time in it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct TimedLog<'l> {
+    pub(in crate::store) log: &'l Segments,
+    pub(in crate::store) tag: u32,
+    /// Where damage is noted that it meets.
+    pub(in crate::store) damages: &'l Damages,
+}
+
 impl Snapshot<'_> {
     /// Whether all of a segment is older than a list goes.
     pub(super) fn is_before(&self, segment: &Segment, after: Option<Timestamp>) -> bool {
@@ -43,9 +54,25 @@ impl Snapshot<'_> {
         Ok(self.log.key_up_to(position)?.unwrap_or(position))
     }
 
+    /// Before this position nothing is as late as this.
+    pub(super) fn begin_at(&self, time: Timestamp) -> Result<u64, Failure> {
+        self.timed().begin_at(time)
+    }
+
+    /// Where the log reaches this time.
+    pub(super) fn first_at(&self, time: Timestamp) -> Result<Reach, Failure> {
+        self.timed().first_at(time)
+    }
+
+    fn timed(&self) -> TimedLog<'_> {
+        TimedLog { log: &self.log, tag: self.tag(), damages: &self.shared.damages }
+    }
+}
+
+impl TimedLog<'_> {
     /// Before this position nothing is as late as this: where the last segment begins that is
     /// older, since one that was packed may reach over many days.
-    pub(super) fn begin_at(&self, time: Timestamp) -> Result<u64, Failure> {
+    pub(in crate::store) fn begin_at(&self, time: Timestamp) -> Result<u64, Failure> {
         let end = match self.first_at(time)? {
             Reach::At(first) => first,
             Reach::Never => u64::MAX,
@@ -57,7 +84,7 @@ impl Snapshot<'_> {
 
     /// Where the log reaches this time: the first segment that is as late, if the clock was never
     /// set by more than the slack. By halves.
-    pub(super) fn first_at(&self, time: Timestamp) -> Result<Reach, Failure> {
+    fn first_at(&self, time: Timestamp) -> Result<Reach, Failure> {
         let Some(last) = self.log.last_key()? else { return Ok(Reach::Never) };
         let mut early = 0;
         let mut late = last + 1;
@@ -81,8 +108,8 @@ impl Snapshot<'_> {
     fn timed_at(&self, position: u64) -> Result<Option<(u64, Timestamp)>, Failure> {
         for row in self.log.within(..=position)?.rev().take(SILENT_MAX) {
             let (first, segment) = row?;
-            let segment = self.shared.damages.pass(segment)?;
-            if let Some(at) = segment.and_then(|segment| first_written(&segment, self.tag())) {
+            let segment = self.damages.pass(segment)?;
+            if let Some(at) = segment.and_then(|segment| first_written(&segment, self.tag)) {
                 return Ok(Some((first, at)));
             }
         }
