@@ -76,8 +76,8 @@
 //!   (outbound HTTP) [`directory`] (all endpoints) [`keys`] `listener` (hyper) `watch` (notify)
 //!   `metrics`, `streams` (what works on a connection over HTTP/2), `disk` (free room), `refused`
 //!   (the last requests that were), `notices` (what happened to the gateway), `subprocess`
-//!   (processes that are waited for), the loop in `worker`, and `proof` (whether a request is
-//!   genuine, by several of them)
+//!   (processes that are waited for), the loop in `worker`, `proof` (whether a request is genuine,
+//!   by several of them), and [`rehearsal`] (what a version of a plugin makes of what is stored)
 //! - *Activities*, which never import each other: [`ingest`] [`dispatch`] `delivery` [`admin`]
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
@@ -122,6 +122,7 @@ mod refused;
 mod notices;
 mod worker;
 mod proof;
+pub mod rehearsal;
 
 pub mod ingest;
 pub mod dispatch;

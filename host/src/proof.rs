@@ -126,6 +126,21 @@ pub(crate) async fn prove_and<T: Send + 'static>(
     if takes_long { host.in_turn(name, judge).await.map_err(Unproven::Plugin)? } else { judge() }
 }
 
+/// The same as [`prove`] on the thread that asks, which waits, for a request that was received long
+/// ago. Nothing is fetched: evidence that waits for a key is [`Unproven::Key`] at once.
+pub(crate) fn prove_here(
+    host: &Host,
+    plugin: &Plugin,
+    receiver: Receiver<'_>,
+    request: &Arc<Request>,
+) -> Result<Claims, Unproven> {
+    let claimed = host.claims_here(plugin, receiver.settings, request);
+    let claims = claimed.map_err(Unproven::Plugin)?.map_err(Unproven::Claims)?;
+    let keys = Keys::recorded(Vec::new());
+    Trial::of(&keys, receiver, request).begin(info(plugin), &claims)?;
+    if waits_for_key(&claims) { Err(Unproven::Key(KeyError::Unknown)) } else { Ok(claims) }
+}
+
 fn info(plugin: &Plugin) -> &ProviderInfo {
     plugin.provider().expect("only a provider claims anything")
 }

@@ -21,7 +21,7 @@ use crate::ids::{Id, IdKind, Name};
 use crate::retry::{Outcome, Verdict};
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Error, Failure};
-use crate::store::facts::{Receipt, StoredEvent, StoredParcel};
+use crate::store::facts::{PluginStamp, Receipt, StoredEvent, StoredParcel};
 use crate::store::file::failure::unbroken;
 use crate::store::file::inspection::Inspection;
 use crate::store::file::view::{Outcomes, Segments, States, View};
@@ -33,7 +33,6 @@ use crate::store::log::record::{Record, TryRecord};
 use crate::store::log::segment::{Entry, RecordKind, Segment};
 use crate::store::owed::standing::Standing;
 use crate::store::owed::works::work_id;
-use crate::store::report::PluginStamp;
 use crate::store::time::line::Line;
 use crate::store::{Store, state};
 
