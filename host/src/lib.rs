@@ -71,7 +71,7 @@
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
 //!   [`ids`] [`tenant`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`]
 //!   [`setting`] [`provider`] [`route`] [`effect`] [`canary`] [`retry`] [`failure`] [`endpoint`]
-//!   [`subscribers`] [`secrets`] `signature` `signing` [`token`] `rate`
+//!   [`subscribers`] [`secrets`] `signature` `signing` [`minisign`] [`token`] `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`directory`] (all endpoints) [`keys`] `listener` (hyper) `watch` (notify)
 //!   `metrics`, `streams` (what works on a connection over HTTP/2), `disk` (free room), `refused`
@@ -102,6 +102,7 @@ pub mod subscribers;
 mod rate;
 mod signature;
 mod signing;
+pub mod minisign;
 
 pub mod clock;
 mod regular_file;
