@@ -305,6 +305,8 @@ pub struct Plugin {
     events: BTreeMap<String, serde_json::Value>,
     /// What its file says that events of a type are.
     descriptions: BTreeMap<String, String>,
+    /// The version of the SDK that it was built with; empty if its file says nothing of it.
+    sdk: String,
 }
 
 impl Plugin {
@@ -354,6 +356,11 @@ impl Plugin {
     /// What events of a type are, in the words of its file, by the type.
     pub fn descriptions(&self) -> &BTreeMap<String, String> {
         &self.descriptions
+    }
+
+    /// The version of the SDK that it was built with, if its file says so.
+    pub fn sdk(&self) -> Option<&str> {
+        (!self.sdk.is_empty()).then_some(self.sdk.as_str())
     }
 
     /// The names of the interfaces that it imports.

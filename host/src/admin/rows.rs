@@ -57,6 +57,7 @@ impl PluginRow {
             provider: plugin.provider().map(|info| info.version.clone()),
             handler: handler.map(|info| info.version.clone()),
             handles: handler.map(|info| info.types.clone()).unwrap_or_default(),
+            sdk: plugin.sdk().map(str::to_owned),
             ..Self::file(plugin.name().as_str())
         }
     }

@@ -98,6 +98,7 @@ fn link(
         stack: if layer == Layer::Module { Stack::of_module(file) } else { None },
         events: about.events,
         descriptions: about.descriptions,
+        sdk: about.sdk,
     };
     Ok((plugin, known))
 }

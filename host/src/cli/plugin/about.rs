@@ -1,4 +1,5 @@
-//! What a plugin crate's folder has to say of the plugin beside its code: settings and samples.
+//! What a plugin crate's folder has to say of the plugin beside its code: settings, samples, and
+//! the version of the SDK.
 //!
 //! Read when a plugin is built. What becomes of it in the file is [`About`]'s business.
 
@@ -19,6 +20,8 @@ const EVENTS: &str = ".events.json";
 const HEADERS: &str = ".headers.json";
 /// So an event in a file of events says that its data is a part of the sample, and which.
 const OF_SAMPLE: &str = "the sample";
+/// What cargo calls the SDK.
+const SDK: &str = "hookgate-sdk";
 /// The largest event that is shown as an example, in bytes.
 const EXAMPLE_BYTES_MAX: usize = 16 << 10;
 
@@ -68,6 +71,23 @@ pub(super) fn of_crate(folder: &Path) -> Result<About, AboutError> {
         }
     }
     Ok(about)
+}
+
+/// The version of the SDK that cargo has locked; empty if it has none or several.
+pub(super) fn sdk_of(lock: &Path) -> String {
+    let lock = fs::read_to_string(lock).unwrap_or_default();
+    let mut versions = lock.split("[[package]]").filter_map(|package| {
+        // Cargo writes the file, and each key on a line of its own.
+        let value = |key: &str| {
+            let mut lines = package.lines();
+            lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"'))
+        };
+        (value("name")? == SDK).then(|| value("version"))?
+    });
+    match (versions.next(), versions.next()) {
+        (Some(version), None) => version.to_owned(),
+        _ => String::new(),
+    }
 }
 
 /// An event of a file of events as the API shows one; null if it is too long.
@@ -153,6 +173,24 @@ mod tests {
         assert_eq!(about.events.len(), 2);
         let long = json!({ "data": "x".repeat(EXAMPLE_BYTES_MAX) });
         assert_eq!(example(long, None), Value::Null);
+    }
+
+    #[test]
+    fn the_sdk_is_the_one_that_cargo_has_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("Cargo.lock");
+        let package = |name: &str, version: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n\n")
+        };
+        let locked = |packages: &[String]| {
+            fs::write(&file, format!("version = 4\n\n{}", packages.concat())).unwrap();
+            sdk_of(&file)
+        };
+        let (own, sdk) = (package("dunning", "1.4.0"), package("hookgate-sdk", "0.1.0"));
+        assert_eq!(sdk_of(&file), "", "there is no such file");
+        assert_eq!(locked(&[own.clone(), sdk.clone()]), "0.1.0");
+        assert_eq!(locked(std::slice::from_ref(&own)), "");
+        assert_eq!(locked(&[sdk, package("hookgate-sdk", "0.2.0"), own]), "", "which of them?");
     }
 
     #[test]

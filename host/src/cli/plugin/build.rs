@@ -138,6 +138,7 @@ pub(super) fn build(crate_dir: &Path) -> Result<Built, BuildError> {
     let about = About {
         confirmed: package.confirmed,
         descriptions: package.types,
+        sdk: about::sdk_of(&package.lock),
         ..about::of_crate(&package.dir)?
     };
     let file = package.target_dir.join(TARGET).join("release").join(&package.file_name);
@@ -167,6 +168,8 @@ struct Package {
     file_name: String,
     /// Apart from other builds, whose flags differ.
     target_dir: PathBuf,
+    /// Where cargo says which versions it builds with.
+    lock: PathBuf,
     /// Who confirmed how the provider signs, out of `[package.metadata.hookgate]`.
     confirmed: String,
     /// What its types of event are, out of the same.
@@ -179,6 +182,7 @@ struct Package {
 struct Metadata {
     packages: Vec<MetadataPackage>,
     target_directory: PathBuf,
+    workspace_root: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -241,6 +245,7 @@ impl Package {
             stem: stem.to_owned(),
             file_name: format!("{}.wasm", target.name.replace('-', "_")),
             target_dir: metadata.target_directory.join("plugin-build"),
+            lock: metadata.workspace_root.join("Cargo.lock"),
             confirmed: own("confirmed").unwrap_or_default(),
             types: types.unwrap_or_default(),
             stack: stack.unwrap_or_default(),

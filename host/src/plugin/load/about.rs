@@ -40,6 +40,9 @@ pub struct About {
     /// What events of a type are, for people, by the type.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub descriptions: BTreeMap<String, String>,
+    /// The version of the SDK that it was built with; empty if nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sdk: String,
 }
 
 /// A request as the provider sends it, before it is signed.
@@ -85,7 +88,9 @@ impl About {
         let read = json.and_then(|json| serde_json::from_slice(json).ok());
         let mut about: Self = read.unwrap_or_default();
         // Whoever made the file must not write to the terminal of whoever looks at it.
-        about.confirmed = about.confirmed.replace(char::is_control, " ");
+        for text in [&mut about.confirmed, &mut about.sdk] {
+            *text = text.replace(char::is_control, " ");
+        }
         about.samples.retain(|name, _| !name.chars().any(char::is_control));
         about.events.retain(|name, _| !name.chars().any(char::is_control));
         about.descriptions.retain(|name, _| !name.chars().any(char::is_control));
@@ -155,6 +160,7 @@ mod tests {
             samples,
             events: BTreeMap::from([("payment.failed".to_owned(), json!({ "id": "evt_1" }))]),
             descriptions: [("late.paid".to_owned(), "Somebody paid late.".to_owned())].into(),
+            sdk: "0.1.0".to_owned(),
         }
     }
 
@@ -174,13 +180,14 @@ mod tests {
     fn what_a_file_says_is_harmless_to_a_terminal() {
         let mut hostile = about("{}");
         hostile.confirmed = "\u{1b}[2Jby nobody".to_owned();
+        hostile.sdk = "0.1\u{1b}[2J".to_owned();
         let sample = hostile.samples["payment.failed"].clone();
         hostile.samples.insert("a\u{1b}[2J".to_owned(), sample);
         hostile.descriptions.insert("late.paid".to_owned(), "a\u{1b}[2J".to_owned());
         hostile.descriptions.insert("b\u{1b}[2J".to_owned(), "b".to_owned());
         let wasm = hostile.put_into(wat::parse_str("(module)").unwrap()).unwrap();
         let read = About::of_file(&wasm);
-        assert_eq!(read.confirmed, " [2Jby nobody");
+        assert_eq!((read.confirmed.as_str(), read.sdk.as_str()), (" [2Jby nobody", "0.1 [2J"));
         let said = BTreeMap::from([("late.paid".to_owned(), "a [2J".to_owned())]);
         assert_eq!(read.descriptions, said);
         assert_eq!(read.samples.into_keys().collect::<Vec<_>>(), ["payment.failed"]);
