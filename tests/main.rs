@@ -15,6 +15,7 @@ mod delivery;
 mod reload;
 mod tls;
 mod loading;
+mod signing;
 mod malformed;
 mod rotation;
 mod standard_webhooks;

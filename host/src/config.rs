@@ -40,6 +40,7 @@ use crate::egress::Authorities;
 use crate::ids::Name;
 use crate::ingest::Source;
 use crate::listener::Tls;
+use crate::minisign::PublicKey;
 use crate::plugin::AllRules;
 use crate::regular_file;
 use crate::secrets::Secret;
@@ -88,6 +89,8 @@ pub struct Config {
     pub plugins: PathBuf,
     /// What single plugins may use.
     pub(crate) plugin_rules: Arc<AllRules>,
+    /// The keys of which one must have signed each plugin; none if nothing has to be signed.
+    pub(crate) trusted_keys: Arc<[PublicKey]>,
     /// Where to post to.
     pub sources: BTreeMap<Name, Source>,
     /// Who receives what.

@@ -51,6 +51,7 @@ use self::rules::Bounds;
 pub use self::rules::{AllRules, PluginRules};
 pub(crate) use self::stack::{InvalidStack, Stack};
 use crate::ids::Name;
+use crate::minisign::PublicKey;
 use crate::provider::ProviderInfo;
 use crate::setting::Setting;
 
@@ -257,8 +258,19 @@ impl Host {
 
     /// Loads a plugin from the bytes of its file. Blocks while it compiles, for minutes perhaps.
     pub fn load(&self, name: Name, file: &[u8]) -> Result<Arc<Plugin>, LoadError> {
+        self.load_signed(name, file, None)
+    }
+
+    /// The same of a file that this key has signed, which is not verified here.
+    pub fn load_signed(
+        &self,
+        name: Name,
+        file: &[u8],
+        signed_by: Option<PublicKey>,
+    ) -> Result<Arc<Plugin>, LoadError> {
         let load = AssertUnwindSafe(|| load::load(&self.0, name, file));
-        catch_unwind(load).unwrap_or(Err(LoadError::Panicked)).map(Arc::new)
+        let plugin = catch_unwind(load).unwrap_or(Err(LoadError::Panicked))?;
+        Ok(Arc::new(Plugin { signed_by, ..plugin }))
     }
 
     /// Gives the calls that begin from now on this much time, where the rules of a plugin say
@@ -307,6 +319,8 @@ pub struct Plugin {
     descriptions: BTreeMap<String, String>,
     /// The version of the SDK that it was built with; empty if its file says nothing of it.
     sdk: String,
+    /// Whose signature of its file was verified, if one had to be.
+    signed_by: Option<PublicKey>,
 }
 
 impl Plugin {
@@ -361,6 +375,16 @@ impl Plugin {
     /// The version of the SDK that it was built with, if its file says so.
     pub fn sdk(&self) -> Option<&str> {
         (!self.sdk.is_empty()).then_some(self.sdk.as_str())
+    }
+
+    /// The key whose signature of its file was verified, if one had to be.
+    pub fn signed_by(&self) -> Option<&PublicKey> {
+        self.signed_by.as_ref()
+    }
+
+    /// Whether it may run where these keys are trusted: any plugin may if there are none.
+    pub fn is_trusted_by(&self, keys: &[PublicKey]) -> bool {
+        keys.is_empty() || self.signed_by.is_some_and(|key| keys.contains(&key))
     }
 
     /// The names of the interfaces that it imports.

@@ -57,6 +57,7 @@ impl PluginRow {
             provider: plugin.provider().map(|info| info.version.clone()),
             handler: handler.map(|info| info.version.clone()),
             handles: handler.map(|info| info.types.clone()).unwrap_or_default(),
+            signed_by: plugin.signed_by().map(|key| key.id().to_string()),
             sdk: plugin.sdk().map(str::to_owned),
             ..Self::file(plugin.name().as_str())
         }

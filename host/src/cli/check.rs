@@ -99,7 +99,9 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
     say!("\nplugins in {}", config.plugins.display())?;
     let mut wrong = 0;
     let mut admission = Admission::default();
-    let scanned = Folder::new(config.plugins.clone())
+    let mut folder = Folder::new(config.plugins.clone());
+    folder.trust(&config.trusted_keys);
+    let scanned = folder
         .rescan(host)
         .with_context(|| format!("failed to read the folder {}", config.plugins.display()))?;
     for (name, change) in scanned {
@@ -113,7 +115,9 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
                     found.extend(misfits(host, config, &plugin, &about).await);
                 }
                 if found.is_empty() {
-                    say!("  {name}: {} bytes, {}", plugin.size(), plugin.digest())?;
+                    let signed = plugin.signed_by().map(|key| format!(", signed by {}", key.id()));
+                    let signed = signed.unwrap_or_default();
+                    say!("  {name}: {} bytes, {}{signed}", plugin.size(), plugin.digest())?;
                 }
                 for reason in &found {
                     say!("  {name}: WRONG: {reason}")?;

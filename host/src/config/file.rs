@@ -106,6 +106,7 @@ pub(super) fn read<'a>(
             data: named.data?.1,
             plugins: named.plugins?.1,
             plugin_rules: Arc::new(plugins.rules),
+            trusted_keys: plugins.trusted.into(),
             sources: whole(sources)?,
             endpoints: whole(endpoints)?,
             handlers: whole(handlers)?,

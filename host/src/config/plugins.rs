@@ -13,9 +13,11 @@ use super::limits::memory_for;
 use super::values::{all, ms, secs};
 use super::world::{Extent, has_plugin};
 use crate::canary::Canary;
+use crate::minisign::PublicKey;
 use crate::plugin::{AllRules, PluginRules};
 
 const TITLE: &str = "[plugins]";
+const A_KEY: &str = "a public key of minisign: 56 characters that begin with RW";
 
 /// What one plugin may use: the bounds of what an operator may say.
 const MEMORY: RangeInclusive<usize> = 1 << 20..=1 << 30;
@@ -34,8 +36,8 @@ pub(super) struct Plugins<'a> {
     pub(super) folder: Option<(Entry<'a>, PathBuf)>,
     /// What single ones may use.
     pub(super) rules: AllRules,
-    /// The public keys, one of which must have signed each file; none if nothing is signed.
-    pub(super) trusted: Vec<String>,
+    /// The keys of which one must have signed each file; none if nothing has to be signed.
+    pub(super) trusted: Vec<PublicKey>,
 }
 
 /// Reads all of it. Paths count from `base`; a plugin should have memory for bodies of this size.
@@ -52,9 +54,7 @@ pub(super) fn read<'a>(
     let Some(table) = entry.table(TITLE.to_owned()) else { return Plugins::default() };
     table.read(|table| {
         let folder = folder_of(table, base);
-        let trusted = all(table.take("trusted_keys"), "a list of public keys", |entry| {
-            entry.text("a public key").map(str::to_owned)
-        });
+        let trusted = trusted_of(table);
         let path = folder.as_ref().map(|(_, path)| path);
         let path = path.filter(|_| extent != Extent::Nothing);
         let mut rules = AllRules::new();
@@ -90,6 +90,18 @@ fn folder_of<'a>(table: &mut Table<'a>, base: &Path) -> Option<(Entry<'a>, PathB
         return None;
     }
     Some((entry, base.join(entry.path()?)))
+}
+
+/// Whose files are loaded. A list without a key would trust nobody, or everybody.
+fn trusted_of(table: &mut Table<'_>) -> Vec<PublicKey> {
+    let keys = table.take("trusted_keys");
+    if let Some(entry) = keys.filter(|entry| entry.is_empty_list()) {
+        entry.wrong("must have a key: leave it out to load plugins that nobody has signed");
+    }
+    all(keys, "a list of public keys of minisign", |entry| {
+        let key: Result<PublicKey, _> = entry.text(A_KEY)?.parse();
+        key.inspect_err(|_| entry.wrong(&format!("must be {A_KEY}"))).ok()
+    })
 }
 
 /// What one plugin may use, without what has a flaw.

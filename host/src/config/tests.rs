@@ -6,6 +6,7 @@ mod plugins;
 mod ports;
 mod tenants;
 mod tokens;
+mod trusted;
 
 use std::time::Duration;
 

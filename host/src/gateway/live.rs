@@ -9,6 +9,7 @@ mod noted;
 mod plugins;
 mod reopening;
 mod rows;
+mod trusting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -400,6 +401,7 @@ impl Live {
         let providers = self.config.sources.values().map(|source| &source.plugin);
         let named = providers.chain(self.config.handlers.keys());
         self.loading.first(named.map(ToString::to_string).collect());
+        self.loading.trust(&self.config.trusted_keys);
     }
 }
 

@@ -15,6 +15,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::lock::lock;
+use crate::minisign::PublicKey;
 use crate::plugin::{self, Folder, Job, LoadError, Look, Plugin, Reloaded, Wish};
 
 /// Files that are compiled at a time, by size, so that large ones keep no small one waiting.
@@ -41,6 +42,11 @@ pub(super) struct Loading {
     looking: bool,
     /// What the next look is for, if one is wanted behind that which is under way.
     wish: Option<Wish>,
+    /// Whose files are loaded by the looks that begin now, by the last one that began, and by the
+    /// last one that ended.
+    trusted: Arc<[PublicKey]>,
+    looking_for: Arc<[PublicKey]>,
+    looked_for: Option<Arc<[PublicKey]>>,
     waiting: VecDeque<Job>,
     /// The stems of what is being compiled, and whether it is large.
     compiling: Vec<(String, bool)>,
@@ -65,6 +71,9 @@ impl Loading {
             told,
             looking: false,
             wish: None,
+            trusted: Arc::default(),
+            looking_for: Arc::default(),
+            looked_for: None,
             waiting: VecDeque::new(),
             compiling: Vec::new(),
             named: BTreeSet::new(),
@@ -81,6 +90,17 @@ impl Loading {
         self.named = named;
     }
 
+    /// Has only what one of these has signed loaded, from the next look on; anything if there are
+    /// none. Waits for nobody who looks at the folder now.
+    pub(super) fn trust(&mut self, keys: &Arc<[PublicKey]>) {
+        self.trusted = Arc::clone(keys);
+    }
+
+    /// Whether the last look that ended was for what these have signed.
+    pub(super) fn has_looked_for(&self, keys: &[PublicKey]) -> bool {
+        self.looked_for.as_deref() == Some(keys)
+    }
+
     /// Has somebody look through the folder, from now on or as soon as the last look has ended.
     pub(super) fn look(&mut self, wish: Wish) {
         if self.looking {
@@ -91,8 +111,10 @@ impl Loading {
         }
         let host = self.host.clone();
         let folder = self.folder.clone();
+        let trusted = Arc::clone(&self.trusted);
         self.look_by(move || {
             let mut folder = lock(&folder);
+            folder.trust(&trusted);
             folder.look(&host, &wish, Instant::now())
         });
     }
@@ -105,6 +127,7 @@ impl Loading {
             promise.keep(Told::Looked(look()));
         };
         self.looking = true;
+        self.looking_for = Arc::clone(&self.trusted);
         if let Err(error) = spawn("plugin-folder", look) {
             self.tell.send(Told::Looked(Err(error))).expect("the other end is here");
         }
@@ -125,7 +148,7 @@ impl Loading {
     pub(super) async fn next(&mut self) -> News {
         match self.told.recv().await {
             Some(Told::Looked(Ok(Look { files, jobs }))) => {
-                self.looking = false;
+                self.ended_look();
                 // Of an older file: what is told of it would not be believed.
                 self.waiting.retain(|old| jobs.iter().all(|job| job.stem() != old.stem()));
                 let is_named = |job: &Job| self.named.contains(job.stem());
@@ -136,7 +159,7 @@ impl Loading {
                 News { files, looked: Some(Ok(())) }
             }
             Some(Told::Looked(Err(error))) => {
-                self.looking = false;
+                self.ended_look();
                 self.go_on();
                 News { files: Vec::new(), looked: Some(Err(error)) }
             }
@@ -150,6 +173,11 @@ impl Loading {
             }
             None => std::future::pending().await,
         }
+    }
+
+    fn ended_look(&mut self) {
+        self.looking = false;
+        self.looked_for = Some(Arc::clone(&self.looking_for));
     }
 
     fn go_on(&mut self) {

@@ -55,6 +55,7 @@ fn of(config: &Config) -> Value {
     });
     let handlers = config.handlers.iter().map(|(name, grants)| (name, granted(&grants.grant)));
     let plugins = config.plugin_rules.iter().map(|(name, rules)| (name, ruled(rules)));
+    let trusted = config.trusted_keys.iter().map(|key| key.id().to_string());
     let tokens = config.tokens.iter().map(|token| {
         let said = json!({
             "scopes": token.scopes, "expires_at": token.expires_at, "tenant": token.tenant,
@@ -72,6 +73,7 @@ fn of(config: &Config) -> Value {
         "endpoints": named(endpoints),
         "handlers": named(handlers),
         "plugins": named(plugins),
+        "trusted_keys": trusted.collect::<Vec<_>>(),
         "master_keys": master_keys.collect::<Vec<_>>(),
         "tokens": named(tokens),
     })

@@ -2,10 +2,12 @@
 //!
 //! Compares what lies there with what was last read, and loads what is new. Looks only when it is
 //! asked to; who watches the directory, and which plugin runs, is not known here. Never waits for a
-//! compiler while it looks: a file that has to be compiled is handed out as a [`Job`]. Beside it is
-//! the [`Registry`], which says what goes by which name.
+//! compiler while it looks: a file that has to be compiled is handed out as a [`Job`], once it is
+//! signed by whom the operator trusts. Beside it is the [`Registry`], which says what goes by which
+//! name.
 
 mod registry;
+mod signed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
@@ -15,13 +17,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
 pub use self::registry::Registry;
+use self::signed::Signed;
 use super::engine::FILE_BYTES_MAX;
 use super::load::LoadError;
 use super::{Host, Plugin};
 use crate::ids::Name;
+use crate::minisign::PublicKey;
 use crate::regular_file::RegularFile;
 
 /// What fails and may pass is tried again after this, and then after twice as long each time.
@@ -65,6 +67,8 @@ pub struct Wish {
 #[derive(Debug, Default)]
 pub struct Folder {
     path: PathBuf,
+    /// Those of whom one must have signed each file; empty if nothing has to be signed.
+    trusted: Arc<[PublicKey]>,
     files: BTreeMap<String, Tracked>,
     /// How many jobs were handed out.
     jobs: u64,
@@ -75,14 +79,16 @@ pub struct Folder {
 pub struct Job {
     stem: String,
     target: PathBuf,
-    stamp: Stamp,
+    seen: Seen,
+    signed: Signed,
     number: u64,
 }
 
 /// What is known of a file.
 #[derive(Debug, Clone, Default)]
 struct Tracked {
-    stamp: Option<Stamp>,
+    seen: Option<Seen>,
+    /// Of the file and its signature.
     digest: Option<[u8; 32]>,
     /// Whether it was the same twice. A stamp is too coarse to tell two quick writes apart, so a
     /// new one is not believed before the content has been read again.
@@ -91,7 +97,14 @@ struct Tracked {
     failures: u32,
     again: Option<Instant>,
     /// The job that loads it, and of which file.
-    job: Option<(u64, Stamp)>,
+    job: Option<(u64, Seen)>,
+}
+
+/// A file and the signature beside it, if one has to be there and is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    file: Stamp,
+    signature: Option<Stamp>,
 }
 
 /// What changes when a file is written, replaced, or may be read by others.
@@ -120,6 +133,16 @@ impl Folder {
         Self { path, ..Self::default() }
     }
 
+    /// Has files loaded from now on only if one of these has signed them; any file if there are
+    /// none. If they are others than before, the next look is as the first one: each file that is
+    /// to be loaded is then loaded again, and what a job under way loads counts no more.
+    pub fn trust(&mut self, keys: &Arc<[PublicKey]>) {
+        if self.trusted != *keys {
+            self.trusted = Arc::clone(keys);
+            self.files.values_mut().for_each(|tracked| *tracked = Tracked::default());
+        }
+    }
+
     /// Looks at every file, and loads what changed as far as nothing has to be compiled for it.
     ///
     /// Each file is named by its stem, which should be a [`Name`]. An error means that the
@@ -141,17 +164,18 @@ impl Folder {
             }
             let number = self.jobs + 1;
             let pausing = !wish.failed && tracked.again.is_some_and(|again| again > now);
-            match tracked.look(&root, &stem, &path, pausing) {
+            match tracked.look(&root, &stem, &path, pausing, &self.trusted) {
                 Ok(Looked::Same) => look.files.push((stem, Reloaded::Unchanged)),
                 Ok(Looked::Busy) => (),
-                Ok(Looked::New { name, bytes, .. }) if host.knows(&bytes) => {
-                    let loaded = host.load(name, &bytes);
+                Ok(Looked::New(found)) if host.knows(&found.bytes) => {
+                    let loaded = host.load_signed(found.name, &found.bytes, found.signer);
                     look.files.push((stem, tracked.loaded(loaded, now)));
                 }
-                Ok(Looked::New { target, stamp, .. }) => {
+                Ok(Looked::New(found)) => {
+                    let Found { target, seen, signed, .. } = *found;
                     self.jobs = number;
-                    tracked.job = Some((number, stamp.clone()));
-                    look.jobs.push(Job { stem, target, stamp, number });
+                    tracked.job = Some((number, seen.clone()));
+                    look.jobs.push(Job { stem, target, seen, signed, number });
                 }
                 Err(error) => {
                     tracked.failed(&error, now);
@@ -196,13 +220,14 @@ impl Job {
 
     /// Whether it may take long.
     pub fn is_large(&self) -> bool {
-        self.stamp.bytes > LARGE_BYTES
+        self.seen.file.bytes > LARGE_BYTES
     }
 
     /// Compiles and loads the plugin. Blocks meanwhile, for minutes perhaps.
     pub fn load(&self, host: &Host) -> Result<Arc<Plugin>, LoadError> {
-        let bytes = read_stable(&self.target, &self.stamp)?;
-        host.load(self.stem.parse().map_err(LoadError::Name)?, &bytes)
+        let bytes = read_stable(&self.target, &self.seen.file, FILE_BYTES_MAX)?;
+        let signer = self.signed.signer(&bytes)?;
+        host.load_signed(self.stem.parse().map_err(LoadError::Name)?, &bytes, signer)
     }
 }
 
@@ -213,7 +238,17 @@ enum Looked {
     /// It is being loaded as it is.
     Busy,
     /// It is to be loaded.
-    New { name: Name, target: PathBuf, stamp: Stamp, bytes: Vec<u8> },
+    New(Box<Found>),
+}
+
+/// A file that is to be loaded, and who has signed it.
+struct Found {
+    name: Name,
+    target: PathBuf,
+    seen: Seen,
+    bytes: Vec<u8>,
+    signed: Signed,
+    signer: Option<PublicKey>,
 }
 
 impl Tracked {
@@ -223,29 +258,32 @@ impl Tracked {
         stem: &str,
         path: &Path,
         pausing: bool,
+        trusted: &Arc<[PublicKey]>,
     ) -> Result<Looked, LoadError> {
         let target = path.canonicalize();
         let found = target.and_then(|target| Ok((Stamp::of(&fs::metadata(&target)?), target)));
-        let (stamp, target) = match found {
+        let (file, target) = match found {
             Err(_) if pausing => return Ok(Looked::Same),
             found => found.map_err(LoadError::Read)?,
         };
-        if self.job.as_ref().is_some_and(|(_, loading)| *loading == stamp) {
+        let seen = Seen { file, signature: signed::stamp(path, trusted) };
+        if self.job.as_ref().is_some_and(|(_, loading)| *loading == seen) {
             return Ok(Looked::Busy);
         }
         let due = self.again.is_some() && !pausing;
-        let same = self.stamp.as_ref() == Some(&stamp);
+        let same = self.seen.as_ref() == Some(&seen);
         if same && !due && (self.settled || pausing) {
             return Ok(Looked::Same);
         }
         self.job = None;
         let before = self.digest.take();
-        (self.stamp, self.settled) = (Some(stamp.clone()), true);
+        (self.seen, self.settled) = (Some(seen.clone()), true);
         if !target.starts_with(root) {
             return Err(LoadError::Outside);
         }
-        let bytes = read_stable(&target, &stamp)?;
-        let digest = Sha256::digest(&bytes).into();
+        let bytes = read_stable(&target, &seen.file, FILE_BYTES_MAX)?;
+        let signed = Signed::read(root, path, seen.signature.as_ref(), trusted)?;
+        let digest = signed.digest(&bytes);
         self.digest = Some(digest);
         if before == Some(digest) && !due {
             // The same content again, good or bad: only touched.
@@ -253,7 +291,9 @@ impl Tracked {
             return Ok(Looked::Same);
         }
         self.settled = false;
-        Ok(Looked::New { name: stem.parse().map_err(LoadError::Name)?, target, stamp, bytes })
+        let name = stem.parse().map_err(LoadError::Name)?;
+        let signer = signed.signer(&bytes)?;
+        Ok(Looked::New(Box::new(Found { name, target, seen, bytes, signed, signer })))
     }
 
     fn loaded(&mut self, loaded: Result<Arc<Plugin>, LoadError>, now: Instant) -> Reloaded {
@@ -297,10 +337,10 @@ fn plugin_files(root: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
     Ok(files)
 }
 
-/// Reads a file that nobody writes meanwhile.
-fn read_stable(file: &Path, before: &Stamp) -> Result<Vec<u8>, LoadError> {
+/// Reads a file of at most `bytes_max` bytes that nobody writes meanwhile.
+fn read_stable(file: &Path, before: &Stamp, bytes_max: usize) -> Result<Vec<u8>, LoadError> {
     let mut open = RegularFile::open(file)?;
-    let bytes = open.read(FILE_BYTES_MAX)?;
+    let bytes = open.read(bytes_max)?;
     let after = Stamp::of(&open.metadata().map_err(LoadError::Read)?);
     if after == *before { Ok(bytes) } else { Err(LoadError::Changing) }
 }
@@ -315,9 +355,9 @@ mod tests {
         let file = folder.path().join("chat.wasm");
         fs::write(&file, b"half").unwrap();
         let stamp = Stamp::of(&fs::metadata(&file).unwrap());
-        assert_eq!(read_stable(&file, &stamp).unwrap(), b"half");
+        assert_eq!(read_stable(&file, &stamp, 100).unwrap(), b"half");
         fs::write(&file, b"all of it").unwrap();
-        assert!(matches!(read_stable(&file, &stamp), Err(LoadError::Changing)));
+        assert!(matches!(read_stable(&file, &stamp, 100), Err(LoadError::Changing)));
     }
 
     #[test]

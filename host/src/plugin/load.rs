@@ -99,6 +99,7 @@ fn link(
         events: about.events,
         descriptions: about.descriptions,
         sdk: about.sdk,
+        signed_by: None,
     };
     Ok((plugin, known))
 }

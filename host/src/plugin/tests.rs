@@ -6,6 +6,7 @@ mod calls;
 mod folders;
 mod kept;
 mod loads;
+mod signed;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! What became of the plugins' files: which run now, which do not, and why.
 //!
 //! A plugin that refuses settings with which the one before it works changes nothing; one that is
-//! the first of its name runs, and what it refuses is stopped. Tells each complaint once.
+//! the first of its name runs, and what it refuses is stopped. Tells each complaint once. What
+//! nobody has signed whom the operator trusts never runs.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use tracing::{error, info, warn};
 
 use super::super::loading::News;
 use super::Live;
+use super::trusting::UNTRUSTED;
 use crate::admin::ReloadRow;
 use crate::causes::chain;
 use crate::config::Config;
@@ -33,6 +35,7 @@ impl Live {
             // A file may have changed while it was compiled.
             None => self.loading.look(Wish::default()),
         }
+        self.distrust(&files);
         let mut loaded = Vec::new();
         for (stem, change) in files {
             if let Reloaded::Loaded(plugin) = &change {
@@ -57,7 +60,11 @@ impl Live {
 
     /// Lets a plugin run, unless it refuses settings with which the one before it works.
     async fn admit(&mut self, stem: String, plugin: &Arc<Plugin>) -> ReloadRow {
-        let is_first = self.registry.get(plugin.name()).is_none();
+        if !self.is_trusted(plugin) {
+            return self.keep(stem, UNTRUSTED.to_owned());
+        }
+        let before = self.registry.get(plugin.name());
+        let is_first = before.is_none_or(|before| !self.is_trusted(&before));
         let admitted = self.admission.admit(&self.host, &self.config, &stem, plugin, is_first);
         let refusals = match admitted.await {
             Ok(refusals) => refusals,

@@ -9,6 +9,7 @@ use std::io;
 
 use crate::causes;
 use crate::ids::InvalidName;
+use crate::minisign::SignatureError;
 use crate::plugin::Role;
 use crate::plugin::call::CallError;
 use crate::plugin::contract::bindings::{PACKAGE, VERSION};
@@ -33,6 +34,18 @@ pub enum LoadError {
     /// The file is a link to somewhere else.
     #[error("the file is a link to a place outside of the plugins folder")]
     Outside,
+    /// There is no signature, and the operator trusts only what is signed.
+    #[error(
+        "the file is not signed, and the configuration has `trusted_keys`: put the signature \
+         beside it as NAME.wasm.minisig (`hookgate plugin sign`, or minisign)"
+    )]
+    Unsigned,
+    /// The signature is not that of this file, or of nobody whom the operator trusts.
+    #[error("the file's signature does not hold: {0}")]
+    Signature(SignatureError),
+    /// The signature could not be read.
+    #[error("failed to read the file's signature: {0}")]
+    SignatureFile(io::Error),
     /// The file's name cannot be a plugin's.
     #[error("the file's name is not that of a plugin: {0}")]
     Name(InvalidName),
@@ -175,10 +188,23 @@ impl From<ReadError> for LoadError {
 }
 
 impl LoadError {
+    /// The same error of reading a file, said of the signature beside it.
+    pub(in crate::plugin) fn into_signature(self) -> Self {
+        match self {
+            Self::Read(error) => Self::SignatureFile(error),
+            Self::NotRegular(_) | Self::Size => Self::Signature(SignatureError::Malformed),
+            other => other,
+        }
+    }
+
     /// Whether the same file may load at another time.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Read(_) | Self::Changing | Self::Thread(_) | Self::Panicked => true,
+            Self::Read(_)
+            | Self::SignatureFile(_)
+            | Self::Changing
+            | Self::Thread(_)
+            | Self::Panicked => true,
             Self::Compile(error) => !matches!(error, CompileError::Refused(_)),
             Self::Describe { error, .. } => {
                 matches!(error, CallError::Deadline { .. } | CallError::Busy | CallError::Host(_))

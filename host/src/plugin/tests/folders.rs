@@ -64,7 +64,7 @@ impl Watched {
 }
 
 /// A handler by hand of this version, one character.
-fn version(version: &str) -> Vec<u8> {
+pub(super) fn version(version: &str) -> Vec<u8> {
     let wat = handler_by_hand("", "(i32.const 8)").replace("h1*", &format!("h{version}*"));
     module_for("handler-plugin", &wat)
 }
