@@ -275,7 +275,10 @@ async fn inspect_says_what_a_plugin_is() {
     assert_eq!(stripe.line("exports"), "exports  hookgate:plugin/provider@0.2.0");
     assert!(!stripe.line("imports").contains("outbox"), "a provider sends nothing");
     assert!(!stripe.out.contains("wasi"), "{}", stripe.out);
+    assert_eq!(stripe.line("contract"), "contract hookgate:plugin@0.2.0");
     dunning.succeeded();
+    assert_eq!(dunning.line("sdk"), "sdk      0.1.0");
+    assert!(dunning.out.contains("send to the endpoints that [handlers.dunning] grants"));
     assert!(dunning.line("handler").ends_with(": payment.failed, payment.succeeded"));
     assert!(dunning.line("imports").contains("hookgate:plugin/outbox@0.2.0"));
 }

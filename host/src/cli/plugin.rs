@@ -1,4 +1,4 @@
-//! `hookgate plugin`: write, build, inspect and test plugins without a gateway.
+//! `hookgate plugin`: write, build, inspect, sign and test plugins without a gateway.
 
 mod about;
 mod build;
@@ -6,6 +6,7 @@ mod cases;
 mod heap;
 mod inspect;
 mod new;
+mod sign;
 mod test;
 mod watch;
 
@@ -46,11 +47,10 @@ pub(super) enum Command {
         #[arg(long)]
         watch: bool,
     },
-    /// Show what a plugin is, and what it exports and imports
-    Inspect {
-        /// A .wasm file
-        file: PathBuf,
-    },
+    /// Show what a plugin is, what it may do, and what it exports and imports
+    Inspect(inspect::Command),
+    #[command(flatten)]
+    Signing(sign::Command),
     /// Test a provider with recorded requests and a handler with cases, as the gateway runs them
     Test(test::Command),
 }
@@ -84,10 +84,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Command::Inspect { file } => {
-            let host = super::offline_host()?;
-            inspect::describe(&*load_file(&host, &file)?)
-        }
+        Command::Inspect(command) => inspect::run(&command),
+        Command::Signing(command) => sign::run(command),
         Command::Test(command) => test::run(command).await,
     }
 }
