@@ -19,6 +19,9 @@ mod report;
 mod state;
 mod tally;
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;

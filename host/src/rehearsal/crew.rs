@@ -136,7 +136,7 @@ mod tests {
                 Ok(results)
             },
         );
-        let expected: Vec<_> = (0..1_000).map(|number| Ok(number * 2)).collect();
+        let expected: Vec<Came<u64>> = (0..1_000).map(|number| Ok(number * 2)).collect();
         assert_eq!(doubled.unwrap(), expected);
     }
 

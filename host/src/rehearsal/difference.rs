@@ -5,11 +5,13 @@
 //! compared, and no control character gets into what is shown.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::event::{Event, Money, Timestamp};
 use crate::json_text::JsonText;
+use crate::secrets::{HIDDEN, Secret};
 use crate::tenant::Tenant;
 
 /// Most differences of one receipt or run.
@@ -35,7 +37,11 @@ pub(super) struct Difference {
 
 /// The differences of one receipt or run, each field of a kind once.
 #[derive(Debug, Default)]
-pub(super) struct Differences(Vec<Difference>);
+pub(super) struct Differences {
+    all: Vec<Difference>,
+    /// None of these is shown.
+    secrets: Arc<[Secret]>,
+}
 
 /// What an event says, whether a provider brings it or a handler emits it.
 #[derive(Debug, Clone, Copy)]
@@ -69,14 +75,20 @@ impl<'e> Fields<'e> {
 }
 
 impl Differences {
+    /// None yet. Whatever a plugin says of a request may have a secret in it that came with that:
+    /// some sources have one sent along.
+    pub(super) fn without(secrets: &Arc<[Secret]>) -> Self {
+        Self { all: Vec::new(), secrets: Arc::clone(secrets) }
+    }
+
     /// All of them.
     pub(super) fn into_all(self) -> Vec<Difference> {
-        self.0
+        self.all
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// Adds one, unless the field has one already.
@@ -95,11 +107,11 @@ impl Differences {
         if self.is_full() {
             return;
         }
-        let field = shown(field);
+        let field = self.shown(field);
         let is_known = |it: &Difference| it.kind == kind && it.field == field;
-        if brings.is_some() || !self.0.iter().any(is_known) {
-            let (recorded, now) = (shown(recorded), shown(now));
-            self.0.push(Difference { kind, field, recorded, now, brings });
+        if brings.is_some() || !self.all.iter().any(is_known) {
+            let (recorded, now) = (self.shown(recorded), self.shown(now));
+            self.all.push(Difference { kind, field, recorded, now, brings });
         }
     }
 
@@ -224,8 +236,17 @@ impl Differences {
         }
     }
 
+    /// A text as it may be shown. Secrets go before it is cut: a half of one is too much.
+    fn shown(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &*self.secrets {
+            secret.take_out_of(&mut text, HIDDEN);
+        }
+        shown(&text)
+    }
+
     fn is_full(&self) -> bool {
-        self.0.len() >= DIFFERENCES_MAX
+        self.all.len() >= DIFFERENCES_MAX
     }
 }
 
@@ -305,6 +326,18 @@ mod tests {
         let shown = shown(&long);
         assert!(shown.chars().count() <= SHOWN_MAX && shown.ends_with('…'), "{shown}");
         assert!(shown.starts_with("é\\u{1b}é"), "{shown}");
+    }
+
+    #[test]
+    fn no_part_of_a_secret_is_shown() {
+        let secrets: Arc<[Secret]> = [Secret::new("sesame").unwrap()].into();
+        let mut found = Differences::without(&secrets);
+        let cut = format!("{}sesame", "x".repeat(SHOWN_MAX - 3));
+        found.add("outcome", "sesame", "it was sesame", &cut);
+        let all = found.into_all();
+        let [difference] = &all[..] else { panic!("{all:?}") };
+        assert_eq!((&*difference.field, &*difference.recorded), (HIDDEN, "it was (hidden)"));
+        assert!(!difference.now.contains("se") && difference.now.ends_with('…'));
     }
 
     #[test]

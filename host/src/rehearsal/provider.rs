@@ -12,7 +12,7 @@ use twox_hash::XxHash3_64;
 use super::Play;
 use super::ask::{Ask, SourceSetup, Stage};
 use super::compared::{Compared, Ended};
-use super::difference::{Difference, Differences, Fields, NOTHING};
+use super::difference::{Differences, Fields, NOTHING};
 use super::emission;
 use super::handler::miss_damaged;
 use super::outcome::{End, GATEWAY_FAILED};
@@ -23,7 +23,6 @@ use crate::plugin::{CallError, Called, PROOF_LABEL, Spent};
 use crate::proof::{self, Receiver, Unproven};
 use crate::provider::{Claims, Proven, ProviderInfo};
 use crate::retry::Outcome;
-use crate::secrets::HIDDEN;
 use crate::signature;
 use crate::store::{self, Past, PastEnd, PastItem, PastTry, Receipt, Recorded, StoredEvent};
 
@@ -152,25 +151,9 @@ pub(super) fn perform(stage: &Stage, ask: &Ask, again: ParseAgain) -> Compared {
     let (setup, info) = (stage.sources.get(&receipt.source), ask.plugin.provider());
     if let (Some(setup), Some(info)) = (setup, info) {
         let parse = Parse { stage, ask, setup, info, receipt: &receipt };
-        let ended = parse.compare((&*tried, &recorded), &mut compared);
-        compared.ended = without_secrets(ended, setup);
+        compared.ended = parse.compare((&*tried, &recorded), &mut compared);
     }
     compared
-}
-
-/// Whatever a plugin says of a request may have a secret in it that came with that: some sources
-/// have one sent along.
-fn without_secrets(ended: Ended, setup: &SourceSetup) -> Ended {
-    let mut differences = match ended {
-        Ended::Compared(differences) => differences,
-        not => return not,
-    };
-    for Difference { field, recorded, now, .. } in &mut differences {
-        for text in [field, recorded, now] {
-            setup.secrets.iter().for_each(|secret| secret.take_out_of(text, HIDDEN));
-        }
-    }
-    Ended::Compared(differences)
 }
 
 /// One receipt, and all that it is made again with.
@@ -187,7 +170,7 @@ impl Parse<'_> {
         let Some(then) = End::of_record(&tried.outcome) else {
             return Ended::Not(GATEWAY_FAILED);
         };
-        let mut found = Differences::default();
+        let mut found = self.nothing();
         let claims = match self.claims() {
             Ok(claims) => claims,
             Err(ended) => return ended,
@@ -229,7 +212,7 @@ impl Parse<'_> {
         if setup.is_unverified {
             let claimed = host.claims_here(plugin, &setup.settings, request);
             // Nothing needs to be proven, and so nothing needs to be claimed.
-            return claimed.map(Result::unwrap_or_default).map_err(|error| broken(&error));
+            return claimed.map(Result::unwrap_or_default).map_err(|error| self.broken(&error));
         }
         let receiver = Receiver {
             name: &receipt.source,
@@ -239,13 +222,33 @@ impl Parse<'_> {
             keys_from: &[],
         };
         proof::prove_here(host, plugin, receiver, request).map_err(|unproven| match &unproven {
-            Unproven::Plugin(error) => broken(error),
+            Unproven::Plugin(error) => self.broken(error),
             Unproven::Key(_) => Ended::Not("key_to_fetch"),
             Unproven::Claims(_) | Unproven::Evidence(_) => {
                 let field = unproven.label().unwrap_or_default();
-                not_proven(field, &unproven.to_string())
+                self.not_proven(field, &unproven.to_string())
             }
         })
+    }
+
+    /// The version broke down over the claims, or the gateway did.
+    fn broken(&self, error: &CallError) -> Ended {
+        match End::of_error(error) {
+            Some(end) => self.not_proven(end.word, end.words()),
+            None => Ended::Not(GATEWAY_FAILED),
+        }
+    }
+
+    /// What was genuine is not any more.
+    fn not_proven(&self, field: &str, why: &str) -> Ended {
+        let mut found = self.nothing();
+        found.add("proof", field, "genuine", why);
+        Ended::Compared(found.into_all())
+    }
+
+    /// No difference yet.
+    fn nothing(&self) -> Differences {
+        Differences::without(&self.setup.secrets)
     }
 
     fn compare_claims(&self, found: &mut Differences, claims: &Claims) {
@@ -326,21 +329,6 @@ impl Parse<'_> {
         let (was, is) = (order(&then, &own), order(&own, &then));
         found.texts("event_field", "order", Some(&was), Some(&is));
     }
-}
-
-/// The version broke down over the claims, or the gateway did.
-fn broken(error: &CallError) -> Ended {
-    match End::of_error(error) {
-        Some(end) => not_proven(end.word, end.words()),
-        None => Ended::Not(GATEWAY_FAILED),
-    }
-}
-
-/// What was genuine is not any more.
-fn not_proven(field: &str, why: &str) -> Ended {
-    let mut found = Differences::default();
-    found.add("proof", field, "genuine", why);
-    Ended::Compared(found.into_all())
 }
 
 fn worth(proven: Proven) -> &'static str {
