@@ -10,7 +10,7 @@ mod document;
 mod event_types;
 mod idempotency;
 mod refused;
-mod replay;
+pub(crate) mod replay;
 mod stream;
 mod visitor;
 

@@ -248,7 +248,7 @@ async fn what_is_emitted_reaches_handlers_and_only_the_granted_endpoints_that_su
 
 /// Guards I5.
 #[tokio::test]
-async fn a_handler_without_grants_reaches_nothing() {
+pub(crate) async fn a_handler_without_grants_reaches_nothing() {
     let receiver = Receiver::start().await;
     let gateway = Setup::guest()
         .endpoint("crm", &receiver, &["guest.emitted", "hookgate.alert"])
@@ -313,7 +313,7 @@ async fn a_run_whose_handler_has_no_room_fails_whole_and_is_done_once_there_is_r
 
 /// Guards I7.
 #[tokio::test]
-async fn what_comes_of_one_receipt_is_bounded_in_number() {
+pub(crate) async fn what_comes_of_one_receipt_is_bounded_in_number() {
     let gateway = Setup::guest().start().await;
 
     let cascade = json!({ "id": "first", "do": "emit", "times": 64, "again": true });
@@ -406,7 +406,7 @@ pub(crate) async fn unparsed(receiver: &Receiver, rest: &str) -> (Harness, Strin
 
 /// Guards I8.
 #[tokio::test]
-async fn what_can_not_be_parsed_is_kept_whole_until_a_newer_plugin_can() {
+pub(crate) async fn what_can_not_be_parsed_is_kept_whole_until_a_newer_plugin_can() {
     let receiver = Receiver::start().await;
     let (gateway, id, body) = unparsed(&receiver, "").await;
 

@@ -6,6 +6,7 @@
 mod certificate;
 mod delays;
 mod flow;
+mod guest;
 mod ledger;
 mod load;
 mod log;
@@ -37,6 +38,7 @@ use tokio::task::JoinSet;
 pub(crate) use certificate::{Authority, Identity};
 pub(crate) use delays::{FOURTH_TRY, SECOND_ATTEMPT, SECOND_TRY, THIRD_ATTEMPT, THIRD_TRY};
 pub(crate) use flow::Flow;
+pub(crate) use guest::{check_crashed, check_dead, check_reason, log_of};
 pub(crate) use ledger::{Ledger, Tally, subject};
 pub(crate) use load::Load;
 pub(crate) use log::Log;

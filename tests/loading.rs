@@ -78,7 +78,7 @@ async fn run(args: &[&str]) -> (Option<i32>, String) {
 
 /// Guards I12.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_kills_the_compiling_process_is_refused_and_all_else_runs_on() {
+pub(crate) async fn a_file_that_kills_the_compiling_process_is_refused_and_all_else_runs_on() {
     let deadly = tokio::task::spawn_blocking(malformed::deadly).await.unwrap();
     let gateway = Setup::stripe().compiled_apart().start().await;
 
@@ -104,7 +104,7 @@ async fn a_file_that_kills_the_compiling_process_is_refused_and_all_else_runs_on
 
 /// Guards I12.
 #[tokio::test]
-async fn what_is_no_file_hangs_neither_start_nor_reload_nor_stop() {
+pub(crate) async fn what_is_no_file_hangs_neither_start_nor_reload_nor_stop() {
     let prepared = Setup::stripe().prepare();
     let plugins = prepared.folder().join("plugins");
     pipe(&plugins.join("pipe.wasm"));
@@ -128,7 +128,7 @@ async fn what_is_no_file_hangs_neither_start_nor_reload_nor_stop() {
 
 /// Guards I11.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_compilation_holds_up_nothing_else() {
+pub(crate) async fn a_slow_compilation_holds_up_nothing_else() {
     let receiver = Receiver::start().await;
     let folder = tempfile::tempdir().unwrap();
     let prepared = Setup::stripe()

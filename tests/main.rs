@@ -10,6 +10,7 @@ mod vectors;
 mod proofs;
 mod ingest;
 mod dispatch;
+mod hostile;
 mod sandbox;
 mod delivery;
 mod reload;

@@ -220,7 +220,7 @@ async fn a_key_out_of_reach_is_no_forgery_and_the_sender_comes_again() {
 }
 
 #[tokio::test]
-async fn a_key_is_asked_for_only_where_the_operator_allows_it() {
+pub(crate) async fn a_key_is_asked_for_only_where_the_operator_allows_it() {
     let gateway = Setup::guest().start().await;
 
     let answer = gateway.post("guest", &[], r#"{"do":"fetch","at":"claim"}"#).await;

@@ -190,7 +190,7 @@ async fn a_replay_that_waits_for_the_disk_settles_and_goes_on_when_there_is_room
 }
 
 #[tokio::test]
-async fn a_run_hears_which_try_it_is_and_whether_a_person_requested_it_again() {
+pub(crate) async fn a_run_hears_which_try_it_is_and_whether_a_person_requested_it_again() {
     let gateway = Setup::guest().start().await;
     let command = json!({ "id": "1", "do": "attempt", "then": "retry", "until": 2 });
     gateway.guest(&command).await.accepted();

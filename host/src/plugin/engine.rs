@@ -31,6 +31,9 @@ pub(super) const MEMORIES_MAX: u32 = 4;
 pub(super) const TABLES_MAX: u32 = 16;
 /// Most elements in one table.
 pub(super) const TABLE_ELEMENTS_MAX: usize = 20_000;
+/// Most elements in all tables of one component: interpreters have one large table, and an adapter
+/// in front of them a small one.
+pub(super) const ALL_TABLE_ELEMENTS_MAX: usize = 2 * TABLE_ELEMENTS_MAX;
 
 /// An engine with room for `slots` instances at once.
 ///

@@ -1,17 +1,22 @@
 //! A plugin that misbehaves on command.
 //!
 //! The command is the JSON that it is given, a request's body or an event's data: `{"do": "spin",
-//! "at": "parse"}`. `at` is the function that does it: `claim`, `parse`, or `handle`, which it is
-//! if nothing is said. A handler may fail behind that: `"then": "retry"`, and only before a try
-//! with `"until": 2`. A request may name its own answer: `"reply": {"status": 201}`. What it emits
-//! it gets back only as `guest.emitted`, the one type that it names. It stands on the bare contract
-//! instead of the SDK, because it has to do what the SDK would not let it.
+//! "at": "parse"}`, or for `check` the setting `refuse`. What it can do is a list that its tests
+//! share (`behaviour`). `at` is the function that does it: `claim`, `parse`, `sign`, or `handle`,
+//! which it is if nothing is said. A handler may fail behind that: `"then": "retry"`, and only
+//! before a try with `"until": 2`. A request may name its own answer: `"reply": {"status": 201}`.
+//! What it emits it gets back only as `guest.emitted`, the one type that it names. It stands on the
+//! bare contract instead of the SDK, because it has to do what the SDK would not let it.
+
+mod behaviour;
+mod misbehave;
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
+use self::behaviour::Behaviour;
 use self::bindings::exports::hookgate::plugin::handler::{self, HandlerInfo};
 use self::bindings::exports::hookgate::plugin::provider::{
     self, Answer, Claims, ClockRule, Digest, DigestText, Evidence, Hash, KeyEncoding, KeyFormat,
@@ -23,6 +28,7 @@ use self::bindings::hookgate::plugin::types::{
     Event, Failure, FailureKind, Request, Setting, SettingKind,
 };
 use self::bindings::hookgate::plugin::{log, settings, state};
+use self::misbehave::{giant, misbehave};
 
 #[cfg_attr(
     target_family = "wasm",
@@ -50,12 +56,19 @@ struct Guest;
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
 /// What is asked for at this function, in a call that counts; nothing if it is meant for another.
-fn command(json: &[u8], here: &str) -> (String, Value) {
+fn command(json: &[u8], here: &str) -> (Behaviour, Value) {
     CALLS.fetch_add(1, Ordering::Relaxed);
     let value: Value = serde_json::from_slice(json).unwrap_or_default();
-    let at = value["at"].as_str().unwrap_or("handle");
-    let asked = if at == here { value["do"].as_str().unwrap_or("nothing") } else { "nothing" };
-    (asked.to_owned(), value)
+    let is_here = text(&value, "at", "handle") == here;
+    let asked = if is_here { behaviour(&value, "do") } else { Behaviour::Nothing };
+    (asked, value)
+}
+
+/// What a command names under this key, if anything. A test that names what is not in the list is
+/// wrong, and fails.
+fn behaviour(command: &Value, key: &str) -> Behaviour {
+    let name = text(command, key, "nothing");
+    Behaviour::of(name).unwrap_or_else(|| panic!("there is no behaviour `{name}`"))
 }
 
 fn text<'a>(command: &'a Value, key: &str, otherwise: &'a str) -> &'a str {
@@ -71,64 +84,14 @@ fn labels(command: &Value) -> Vec<(String, String)> {
     labels.map(label).collect()
 }
 
-/// What can be done in any function.
-fn misbehave(asked: &str, command: &Value) {
-    match asked {
-        "spin" => loop {
-            black_box(());
-        },
-        "trap" => panic!("told to"),
-        // As the SDK does it.
-        "panic" => {
-            std::panic::set_hook(Box::new(|panic| {
-                log::write(log::Level::Error, &panic.to_string());
-            }));
-            panic!("told to, in two lines\nof text");
-        }
-        "recurse" => drop(black_box(recurse(black_box([1; 64])))),
-        "read" => drop(black_box(serde_json::from_str::<Value>(text(command, "text", "0")))),
-        "sleep" => std::thread::sleep(std::time::Duration::from_secs(3600)),
-        "hoard" => {
-            let mut hoard = Vec::new();
-            loop {
-                hoard.push(black_box(vec![1_u8; 1 << 20]));
-            }
-        }
-        "log" => {
-            let level = match text(command, "level", "info") {
-                "debug" => log::Level::Debug,
-                "warn" => log::Level::Warn,
-                "error" => log::Level::Error,
-                _ => log::Level::Info,
-            };
-            for _ in 0..command["lines"].as_u64().unwrap_or(1) {
-                log::write(level, text(command, "text", "told to"));
-            }
-        }
-        "count" => {
-            log::write(log::Level::Info, &CALLS.load(Ordering::Relaxed).to_string());
-        }
-        _ => (),
-    }
-}
-
 /// Takes memory for good, in every call about a request that says how many MiB: `{"leak": 20}`.
 fn leak(command: &Value) {
     let mib = command["leak"].as_u64().and_then(|it| usize::try_from(it).ok()).unwrap_or(0);
     black_box(vec![1_u8; mib << 20].leak());
 }
 
-/// Goes on until there is no stack left.
-fn recurse(frame: [u64; 64]) -> u64 {
-    if black_box(false) {
-        return 0;
-    }
-    let more = black_box(frame).map(|it| it + 1);
-    recurse(more) + black_box(frame)[7]
-}
-
 /// Claims of what most providers do not do: being asked, and keys that have to be fetched.
-fn unusual(request: &Request, asked: &str) -> Option<Claims> {
+fn unusual(request: &Request, asked: Behaviour) -> Option<Claims> {
     let nothing = || Claims {
         values: Vec::new(),
         evidence: Vec::new(),
@@ -138,7 +101,7 @@ fn unusual(request: &Request, asked: &str) -> Option<Claims> {
         handshake: None,
         reply: None,
     };
-    if asked == "fetch" {
+    if asked == Behaviour::Fetch {
         let url = "https://localhost:1/keys/one".to_owned();
         let proof = Proof::Signature(Signature {
             algorithm: PublicKey::EcdsaP256,
@@ -187,16 +150,16 @@ fn declared() -> Vec<Setting> {
     vec![setting("refuse"), setting("mode")]
 }
 
+/// `refuse` is the reason to refuse the settings, or a command.
 fn check() -> Result<(), String> {
     let settings: Value = serde_json::from_str(&settings::get()).unwrap_or_default();
-    match settings["refuse"].as_str() {
-        Some("panic") => {
-            misbehave("panic", &settings);
-            Ok(())
-        }
-        Some(reason) => Err(reason.to_owned()),
-        None => Ok(()),
+    let refuse = &settings["refuse"];
+    if let Some(reason) = refuse.as_str() {
+        return Err(reason.to_owned());
     }
+    let asked = behaviour(refuse, "do");
+    misbehave(asked, refuse);
+    if asked == Behaviour::Return { Err(giant()) } else { Ok(()) }
 }
 
 impl provider::Guest for Guest {
@@ -232,17 +195,19 @@ impl provider::Guest for Guest {
     fn claim(request: Request) -> Result<Claims, Refusal> {
         let (asked, command) = command(&request.body, "claim");
         leak(&command);
-        misbehave(&asked, &command);
-        if asked == "fail" {
-            return Err(Refusal { reason: "told to".to_owned() });
+        misbehave(asked, &command);
+        match asked {
+            Behaviour::Fail => return Err(Refusal { reason: "told to".to_owned() }),
+            Behaviour::Return => return Err(Refusal { reason: giant() }),
+            _ => (),
         }
-        if let Some(claims) = unusual(&request, &asked) {
+        if let Some(claims) = unusual(&request, asked) {
             return Ok(claims);
         }
         let header = request.headers.iter().find(|header| header.name == "x-token");
         let token = header.map_or_else(String::new, |header| header.value.clone());
         let proofs = vec![Proof::Token(token)];
-        let count = if asked == "violate" { 1_000 } else { 1 };
+        let count = if asked == Behaviour::Violate { 1_000 } else { 1 };
         Ok(Claims {
             values: Vec::new(),
             evidence: vec![Evidence { proofs, worth: None }; count],
@@ -257,8 +222,8 @@ impl provider::Guest for Guest {
     fn parse(request: Request) -> Result<Vec<Event>, Failure> {
         let (asked, command) = command(&request.body, "parse");
         leak(&command);
-        misbehave(&asked, &command);
-        failure(&asked, &command)?;
+        misbehave(asked, &command);
+        failure(asked, &command)?;
         let mut event = Event {
             id: text(&command, "id", "1").to_owned(),
             type_: text(&command, "type", "guest.asked").to_owned(),
@@ -268,14 +233,14 @@ impl provider::Guest for Guest {
             labels: labels(&command),
             data: String::from_utf8(request.body).unwrap_or_default(),
         };
-        match asked.as_str() {
-            "nothing" if command["events"].is_u64() => {
+        match asked {
+            Behaviour::Nothing if command["events"].is_u64() => {
                 let count = command["events"].as_u64().unwrap_or(1);
                 let numbered =
                     |number| Event { id: format!("{}-{number}", event.id), ..event.clone() };
                 Ok((1..=count).map(numbered).collect())
             }
-            "violate" => {
+            Behaviour::Violate => {
                 match text(&command, "about", "type") {
                     "data" => event.data = "{".to_owned(),
                     "size" => event.data = format!("\"{}\"", "x".repeat(5 << 20)),
@@ -292,9 +257,12 @@ impl provider::Guest for Guest {
         _signed_at: u64,
         digests: Vec<Vec<u8>>,
     ) -> Result<Request, String> {
-        let (asked, _) = command(&request.body, "sign");
-        if asked == "fail" {
-            return Err("told to".to_owned());
+        let (asked, command) = command(&request.body, "sign");
+        misbehave(asked, &command);
+        match asked {
+            Behaviour::Fail => return Err("told to".to_owned()),
+            Behaviour::Return => return Err(giant()),
+            _ => (),
         }
         let token = digests
             .first()
@@ -324,31 +292,31 @@ impl handler::Guest for Guest {
 
     fn handle(event: Event, context: handler::Context) -> Result<(), Failure> {
         let (asked, command) = command(event.data.as_bytes(), "handle");
-        misbehave(&asked, &command);
-        obey(&asked, &command, &event, &context)?;
+        misbehave(asked, &command);
+        obey(asked, &command, &event, &context)?;
         if u64::from(context.attempt) >= command["until"].as_u64().unwrap_or(u64::MAX) {
             return Ok(());
         }
-        let then = text(&command, "then", "nothing");
+        let then = behaviour(&command, "then");
         misbehave(then, &command);
-        failure(&asked, &command)?;
+        failure(asked, &command)?;
         failure(then, &command)
     }
 }
 
 /// Asks the host for what it is told to.
 fn obey(
-    asked: &str,
+    asked: Behaviour,
     command: &Value,
     event: &Event,
     context: &handler::Context,
 ) -> Result<(), Failure> {
     match asked {
-        "emit" => {
+        Behaviour::Emit => {
             let times = command["times"].as_u64().unwrap_or(1);
             (0..times).try_for_each(|_| emit(event, command)).map_err(refused)
         }
-        "send" => {
+        Behaviour::Send => {
             let times = command["times"].as_u64().unwrap_or(1);
             let (endpoint, body) = (text(command, "endpoint", ""), text(command, "text", ""));
             let more = command["bytes"].as_u64().and_then(|it| usize::try_from(it).ok());
@@ -357,18 +325,18 @@ fn obey(
                 .try_for_each(|_| outbox::send(endpoint, "text/plain", &body))
                 .map_err(refused)
         }
-        "alert" => {
+        Behaviour::Alert => {
             let message = text(command, "text", "told to");
             outbox::alert(Severity::Warning, message).map_err(refused)
         }
-        "state" => add_one(text(command, "key", "count")),
-        "violate" => {
+        Behaviour::State => remember(command),
+        Behaviour::Violate => {
             for number in 0..100 {
                 state::delete(&number.to_string());
             }
             Ok(())
         }
-        "attempt" => {
+        Behaviour::Attempt => {
             log::write(log::Level::Info, &format!("{context:?}"));
             Ok(())
         }
@@ -389,6 +357,15 @@ fn emit(event: &Event, command: &Value) -> Result<(), outbox::Refusal> {
     })
 }
 
+/// Sets one key of the state, to so many bytes or to one more than it was.
+fn remember(command: &Value) -> Result<(), Failure> {
+    let key = text(command, "key", "count");
+    match command["bytes"].as_u64().and_then(|it| usize::try_from(it).ok()) {
+        Some(bytes) => state::set(key, &vec![b'x'; bytes]).map_err(refused),
+        None => add_one(key),
+    }
+}
+
 /// Counts in the state, says how far, and makes sure that it sees what it wrote.
 fn add_one(key: &str) -> Result<(), Failure> {
     let before = state::get(key).and_then(|value| value.first().copied()).unwrap_or(0);
@@ -398,13 +375,16 @@ fn add_one(key: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn failure(asked: &str, command: &Value) -> Result<(), Failure> {
+fn failure(asked: Behaviour, command: &Value) -> Result<(), Failure> {
     let kind = match asked {
-        "fail" => FailureKind::Permanent,
-        "retry" => FailureKind::Transient,
+        Behaviour::Fail | Behaviour::Return => FailureKind::Permanent,
+        Behaviour::Retry => FailureKind::Transient,
         _ => return Ok(()),
     };
-    let reason = text(command, "reason", "told to").to_owned();
+    let reason = match asked {
+        Behaviour::Return => giant(),
+        _ => text(command, "reason", "told to").to_owned(),
+    };
     Err(Failure { kind, reason, retry_after_ms: command["after_ms"].as_u64() })
 }
 

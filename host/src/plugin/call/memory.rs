@@ -1,11 +1,14 @@
 //! How much memory one instance may have, for a call or for two about one request.
 //!
-//! Counts all linear memories of the instance together, where wasmtime's own limits count each for
-//! itself. Refusing is not trapping: the guest sees an allocation fail, as on a small machine.
+//! Counts all linear memories of the instance together, and all its tables, where wasmtime's own
+//! limits count each for itself. Refusing is not trapping: the guest sees an allocation fail, as on
+//! a small machine.
 
 use wasmtime::ResourceLimiter;
 
-use crate::plugin::engine::{INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use crate::plugin::engine::{
+    ALL_TABLE_ELEMENTS_MAX, INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX,
+};
 
 /// The memory of one instance.
 #[derive(Debug)]
@@ -13,14 +16,17 @@ pub(super) struct MemoryLimit {
     /// How much there is as long as it lives.
     pub(super) most: usize,
     left: usize,
-    /// Whether the guest asked for more than there was.
+    /// How many elements all its tables may still grow by.
+    elements_left: usize,
+    /// Whether the guest asked for more memory than there was.
     pub(super) exceeded: bool,
 }
 
 impl MemoryLimit {
     /// A limit of so many bytes.
     pub(super) fn new(bytes: usize) -> Self {
-        Self { most: bytes, left: bytes, exceeded: false }
+        let elements_left = ALL_TABLE_ELEMENTS_MAX;
+        Self { most: bytes, left: bytes, elements_left, exceeded: false }
     }
 
     /// How many bytes there are: memory never shrinks, so it is the most that there were.
@@ -46,11 +52,16 @@ impl ResourceLimiter for MemoryLimit {
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
+        // What wasmtime refuses behind this must not be counted.
+        let most = maximum.unwrap_or(TABLE_ELEMENTS_MAX).min(TABLE_ELEMENTS_MAX);
+        let left = self.elements_left.checked_sub(desired.saturating_sub(current));
+        let Some(left) = left.filter(|_| desired <= most) else { return Ok(false) };
+        self.elements_left = left;
+        Ok(true)
     }
 
     fn instances(&self) -> usize {
@@ -79,5 +90,17 @@ mod tests {
         assert!(limit.exceeded);
         assert!(limit.memory_growing(60, 100, None).unwrap());
         assert_eq!(limit.used(), 100);
+    }
+
+    #[test]
+    fn all_tables_share_one_limit_and_each_has_its_own() {
+        let mut limit = MemoryLimit::new(100);
+        assert!(!limit.table_growing(0, TABLE_ELEMENTS_MAX + 1, None).unwrap());
+        assert!(!limit.table_growing(0, 11, Some(10)).unwrap());
+        assert!(limit.table_growing(0, TABLE_ELEMENTS_MAX, None).unwrap());
+        assert!(limit.table_growing(0, TABLE_ELEMENTS_MAX - 10, None).unwrap());
+        assert!(!limit.table_growing(0, 11, None).unwrap());
+        assert!(limit.table_growing(0, 10, Some(10)).unwrap());
+        assert!(!limit.exceeded);
     }
 }

@@ -244,14 +244,14 @@ async fn a_panic_is_told_with_its_text_and_its_place() {
             told.strip_prefix("the plugin panicked at ").unwrap_or_else(|| panic!("{told}"));
         let place = place.strip_suffix(": told to, in two lines\\nof text");
         let place = place.unwrap_or_else(|| panic!("{told}"));
-        assert!(place.contains("src/lib.rs:"), "{told}");
+        assert!(place.contains("src/misbehave.rs:"), "{told}");
     }
     let guest = Guest::new();
     let panic = |at: &str| json!({ "do": "panic", "at": at });
     check(&guest.handle(panic("handle")).await.ended.unwrap_err());
     check(&guest.parse(panic("parse")).await.ended.unwrap_err());
     check(&guest.claims(panic("claim")).await.unwrap_err());
-    let settings = Arc::from(r#"{"refuse":"panic"}"#);
+    let settings = Arc::from(r#"{"refuse":{"do":"panic"}}"#);
     let checked = guest.host.check(&guest.plugin, Role::Handler, &settings).await;
     check(&checked.ended.unwrap_err());
 }
