@@ -187,3 +187,33 @@ pub(crate) async fn what_broke_is_counted_by_its_cause() {
         assert!(metrics.contains(cause), "no {cause} in\n{metrics}");
     }
 }
+
+/// Without: plugin/call.rs: `sandbox.count`.
+#[tokio::test]
+async fn what_a_plugin_used_of_its_limits_is_a_metric_as_long_as_it_is_there() {
+    let gateway = guest().await;
+
+    gateway.handled(json!({ "id": "1", "do": "log", "lines": 60 })).await;
+    gateway.handled(json!({ "id": "2", "do": "state" })).await;
+    let metrics = gateway.ask("/metrics").await.body;
+    std::fs::remove_file(gateway.folder().join("plugins/guest.wasm")).unwrap();
+    gateway.reload().await;
+    let without = gateway.ask("/metrics").await.body;
+
+    let expected = [
+        r#"plugin_calls_total{plugin="guest",call="claim",instance="fresh"} 2"#,
+        r#"plugin_calls_total{plugin="guest",call="handle",instance="fresh"} 2"#,
+        r#"plugin_calls_total{plugin="guest",call="handle",instance="reused"} 0"#,
+        r#"plugin_dropped_log_lines_total{plugin="guest"} 10"#,
+        r#"plugin_limit_used_ratio{plugin="guest",limit="log_lines"} 1.0"#,
+        // One of 64.
+        r#"plugin_limit_used_ratio{plugin="guest",limit="effects"} 0.015625"#,
+        r#"plugin_limit_used_ratio{plugin="guest",limit="state_bytes"} "#,
+        r#"plugin_memory_bytes{plugin="guest"} "#,
+        r#"plugin_seconds_total{plugin="guest",call="parse"} "#,
+    ];
+    for line in expected {
+        assert!(metrics.contains(line), "no {line} in\n{metrics}");
+    }
+    assert!(!without.contains("hookgate_plugin_calls_total"), "{without}");
+}

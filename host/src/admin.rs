@@ -55,7 +55,7 @@ use crate::disk::Disk;
 use crate::egress::Egress;
 use crate::ids::Name;
 use crate::metrics::Metrics;
-use crate::plugin::Registry;
+use crate::plugin::{Registry, Usage};
 use crate::refused::RefusedRequests;
 use crate::secrets::Redaction;
 use crate::store::{Health, Store};
@@ -93,6 +93,8 @@ pub(crate) struct Admin {
     pub(crate) plugins: Arc<ArcSwap<Vec<PluginRow>>>,
     /// Those that run.
     pub(crate) registry: Arc<Registry>,
+    /// What they used.
+    pub(crate) usages: Usages,
     /// Which sources there are, and what they have refused.
     pub(crate) sources: KnownSources,
     pub(crate) refused: Arc<RefusedRequests>,
@@ -125,6 +127,16 @@ pub(crate) struct Fares(pub(crate) Arc<dyn Fn(&Name) -> Health + Send + Sync>);
 impl std::fmt::Debug for Fares {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Fares(..)")
+    }
+}
+
+/// Says what each plugin that runs used of what it may, by the name that operators see.
+#[derive(Clone)]
+pub(crate) struct Usages(pub(crate) Arc<dyn Fn() -> Vec<(String, Usage)> + Send + Sync>);
+
+impl std::fmt::Debug for Usages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Usages(..)")
     }
 }
 

@@ -8,6 +8,7 @@ mod endpoints;
 mod labels;
 mod marks;
 mod notices;
+mod plugins;
 mod tenants;
 
 use std::sync::Arc;
@@ -30,6 +31,8 @@ use labels::outcome_label;
 pub(crate) use marks::Mark;
 use marks::Marks;
 use notices::Notices;
+pub(crate) use plugins::PluginUse;
+use plugins::Plugins;
 use tenants::Tenants;
 
 /// Counters, gauges and histograms. Clones count together.
@@ -63,6 +66,7 @@ pub(crate) struct Metrics {
     marks: Marks,
     tenants: Tenants,
     notices: Notices,
+    plugins: Plugins,
 }
 
 type Tries = Family<[(&'static str, Label); 3], Counter>;
@@ -209,6 +213,7 @@ impl Metrics {
             marks: Marks::new(r),
             tenants: Tenants::new(r),
             notices: Notices::new(r),
+            plugins: Plugins::new(r),
             registry: Arc::default(),
         };
         let failures = metrics.sweep_failures.clone();

@@ -15,6 +15,7 @@ mod folder;
 mod load;
 mod rules;
 mod stack;
+mod used;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -50,6 +51,8 @@ pub use self::load::{
 use self::rules::Bounds;
 pub use self::rules::{AllRules, PluginRules};
 pub(crate) use self::stack::{InvalidStack, Stack};
+use self::used::Used;
+pub use self::used::{CallUsage, Most, Usage};
 use crate::ids::Name;
 use crate::minisign::PublicKey;
 use crate::provider::ProviderInfo;
@@ -310,6 +313,7 @@ pub struct Plugin {
     handler: Option<(HandlerInfo, call::Handler)>,
     pre: InstancePre<Context>,
     completed: Completed,
+    used: Used,
     wasi: bool,
     /// As far as its file tells.
     stack: Option<Stack>,

@@ -309,6 +309,13 @@ impl Store {
         Ok(Self { handle: Arc::new(Handle { queue: Some(queue), writer: Some(writer), shared }) })
     }
 
+    /// The bytes that a handler remembers, and how many it may remember.
+    pub fn remembered(&self, handler: &Name) -> (u64, u64) {
+        let shared = &self.handle.shared;
+        let used = shared.used.load().get(handler).map_or(0, |used| used.bytes);
+        (used, shared.quotas.load().quota(handler).bytes)
+    }
+
     /// Resolves when a take of this kind may give something that it did not give before this call,
     /// also by the passing of time. Counts from the call, not from the first poll.
     pub fn ready(&self, kind: WorkKind) -> impl Future<Output = ()> + Send + use<> {

@@ -91,6 +91,7 @@ async fn readyz(State(admin): State<Arc<Admin>>) -> Result<&'static str, Problem
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     levels::set(&admin.metrics, &admin.store, &admin.disk);
+    levels::set_plugins(&admin.metrics, &admin.store, (admin.usages.0)());
     ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], admin.metrics.render())
 }
 

@@ -3,7 +3,9 @@
 //! Whatever is counted as it happens is counted there. Never changes anything but gauges.
 
 use crate::disk::Disk;
-use crate::metrics::{Backlog, Kind, Metrics};
+use crate::ids::Name;
+use crate::metrics::{Backlog, Kind, Metrics, PluginUse};
+use crate::plugin::{Most, Usage};
 use crate::store::{OpenWorks, Store, WorkKind};
 
 /// Sets them to what is so now.
@@ -24,6 +26,19 @@ pub(super) fn set(metrics: &Metrics, store: &Store, disk: &Disk) {
         metrics.set_backlog(kind, backlog);
     }
     set_marks(metrics, store, disk);
+}
+
+/// What plugins used, by the names that operators see; a handler remembers under its own.
+pub(super) fn set_plugins(metrics: &Metrics, store: &Store, plugins: Vec<(String, Usage)>) {
+    let used = |(plugin, usage): (String, Usage)| {
+        let handler = usage.runs.and_then(|_| plugin.parse::<Name>().ok());
+        let state = handler.map(|name| {
+            let (used, limit) = store.remembered(&name);
+            Most { used, limit }
+        });
+        PluginUse { plugin, usage, state }
+    };
+    metrics.set_plugins(plugins.into_iter().map(used).collect());
 }
 
 fn set_marks(metrics: &Metrics, store: &Store, disk: &Disk) {

@@ -10,8 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use super::live::Live;
 use super::{ADMIN_CONNECTIONS, Parts};
-use crate::admin::{Admin, Ask, Auditor, Fares, KnownSources, Rates, Turns, UnderWay};
+use crate::admin::{Admin, Ask, Auditor, Fares, KnownSources, Rates, Turns, UnderWay, Usages};
 use crate::ids::Name;
+use crate::plugin::Plugin;
 
 impl Parts {
     /// What answering operators needs.
@@ -24,6 +25,10 @@ impl Parts {
     ) -> Admin {
         let sources = Arc::clone(&self.sources);
         let delivery = Arc::clone(&self.delivery);
+        let (host, running) = (self.host.clone(), Arc::clone(&self.registry));
+        let used = move |plugin: &Arc<Plugin>| {
+            Some((plugin.name().as_str().to_owned(), host.usage(plugin)))
+        };
         Admin {
             store: self.store.clone(),
             directory: self.directory.clone(),
@@ -33,6 +38,7 @@ impl Parts {
             metrics: self.metrics.clone(),
             plugins: live.plugins(),
             registry: Arc::clone(&self.registry),
+            usages: Usages(Arc::new(move || running.choose(&used))),
             // As they are whenever somebody asks.
             sources: KnownSources(Arc::new(move |name: &Name| sources.load().contains_key(name))),
             refused: self.refused.clone(),

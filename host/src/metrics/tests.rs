@@ -1,6 +1,7 @@
 //! What is counted, as it is read.
 
 use super::*;
+use crate::plugin::{CallUsage, Most, Usage};
 
 const TIME: Duration = Duration::from_millis(3);
 
@@ -135,4 +136,50 @@ fn only_so_many_endpoints_of_the_api_have_series_of_their_own() {
     assert_eq!(rendered.matches("hookgate_endpoint_concurrency{").count(), 200);
     metrics.attempt(&name(), &Outcome::Success, Duration::ZERO);
     check(&metrics, r#"hookgate_attempts_total{endpoint="stripe",outcome="success"} 1"#);
+}
+
+/// Take out `register_collector` in `Plugins::new`, and nothing of it is shown.
+#[test]
+fn what_a_plugin_uses_is_shown_with_its_limits_until_it_is_gone() {
+    let metrics = Metrics::new();
+    let calls = |fresh, reused, milliseconds| CallUsage {
+        fresh,
+        reused,
+        time: Duration::from_millis(500),
+        longest: Duration::from_millis(milliseconds),
+        deadline: Duration::from_secs(1),
+    };
+    let usage = Usage {
+        claims: None,
+        parses: None,
+        runs: Some(calls(3, 2, 250)),
+        memory: Most { used: 1 << 20, limit: 4 << 20 },
+        log_lines: Most { used: 0, limit: 0 },
+        dropped_log_lines: 7,
+        effects: Some(Most { used: 48, limit: 64 }),
+    };
+    let state = Some(Most { used: 1, limit: 8 });
+    metrics.set_plugins(vec![PluginUse { plugin: "dunning@next".to_owned(), usage, state }]);
+
+    let calls = r#"hookgate_plugin_calls_total{plugin="dunning@next",call="handle",instance="#;
+    check(&metrics, &format!("{calls}\"fresh\"}} 3"));
+    check(&metrics, &format!("{calls}\"reused\"}} 2"));
+    check(&metrics, r#"hookgate_plugin_seconds_total{plugin="dunning@next",call="handle"} 0.5"#);
+    check(&metrics, r#"hookgate_plugin_memory_bytes{plugin="dunning@next"} 1048576"#);
+    check(&metrics, r#"hookgate_plugin_dropped_log_lines_total{plugin="dunning@next"} 7"#);
+    let parts = [
+        ("memory", "0.25"),
+        ("handle", "0.25"),
+        ("log_lines", "0.0"),
+        ("effects", "0.75"),
+        ("state_bytes", "0.125"),
+    ];
+    for (limit, part) in parts {
+        let of = r#"hookgate_plugin_limit_used_ratio{plugin="dunning@next",limit="#;
+        check(&metrics, &format!("{of}\"{limit}\"}} {part}"));
+    }
+    assert!(!metrics.render().contains("call=\"claim\""), "it is not a provider");
+
+    metrics.set_plugins(Vec::new());
+    assert!(!metrics.render().contains("dunning@next"));
 }

@@ -52,6 +52,7 @@ pub(super) use self::settings::Completed;
 pub(super) use self::wasi::link as link_wasi;
 use super::contract::convert::{self, YIELD_BYTES_MAX};
 use super::contract::handler::HandleContext;
+use super::used::Call;
 use super::{Bounds, Deadlines, Host, Plugin, Role};
 use crate::effect::{Asked, LogLine};
 use crate::event::{Event, Request};
@@ -316,6 +317,7 @@ fn claim<'c>(
             claim.call(store, instance, (request,)).map(|(claims,)| claims)
         })
     });
+    sandbox.count(Call::Claim);
     match claims? {
         Ok(claims) => {
             let claims = convert::claims(claims).map_err(CallError::Violation)?;
@@ -366,6 +368,7 @@ fn parse(
             parse.call(store, instance, (request,)).map(|(parsed,)| parsed)
         })
     });
+    sandbox.count(Call::Parse);
     let Context { log, memory, .. } = sandbox.into_context();
     let ended = parsed.and_then(|parsed| match parsed {
         Ok(events) => {
@@ -386,14 +389,16 @@ fn handle_in(
     run: &HandleContext,
 ) -> (Handling, usize) {
     let occasion = Occasion::Run(run);
-    let (handled, context) = enter(plugin, context, &occasion, deadline, |store, instance| {
+    let mut sandbox = Sandbox::new(plugin, context, &occasion, deadline);
+    let handled = sandbox.call(|store, instance| {
         let handle = &plugin.handler_functions()?.handle;
         let lent = convert::lend_context(run);
         convert::lend_event(event, |event| {
             handle.call(store, instance, (event, lent)).map(|(handled,)| handled)
         })
     });
-    let Context { log, memory, outbox, .. } = context;
+    sandbox.count(Call::Handle);
+    let Context { log, memory, outbox, .. } = sandbox.into_context();
     let denied = outbox.as_ref().is_some_and(Outbox::has_denied);
     let ended = handled.map(|handled| match handled {
         Ok(()) => Ok(outbox.map(Outbox::into_asked).unwrap_or_default()),

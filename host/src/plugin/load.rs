@@ -37,7 +37,7 @@ use super::call::{Context, Handler, Occasion, Provider, enter, tell};
 use super::contract::convert;
 use super::engine::{MEMORIES_MAX, THREAD_STACK_BYTES};
 use super::stack::Stack;
-use super::{Completed, HandlerInfo, Parts, Plugin, Role};
+use super::{Completed, HandlerInfo, Parts, Plugin, Role, Used};
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::provider::ProviderInfo;
@@ -94,6 +94,7 @@ fn link(
         handler: None,
         pre,
         completed: Completed::default(),
+        used: Used::default(),
         wasi: known.wasi,
         stack: if layer == Layer::Module { Stack::of_module(file) } else { None },
         events: about.events,

@@ -151,6 +151,13 @@ impl Log {
         lines
     }
 
+    /// How many lines are kept, and how many are not, of a call that is over.
+    pub(super) fn count(&self) -> (usize, u64) {
+        let mut written = self.written();
+        written.finish_all();
+        (written.lines.len(), written.dropped)
+    }
+
     fn written(&self) -> MutexGuard<'_, Written> {
         lock(&self.0)
     }

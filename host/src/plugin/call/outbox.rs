@@ -110,6 +110,11 @@ impl Outbox {
         self.denied
     }
 
+    /// How many effects it asked for, keys of the state included.
+    pub(super) fn count(&self) -> usize {
+        self.effects.len() + self.state.len()
+    }
+
     /// All that it asked for: its effects in their order, then the state by key.
     pub(super) fn into_asked(self) -> Asked {
         let Self { mut effects, state, reads, .. } = self;
@@ -245,7 +250,7 @@ impl Outbox {
     /// Counts what is asked for, or says which limit it would pass.
     fn weigh(&mut self, more: usize, bytes: usize, freed: usize) -> Result<(), String> {
         let most = self.effects_max;
-        if self.effects.len() + self.state.len() + more > most {
+        if self.count() + more > most {
             return Err(format!("a run has at most {most} effects"));
         }
         let bytes = self.bytes - freed + bytes;

@@ -3,7 +3,7 @@
 //! What bounds a call belongs to that call: its deadline, its log, what it may pass. Only the
 //! memory is the instance's. Never says which call may follow which in one instance.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::Instance;
 use wasmtime::{Store, UpdateDeadline};
@@ -12,8 +12,10 @@ use super::context::Context;
 use super::effort::Effort;
 use super::error::CallError;
 use super::occasion::Occasion;
+use super::outbox::Outbox;
 use super::trap::{self, Ran};
 use super::wasi::Wasi;
+use crate::plugin::used::{Call, Took};
 use crate::plugin::{Plugin, engine};
 
 /// Most handles that a guest may hold at once.
@@ -26,6 +28,10 @@ pub(super) struct Sandbox<'p> {
     instance: Option<Instance>,
     /// How long the present call may take.
     deadline: Duration,
+    /// When it began.
+    began: Instant,
+    /// Whether the instance was there before it.
+    reused: bool,
 }
 
 impl<'p> Sandbox<'p> {
@@ -37,13 +43,14 @@ impl<'p> Sandbox<'p> {
         occasion: &Occasion<'_>,
         deadline: Duration,
     ) -> Self {
+        let began = Instant::now();
         if plugin.wasi {
             context.wasi = Some(Wasi::of(occasion, &plugin.digest, &context.log));
         }
         let mut store = Store::new(plugin.pre.engine(), context);
         store.limiter(|context| &mut context.memory);
         store.set_max_component_handles(HANDLES_MAX);
-        let mut sandbox = Self { plugin, store, instance: None, deadline };
+        let mut sandbox = Self { plugin, store, instance: None, deadline, began, reused: false };
         // Before instantiating, which runs code of the guest too.
         sandbox.bound();
         sandbox
@@ -54,6 +61,7 @@ impl<'p> Sandbox<'p> {
         &mut self,
         call: impl FnOnce(&mut Store<Context>, &Instance) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
+        self.reused = self.instance.is_some();
         let instance = match self.instance {
             Some(instance) => Ok(instance),
             None => self.plugin.pre.instantiate(&mut self.store),
@@ -82,11 +90,27 @@ impl<'p> Sandbox<'p> {
         effort: Effort,
     ) {
         self.deadline = deadline;
+        self.began = Instant::now();
         let context = self.store.data_mut();
         context.log = context.log.anew();
         context.lift_bytes_max = lift_bytes_max;
         context.effort = Some(effort);
         self.bound();
+    }
+
+    /// Adds the present call, which is over, to what its plugin used.
+    pub(super) fn count(&self, call: Call) {
+        let context = self.store.data();
+        let (log_lines, dropped_log_lines) = context.log.count();
+        let took = Took {
+            reused: self.reused,
+            time: self.began.elapsed(),
+            memory: context.memory.used(),
+            log_lines,
+            dropped_log_lines,
+            effects: context.outbox.as_ref().map_or(0, Outbox::count),
+        };
+        self.plugin.used.add(call, &took);
     }
 
     /// Takes the store apart: the instance is gone.
