@@ -150,8 +150,8 @@ bench-compare: build
 		"$$head/release/hookgate-bench" compare $$bases --head "$$head" $(COMPARE)
 
 # With default limits: endpoints that hang, peers that send or read slowly, forged megabytes,
-# plugins that never return. ISOLATION="--only NAME", "--pairs N" or "--seconds N" measures less.
-# Fails if a limit does not hold.
+# plugins that do whatever one can do wrong. ISOLATION="--only NAME", "--pairs N" or "--seconds N"
+# measures less. Fails if a limit does not hold.
 bench-isolation: build
 	$(HOOKGATE) plugin build tests/bench/spinner --out target/test-plugins
 	$(CARGO) build --release --locked -p hookgate-bench

@@ -33,8 +33,9 @@ pub(crate) struct Compare {
     /// Only these scenarios; all that are measured in each round if left out
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Measure all of them with the head's benchmark: for scenarios that the others lack. What runs
-    /// in the benchmark itself (claiming, fanout, kept) or fills a store is then the head's
+    /// Measure all of them with the head's benchmark: for scenarios that the others lack. What
+    /// runs in the benchmark itself (claiming, handling, fanout, kept) or fills a store is then
+    /// the head's
     #[arg(long)]
     one_benchmark: bool,
     /// How many pairs of each scenario

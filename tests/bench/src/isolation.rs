@@ -6,6 +6,7 @@
 
 mod endpoints;
 mod forged;
+mod hostile;
 mod peers;
 mod spinning;
 mod trouble;
@@ -22,7 +23,7 @@ use crate::gateway::Workplace;
 /// What to measure, and for how long.
 #[derive(Debug, Args)]
 pub(crate) struct Isolation {
-    /// Only these: endpoints, peers, forged, spinning
+    /// Only these: endpoints, peers, forged, spinning, hostile
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// How many pairs of each, one half with trouble and one without
@@ -72,6 +73,12 @@ const ALL: &[Experiment] = &[
         title: "two handlers and a provider that never return: delivered by others",
         bound: Bound::Rate(0.9),
         run: spinning::measure,
+    },
+    Experiment {
+        name: "hostile",
+        title: "plugins that do all that one can do wrong, at once: delivered by others",
+        bound: Bound::Rate(0.9),
+        run: hostile::measure,
     },
 ];
 

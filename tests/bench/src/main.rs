@@ -74,8 +74,8 @@ struct Arguments {
     /// Half a minute, to see that it works; the figures say little
     #[arg(long)]
     quick: bool,
-    /// Only these: claiming, ceiling, relay, accepting, duplicates, flooded, flooded-handler,
-    /// holding, latency, delivered, handled, endpoints, fairness, remembering,
+    /// Only these: claiming, handling, ceiling, relay, accepting, duplicates, flooded,
+    /// flooded-handler, holding, latency, delivered, handled, endpoints, fairness, remembering,
     /// burdened, fanout, kept
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,

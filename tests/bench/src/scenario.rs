@@ -12,6 +12,7 @@ mod endpoints;
 mod fairness;
 mod fanout;
 mod flooded;
+mod handling;
 mod holding;
 mod kept;
 mod passing;
@@ -83,6 +84,12 @@ pub(crate) const ALL: &[Scenario] = &[
         "reading the claims off one of Stripe's requests, one thread",
         1,
         claiming::times,
+    ),
+    Scenario::each_round(
+        "handling",
+        "running a small handler on one of Stripe's events, one thread",
+        1,
+        handling::times,
     ),
     Scenario::each_round("ceiling", "ceiling: axum answering 200", 4, ceiling),
     Scenario::each_round(

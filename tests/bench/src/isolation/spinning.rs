@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use super::Trouble;
 use super::trouble::Aside;
@@ -23,14 +24,53 @@ use crate::supply::Supply;
 const CONNECTIONS: usize = 16;
 /// Payloads for every second: more than go through.
 const PAYLOADS_A_SECOND: usize = 40_000;
-/// Between two requests of each kind that make a plugin spin.
+/// Between two requests of each of three kinds.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Stands in a body for the number of the request: an event that was there before makes no run.
+const NUMBER: &str = "NUMBER";
+
+/// A request that comes again and again: its source, its media type and its body.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    source: &'static str,
+    media: &'static str,
+    body: String,
+}
+
+impl Sent {
+    /// An event of the type that the spinner handles, which tells it how to misbehave.
+    pub(super) fn event(how: &str) -> Self {
+        let body = format!(
+            "{{\"specversion\":\"1.0\",\"id\":\"{how}-{NUMBER}\",\"source\":\"/bench\",\
+             \"type\":\"bench.spin\",\"data\":{{\"do\":\"{how}\"}}}}"
+        );
+        Self { source: "events", media: "application/cloudevents+json", body }
+    }
+
+    /// A request to the spinner, which says in which function and how.
+    pub(super) fn request(function: &str, how: &str) -> Self {
+        Self { source: "spinner", media: "text/plain", body: format!("{function} {how}") }
+    }
+}
 
 /// Events a second that a handler has seen and that were delivered.
 pub(super) fn measure(
     workplace: &Workplace,
     trouble: Trouble,
     time: Duration,
+) -> anyhow::Result<f64> {
+    let spins =
+        [Sent::event("spin"), Sent::request("claim", "spin"), Sent::request("parse", "spin")];
+    delivered(workplace, trouble, time, spins.into())
+}
+
+/// The same beside plugins that get these requests, if there is trouble.
+pub(super) fn delivered(
+    workplace: &Workplace,
+    trouble: Trouble,
+    time: Duration,
+    sent: Vec<Sent>,
 ) -> anyhow::Result<f64> {
     let receiver = Receiver::start()?;
     let tables = format!(
@@ -52,7 +92,7 @@ pub(super) fn measure(
     let gateway = workplace.start_configured(&plugins, &tables)?;
     let spinning = match trouble {
         Trouble::Absent => None,
-        Trouble::Present => Some(Aside::run(spin(gateway.public))?),
+        Trouble::Present => Some(Aside::run(send(gateway.public, sent))?),
     };
     let supply = Supply::once(&Arc::new(Batch::write(count(PAYLOADS_A_SECOND, time))));
     let load = |time| Closed { to: gateway.public, connections: CONNECTIONS, time };
@@ -67,25 +107,23 @@ pub(super) fn measure(
     Ok(rate)
 }
 
-/// Keeps every plugin that spins busy until it is dropped.
-async fn spin(to: SocketAddr) {
-    let event = "{\"specversion\":\"1.0\",\"id\":\"spin\",\"source\":\"/bench\",\
-                 \"type\":\"bench.spin\",\"data\":{}}";
-    let kinds = [
-        ("events", "application/cloudevents+json", event),
-        ("spinner", "text/plain", "claim"),
-        ("spinner", "text/plain", "parse"),
-    ];
-    let sending = kinds.map(|(source, media, body)| async move {
-        let mut next = tokio::time::interval(PAUSE);
-        loop {
-            next.tick().await;
-            // Whether it is accepted does not matter: it keeps coming.
-            drop(post(to, source, media, body).await);
-        }
-    });
-    let [events, claims, parses] = sending;
-    tokio::join!(events, claims, parses);
+/// Sends all of these again and again until it is dropped, one of them every `PAUSE` for each three
+/// that there are.
+async fn send(to: SocketAddr, sent: Vec<Sent>) {
+    let pause = PAUSE * u32::try_from(sent.len().div_ceil(3)).unwrap_or(1);
+    let mut sending = JoinSet::new();
+    for Sent { source, media, body } in sent {
+        sending.spawn(async move {
+            let mut next = tokio::time::interval(pause);
+            for number in 0_u64.. {
+                next.tick().await;
+                let body = body.replace(NUMBER, &number.to_string());
+                // Whether it is accepted does not matter: it keeps coming.
+                drop(post(to, source, media, &body).await);
+            }
+        });
+    }
+    sending.join_all().await;
 }
 
 async fn post(to: SocketAddr, source: &str, media: &str, body: &str) -> std::io::Result<()> {
