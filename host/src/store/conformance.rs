@@ -232,6 +232,7 @@ macro_rules! suite {
                 runs_of_a_subject_that_are_far_go_in_their_order,
                 deliveries_of_a_subject_that_are_far_go_in_their_order,
                 what_is_far_delays_nobody_else,
+                what_is_far_of_a_handler_that_gets_nothing_waits_and_delays_nobody,
             }
             "current_thread" forgetting {
                 whatever_is_swept_no_id_is_forgotten_and_nothing_owed_goes,
@@ -299,6 +300,7 @@ macro_rules! suite {
                 a_reopened_work_before_the_mark_survives_a_restart,
                 a_run_that_is_replayed_in_the_commit_that_ended_it_survives_a_restart,
                 another_version_of_a_plugin_reopens_what_it_could_not_parse,
+                another_version_of_a_handler_reopens_what_died_of_its_own_fault,
                 only_what_is_pending_is_hastened_if_that_is_asked_for,
                 the_dead_of_an_event_that_is_pending_are_reached_too,
                 a_retry_that_is_hastened_in_the_commit_that_put_it_off_is_due_at_once,

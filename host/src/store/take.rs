@@ -128,6 +128,20 @@ impl Store {
         }
     }
 
+    /// The limits that takes of this kind are given have changed: what got nothing by them counts
+    /// as work to do until the next take, and whoever waits for works takes again.
+    pub fn ask_again(&self, kind: WorkKind) {
+        let shared = &self.handle.shared;
+        shared.backlog().ask_again(kind);
+        shared.wake(kind);
+    }
+
+    /// The sources, handlers or endpoints for which works of this kind wait, and how many do; those
+    /// in flight are not counted.
+    pub fn waiting(&self, kind: WorkKind) -> Vec<(Name, usize)> {
+        self.handle.shared.backlog().waiting(kind)
+    }
+
     /// What is stored from now on for an endpoint goes in this order, before anything else is said
     /// of it.
     pub fn set_order(&self, endpoint: &Name, order: Order) {

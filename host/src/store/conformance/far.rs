@@ -5,6 +5,7 @@
 //! what lies where.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 
 use super::*;
 
@@ -193,4 +194,47 @@ pub(in crate::store) async fn what_is_far_delays_nobody_else<S: Subject>() {
 
     let quick = taken.iter().filter(|work| work.endpoint == name("quick"));
     assert_eq!((quick.count(), taken.len()), (3, 4));
+}
+
+/// Ends all runs that may be taken by this limit, and gives how many there were of each handler.
+async fn run_by(case: &Case<impl Subject>, each: &dyn Fn(&Name) -> usize) -> BTreeMap<Name, usize> {
+    let mut ran = BTreeMap::new();
+    loop {
+        let ready = case.store.ready(WorkKind::Run);
+        let runs = case.store.take_runs_by(9, each).await.unwrap();
+        if runs.is_empty() {
+            tokio::select! {
+                biased;
+                () = ready => continue,
+                () = case.store.idle() => return ran,
+            }
+        }
+        for run in runs {
+            *ran.entry(run.handler.clone()).or_default() += 1;
+            case.end_run(run, Verdict::Done).await;
+        }
+    }
+}
+
+/// [I8, I11]
+pub(in crate::store) async fn what_is_far_of_a_handler_that_gets_nothing_waits_and_delays_nobody<
+    S: Subject,
+>() {
+    let case = far::<S>();
+    for number in 0..60 {
+        case.bring(vec![event(&format!("gone_{number}"), "").to(&["gone"], &[])]).await;
+    }
+    let case = case.restart().await;
+    for number in 0..20 {
+        case.bring(vec![event(&format!("evt_{number}"), "").to(&["ledger"], &[])]).await;
+    }
+    let gone = name("gone");
+
+    let ran = run_by(&case, &|handler| if *handler == gone { 0 } else { 9 }).await;
+
+    assert_eq!(ran, BTreeMap::from([(name("ledger"), 20)]));
+    assert_eq!(case.store.waiting(WorkKind::Run), [(gone.clone(), 60)]);
+    case.store.ask_again(WorkKind::Run);
+    assert!(is_pending(&mut pin!(case.store.idle())), "it may have some now");
+    assert_eq!(run_by(&case, &|_| 9).await, BTreeMap::from([(gone, 60)]));
 }

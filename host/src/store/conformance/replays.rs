@@ -2,6 +2,7 @@
 //! alone [I8].
 
 use super::*;
+use crate::failure::Reason;
 
 pub(super) fn reopened(reopened: usize) -> Replayed {
     Replayed { reopened, ..Replayed::default() }
@@ -185,6 +186,37 @@ pub(in crate::store) async fn another_version_of_a_plugin_reopens_what_it_could_
     assert_eq!(reopen(&[name("adyen")], "d2").await, 0);
     assert_eq!(reopen(&[name("adyen"), name("stripe")], "d2").await, 1);
     assert_eq!(case.parse().await.id, id);
+}
+
+/// [I8] Without the reason or the digest in `Outdated::has` the gateway runs again what no other
+/// version makes good.
+pub(in crate::store) async fn another_version_of_a_handler_reopens_what_died_of_its_own_fault<
+    S: Subject,
+>() {
+    let case = Case::<S>::new();
+    let about = |number| event(&format!("evt_{number}"), "pi_1").to(&["logic"], &[]);
+    case.bring((1..=4).map(about).collect()).await;
+    let own = [None, Some(Reason::PluginFailed)];
+    let mut ids = Vec::new();
+    for reason in own.into_iter().chain([Reason::NotGranted, Reason::PluginMissing].map(Some)) {
+        let run = case.runs().await.pop().unwrap();
+        ids.push(run.id);
+        let dead = Try { reason, ..tried(Verdict::Dead) };
+        case.store.commit_run(run, dead, Effects::default()).await.unwrap().unwrap();
+    }
+    let reopen = async |handler: &str, digest: &str| {
+        case.store.reopen_runs(&name(handler), digest).await.unwrap().reopened
+    };
+
+    assert_eq!(reopen("logic", "d1").await, 0, "they died of this version");
+    assert_eq!(reopen("ledger", "d2").await, 0);
+    assert_eq!(reopen("logic", "d2").await, own.len());
+    for id in &ids[..own.len()] {
+        let run = case.runs().await.pop().unwrap();
+        assert_eq!((run.id, run.is_replay), (*id, true), "in the order of their subject");
+        case.end_run(run, Verdict::Done).await;
+    }
+    assert!(case.runs().await.is_empty());
 }
 
 /// [I8]

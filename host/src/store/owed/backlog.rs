@@ -427,6 +427,12 @@ impl Backlog {
         }
     }
 
+    /// Groups of this kind without an allowance of their own may get another one now than at the
+    /// last take: until the next none of them counts as switched off.
+    pub(in crate::store) fn ask_again(&mut self, kind: WorkKind) {
+        self.queues[kind].ask_again();
+    }
+
     /// How many works may be open from now on before that shows in [`Backlog::tallies`].
     pub(in crate::store) fn set_marks(&mut self, marks: Marks) {
         self.note_unparsed();

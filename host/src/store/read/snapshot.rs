@@ -34,6 +34,7 @@ use super::view::{
     AttemptView, DamagedItem, DeadLetter, DeliveryView, EventSummary, EventView, Of, Progressed,
     ReceiptSummary, ReceiptView, RunView, State, TryView,
 };
+use crate::failure::Reason;
 use crate::ids::{Id, IdKind, Name};
 use crate::store::Store;
 use crate::store::error::{Damaged, Error, Failure};
@@ -44,6 +45,7 @@ use crate::store::log::record::Record;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::undone::Look;
 use crate::store::owed::works::Stored;
+use crate::store::reasons::Account;
 use crate::store::shared::Shared;
 
 /// Most items of a page.
@@ -299,6 +301,19 @@ impl Snapshot<'_> {
         let Some(last) = self.standing(position)?.last else { return Ok(None) };
         let Record::Try(tried) = log.expect(&self.log, last)? else { return Ok(None) };
         Ok(Some((receipt.source, tried.plugin.map(Cow::into_owned))))
+    }
+
+    /// The plugin that tried a run last, and why that try failed; `None` if it was none, or nobody
+    /// tried it. Looks for no event: the plugin has the name of its handler.
+    pub(in crate::store) fn run_tried(
+        &self,
+        position: u64,
+    ) -> Result<Option<(PluginStamp, Reason)>, Failure> {
+        let Some(last) = self.standing(position)?.last else { return Ok(None) };
+        let record = self.shared.log.expect(&self.log, last)?;
+        let Record::Try(tried) = record else { return Ok(None) };
+        let reason = Account::from(&tried).reason(WorkKind::Run);
+        Ok(tried.plugin.map(|plugin| (plugin.into_owned(), reason)))
     }
 
     fn receipt(&self, receipt: &Receipt) -> Result<ReceiptView, Failure> {

@@ -47,6 +47,7 @@ async fn a_lane_is_as_long_as_what_waits_in_it_and_named_by_its_kind_and_group()
     assert!(bench.store.lanes_longer_than(3).is_empty());
     let parses = lane(WorkKind::Parse, "stripe", 1);
     assert_eq!(bench.store.lanes_longer_than(0), [parses, runs, deliveries]);
+    assert_eq!(bench.store.waiting(WorkKind::Run), [(name("ledger"), 3)]);
 }
 
 /// Guards how much is known of endpoints at which several looks are.

@@ -59,7 +59,7 @@ impl Store {
         let mut waiting = Vec::with_capacity(endpoints.len());
         for slice in endpoints.chunks(LOOK) {
             let backlog = shared.backlog();
-            let of = |endpoint: &Name| backlog.waiting(WorkKind::Delivery, endpoint);
+            let of = |endpoint: &Name| backlog.waiting_of(WorkKind::Delivery, endpoint);
             waiting.extend(slice.iter().map(of));
         }
         waiting

@@ -3,15 +3,16 @@
 //! A reopened work starts with its tries anew and keeps its id and its history, so that a receiver
 //! still recognizes a delivery; a hastened one keeps its tries. Oldest first, so that a subject's
 //! events stay in order. What is ready or in flight is left alone. Who asks by ids waits until it
-//! is done; what a filter matches is opened in slices, in [`by_filter`].
+//! is done; what a filter matches is opened in slices, in [`by_filter`], and what died of another
+//! version of a plugin in [`outdated`].
 
 pub(in crate::store) mod by_filter;
+mod outdated;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::draft::Draft;
@@ -60,28 +61,6 @@ impl Store {
         self.reopen(ids.into_iter().map(target).collect()).await
     }
 
-    /// Opens again the dead parses of these sources that were last tried by a plugin with another
-    /// digest than this: for when a newer version of that plugin is loaded.
-    pub async fn reopen_parses(
-        &self,
-        sources: &[Name],
-        not_digest: &str,
-    ) -> Result<Replayed, Error> {
-        let sources: Arc<HashSet<Name>> = Arc::new(sources.iter().cloned().collect());
-        let digest: Arc<str> = not_digest.into();
-        let mut replayed = Replayed::default();
-        let mut from = 0;
-        loop {
-            let sources = Arc::clone(&sources);
-            let digest = Arc::clone(&digest);
-            let found = self.aside(move |shared| shared.outdated(&sources, &digest, from)).await?;
-            replayed.damaged += found.damaged;
-            replayed += self.reopen(found.targets).await?;
-            let Some(next) = found.next else { return Ok(replayed) };
-            from = next;
-        }
-    }
-
     async fn reopen(&self, targets: Vec<Target>) -> Result<Replayed, Error> {
         if targets.is_empty() {
             return Ok(Replayed::default());
@@ -124,38 +103,6 @@ impl Shared {
         let targets = found.works.into_iter().map(target).collect();
         let (next, damaged, aside) = (found.next, found.damaged, found.aside);
         Ok(Targets { targets, next, damaged, aside })
-    }
-
-    /// Looks through some dead letters, oldest first.
-    fn outdated(&self, sources: &HashSet<Name>, digest: &str, from: u64) -> Result<Targets, Error> {
-        let snapshot = self.snapshot()?;
-        let find = || -> Result<Targets, Failure> {
-            let mut found = Targets::default();
-            for (looked_at, row) in snapshot.dead_from(from)?.enumerate() {
-                let (position, kind) = row?;
-                if looked_at == BATCH_MAX {
-                    found.next = Some(position);
-                    break;
-                }
-                if kind != WorkKind::Parse as u8 {
-                    continue;
-                }
-                match self.damages.pass(snapshot.parse_tried(position))? {
-                    Some(Some((source, plugin))) => {
-                        let outdated = plugin.is_none_or(|plugin| plugin.digest != digest);
-                        if outdated && sources.contains(&source) {
-                            let id = work_id(WorkKind::Parse, position, self.file.tag);
-                            let only = Some(State::Dead);
-                            found.targets.push(Target { id, only, is_named: false });
-                        }
-                    }
-                    Some(None) => (),
-                    None => found.damaged += 1,
-                }
-            }
-            Ok(found)
-        };
-        Ok(find()?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which lanes are long, and how long one is.
+//! Which lanes are long, and how much waits in each.
 //!
 //! Pure. Never says that one is too long.
 
@@ -17,7 +17,13 @@ impl Backlog {
     }
 
     /// How many works wait in one lane.
-    pub(in crate::store) fn waiting(&self, kind: WorkKind, group: &Name) -> usize {
+    pub(in crate::store) fn waiting_of(&self, kind: WorkKind, group: &Name) -> usize {
         self.queues[kind].waiting_of(group)
+    }
+
+    /// The lanes of this kind in which works wait, and how many do in each.
+    pub(in crate::store) fn waiting(&self, kind: WorkKind) -> Vec<(Name, usize)> {
+        let lanes = self.queues[kind].longer_than(0);
+        lanes.map(|(name, waiting)| (name.clone(), waiting)).collect()
     }
 }

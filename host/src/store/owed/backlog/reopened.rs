@@ -1,4 +1,5 @@
-//! The open works that were opened again, and how many of these are owed to each endpoint.
+//! The open works that were opened again, and how many of these each source, handler and endpoint
+//! has.
 //!
 //! Pure and in memory. Each counts once, however often it is read, and until it has ended. Never
 //! knows what any of them waits for, but for whether it has failed since.
@@ -9,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Backlog, Entry};
 use crate::ids::Name;
-use crate::store::kind::WorkKind;
+use crate::store::kind::{PerKind, WorkKind};
 
 /// With so many deliveries open that were opened again, and of which nobody knows when they end, an
 /// endpoint is clogged.
@@ -19,11 +20,11 @@ const CLOGGED: usize = 256;
 pub(super) struct Reopened {
     /// The positions of all that are known, and whether each has failed since it was opened.
     works: FxHashMap<u64, bool>,
-    /// How many of them are deliveries, by the numbers of their groups.
-    deliveries: FxHashMap<u32, Again>,
+    /// How many of them each group has, by its number.
+    groups: PerKind<FxHashMap<u32, Again>>,
 }
 
-/// Deliveries to one endpoint that were opened again.
+/// Works of one group that were opened again.
 #[derive(Debug, Clone, Copy, Default)]
 struct Again {
     open: usize,
@@ -39,21 +40,16 @@ impl Reopened {
         }
         let has_failed = entry.tries.made() > 0;
         self.works.insert(entry.position, has_failed);
-        if kind == WorkKind::Delivery {
-            let again = self.deliveries.entry(group).or_default();
-            again.open += 1;
-            again.failed += usize::from(has_failed);
-        }
+        let again = self.groups[kind].entry(group).or_default();
+        again.open += 1;
+        again.failed += usize::from(has_failed);
     }
 
     /// The work at this position has failed, and waits for another try.
     pub(super) fn fail(&mut self, (kind, group): (WorkKind, u32), position: u64) {
         let Some(has_failed) = self.works.get_mut(&position) else { return };
         let is_first = !std::mem::replace(has_failed, true);
-        if is_first
-            && kind == WorkKind::Delivery
-            && let Some(again) = self.deliveries.get_mut(&group)
-        {
+        if is_first && let Some(again) = self.groups[kind].get_mut(&group) {
             again.failed += 1;
         }
     }
@@ -61,14 +57,12 @@ impl Reopened {
     /// The work at this position has ended, or is out of everybody's way.
     pub(super) fn remove(&mut self, (kind, group): (WorkKind, u32), position: u64) {
         let Some(has_failed) = self.works.remove(&position) else { return };
-        if kind != WorkKind::Delivery {
-            return;
-        }
-        if let Some(again) = self.deliveries.get_mut(&group) {
+        let again_of = &mut self.groups[kind];
+        if let Some(again) = again_of.get_mut(&group) {
             again.open -= 1;
             again.failed -= usize::from(has_failed);
             if again.open == 0 {
-                self.deliveries.remove(&group);
+                again_of.remove(&group);
             }
         }
     }
@@ -77,20 +71,25 @@ impl Reopened {
 impl Backlog {
     /// How many works are open that were opened again and may end soon. Nobody knows that of
     /// deliveries to endpoints that are switched off or do not answer, nor of those that have
-    /// failed since; and those that a start has left on disk are not known.
+    /// failed since, nor of parses and runs of which none may be taken; and those that a start has
+    /// left on disk are not known.
     pub(in crate::store) fn reopened_open(&self) -> usize {
-        let deliveries = self.reopened.deliveries.iter();
-        let left_out = deliveries.map(|(group, again)| match self.is_off(*group) {
-            true => again.open,
-            false => self.lasting(*group, *again),
-        });
-        self.reopened.works.len() - left_out.sum::<usize>()
+        let left_out = |kind: WorkKind| {
+            let groups = self.reopened.groups[kind].iter();
+            let left_out = groups.map(|(group, again)| match kind {
+                _ if self.queues[kind].is_off(*group) => again.open,
+                WorkKind::Delivery => self.lasting(*group, *again),
+                WorkKind::Parse | WorkKind::Run => 0,
+            });
+            left_out.sum::<usize>()
+        };
+        self.reopened.works.len() - WorkKind::ALL.into_iter().map(left_out).sum::<usize>()
     }
 
     /// How many deliveries to each endpoint are open that were opened again, if there are any.
     pub(in crate::store) fn reopened_to(&self) -> BTreeMap<Name, usize> {
         let deliveries = &self.queues[WorkKind::Delivery];
-        let again = self.reopened.deliveries.iter();
+        let again = self.reopened.groups[WorkKind::Delivery].iter();
         again.map(|(group, again)| (deliveries.name(*group), again.open)).collect()
     }
 
@@ -98,9 +97,9 @@ impl Backlog {
     /// opened again and may not end soon that there should be no more.
     pub(in crate::store) fn clogged(&self) -> BTreeSet<Name> {
         let deliveries = &self.queues[WorkKind::Delivery];
-        let again = self.reopened.deliveries.iter();
+        let again = self.reopened.groups[WorkKind::Delivery].iter();
         let clogged = again.filter(|(group, again)| {
-            !self.is_off(**group) && self.lasting(**group, **again) >= CLOGGED
+            !deliveries.is_off(**group) && self.lasting(**group, **again) >= CLOGGED
         });
         clogged.map(|(group, _)| deliveries.name(*group)).collect()
     }
@@ -118,9 +117,5 @@ impl Backlog {
             true => again.failed,
             false => again.open,
         }
-    }
-
-    fn is_off(&self, group: u32) -> bool {
-        self.queues[WorkKind::Delivery].is_off(group)
     }
 }

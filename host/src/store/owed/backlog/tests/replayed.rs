@@ -172,3 +172,22 @@ fn an_endpoint_is_clogged_by_what_may_not_end_soon() {
     assert_eq!(backlog.reopened_to().into_values().sum::<usize>(), 255);
     assert_eq!(backlog.clogged(), BTreeSet::new());
 }
+
+/// Without the count by handler, 1,024 runs of a handler whose plugin is gone keep all replays from
+/// going on until it returns.
+#[test]
+fn what_was_opened_again_of_a_handler_that_gets_nothing_keeps_no_replay_from_going_on() {
+    let keys = OrderKeys::default();
+    let mut backlog = Backlog::default();
+    for (handler, position) in [("gone", 1), ("gone", 2), ("ledger", 3)] {
+        backlog.push(again(run(&keys, handler, &format!("pi_{position}"), position)));
+    }
+    assert_eq!(backlog.reopened_open(), 3);
+    let each = |handler: &Name| if handler.as_str() == "gone" { 0 } else { 9 };
+
+    let taken = backlog.take(WorkKind::Run, Room::of(9, &each), NOW);
+
+    assert_eq!((positions(&taken), backlog.reopened_open()), (vec![3], 1));
+    backlog.ask_again(WorkKind::Run);
+    assert_eq!(backlog.reopened_open(), 3, "it may get something at the next take");
+}
