@@ -10,6 +10,7 @@ mod emitted;
 mod opening;
 mod parses;
 mod patience;
+mod presence;
 mod runs;
 mod order;
 
@@ -37,6 +38,7 @@ use crate::tenant::{Tenant, TenantOf};
 pub(crate) use breaker::Breakers;
 pub(crate) use early::Early;
 pub(crate) use parses::Parses;
+pub(crate) use presence::Waiting;
 pub(crate) use runs::Runs;
 
 /// What the operator allows a handler. One that is not named has [`Grants::default`]: nothing.
@@ -194,7 +196,7 @@ impl Dispatch {
         }
     }
 
-    /// There was nothing that could have been called.
+    /// Nobody knows what could have been called.
     fn missing<A: Default>(&self, reason: String) -> Ended<'_, A> {
         Ended {
             outcome: Outcome::transient(reason),

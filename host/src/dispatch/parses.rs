@@ -18,7 +18,6 @@ use crate::event::{Event, Timestamp};
 use crate::ids::{Id, Name};
 use crate::plugin::Plugin;
 use crate::retry::Verdict;
-use crate::secrets::shown;
 use crate::store::{self, NewEvent, ParseWork, PluginStamp, Receipt, Routes, Try, WorkKind};
 use crate::tenant::Tenant;
 use crate::worker::{Slot, Work, committed, judge, on_disk};
@@ -52,12 +51,15 @@ impl Work for Parses {
         room: usize,
     ) -> impl Future<Output = Result<Vec<Self::Item>, store::Error>> + Send {
         let dispatch = &self.dispatch;
-        let rules = dispatch.rules.load();
         let threads = dispatch.host.threads().parse;
         let usual = PARSES_PER_SOURCE.max(PARSES_PER_THREAD * threads);
         let taken = dispatch.store.take_parses_by(room, &|source| {
-            // Too much is open already. Runs and deliveries go on without a parse, so this ends.
-            if dispatch.store.holds_parses(source) {
+            // As they are in here: whoever changes them has all of it asked again behind that.
+            let rules = dispatch.rules.load();
+            // Or too much is open already. Runs and deliveries go on without a parse, so that ends.
+            if dispatch.missing_of_source(&rules, source).is_some()
+                || dispatch.store.holds_parses(source)
+            {
                 return 0;
             }
             let own = rules.sources.get(source).and_then(|it| rules.concurrency(&it.plugin));
@@ -103,6 +105,8 @@ impl Dispatch {
         let rules = self.rules.load_full();
         let ended = self.parsed(&rules, &work.receipt).await;
         drop(room);
+        // Its plugin went since it was taken: it goes back untried, and waits there.
+        let Some(ended) = ended else { return Ok(()) };
         self.commit_parse((work, place), ended, &rules, began, slot).await
     }
 
@@ -160,26 +164,23 @@ impl Dispatch {
         })
     }
 
-    async fn parsed(&self, rules: &Rules, receipt: &Receipt) -> Ended<'_, Vec<Event>> {
+    /// Nothing if the source has a plugin that is not there, or is stopped.
+    async fn parsed(&self, rules: &Rules, receipt: &Receipt) -> Option<Ended<'_, Vec<Event>>> {
         let Some(reading) = rules.sources.get(&receipt.source) else {
             let reason = format!("the configuration no longer has source {}", receipt.source);
-            return self.missing(reason);
+            return Some(self.missing(reason));
         };
-        if let Some(reason) = rules.stopped_sources.get(&receipt.source) {
-            return self.missing(format!("source {} is stopped: {reason}", receipt.source));
+        if rules.stopped_sources.contains_key(&receipt.source) {
+            return None;
         }
-        let plugin = self.registry.get(&reading.plugin);
-        let provider = plugin.as_ref().and_then(|plugin| Some((plugin, plugin.provider()?)));
-        let Some((plugin, info)) = provider else {
-            let plugin = shown(reading.plugin.as_str());
-            return self.missing(format!("provider plugin {plugin} is not loaded"));
-        };
+        let plugin = &self.registry.get(&reading.plugin)?;
+        let info = plugin.provider()?;
         let stamp = PluginStamp::new(plugin.name(), &info.version, plugin.digest());
         let parsed = self.parse_opened(plugin, info, reading, receipt).await;
         if let Some(call) = Call::of(&parsed.ended) {
             self.parse_breakers.ended(&receipt.source, plugin.digest(), call);
         }
-        self.judged(WorkKind::Parse, parsed, stamp, Ok)
+        Some(self.judged(WorkKind::Parse, parsed, stamp, Ok))
     }
 
     /// The plugin that parses the receipts of this source now.

@@ -36,8 +36,12 @@ impl Work for Runs {
 
     fn take(&self, room: usize) -> impl Future<Output = Result<Vec<RunWork>, store::Error>> + Send {
         let dispatch = &self.0;
-        let rules = dispatch.rules.load();
         dispatch.store.take_runs_by(room, &|handler| {
+            // As they are in here: whoever changes them has all of it asked again behind that.
+            let rules = dispatch.rules.load();
+            if dispatch.missing_of_handler(&rules, handler).is_some() {
+                return 0;
+            }
             let own = rules.concurrency(handler);
             let most = fair_limit(own.unwrap_or(dispatch.runs_per_handler), room);
             let digest = || Some(dispatch.registry.get(handler)?.digest().to_owned());
@@ -74,10 +78,12 @@ impl Dispatch {
         let rules = self.rules.load_full();
         let nothing = Grants::default();
         let grants = rules.handlers.get(&work.handler).unwrap_or(&nothing);
-        let ended = match rules.stopped_handlers.get(&work.handler) {
-            Some(reason) => self.missing(format!("handler {} is stopped: {reason}", work.handler)),
-            None => self.handled(&work, grants, began.0).await,
+        let ended = match rules.stopped_handlers.contains_key(&work.handler) {
+            true => None,
+            false => self.handled(&work, grants, began.0).await,
         };
+        // Its handler went since it was taken: it goes back untried, and waits there.
+        let Some(ended) = ended else { return Ok(()) };
         self.commit_run(work, ended, &rules, began, slot).await
     }
 
@@ -159,12 +165,15 @@ impl Dispatch {
         }
     }
 
-    async fn handled(&self, work: &RunWork, grants: &Grants, now: Timestamp) -> Ended<'_, Wishes> {
-        let plugin = self.registry.get(&work.handler);
-        let handler = plugin.as_ref().and_then(|plugin| Some((plugin, plugin.handler()?)));
-        let Some((plugin, info)) = handler else {
-            return self.missing(format!("handler {} is not loaded", work.handler));
-        };
+    /// Nothing if the handler is not there.
+    async fn handled(
+        &self,
+        work: &RunWork,
+        grants: &Grants,
+        now: Timestamp,
+    ) -> Option<Ended<'_, Wishes>> {
+        let plugin = &self.registry.get(&work.handler)?;
+        let info = plugin.handler()?;
         let stamp = PluginStamp::new(plugin.name(), &info.version, plugin.digest());
         let context = HandleContext {
             source: work.event.event.source.to_string(),
@@ -182,10 +191,10 @@ impl Dispatch {
         if let Some(call) = Call::of(&handled.ended) {
             self.run_breakers.ended(&work.handler, plugin.digest(), call);
         }
-        self.judged(WorkKind::Run, handled, stamp, |asked| {
+        Some(self.judged(WorkKind::Run, handled, stamp, |asked| {
             let wishes = Wishes::of(work, asked, self.allowance);
             wishes.map_err(|reason| (Outcome::permanent(reason), Cause::Limit))
-        })
+        }))
     }
 
     fn state_reader(&self, work: &RunWork) -> StateReader {

@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod early;
+mod presence;
 mod tenants;
 
 use std::path::Path;
@@ -147,29 +148,6 @@ async fn a_run_that_makes_the_host_panic_is_tried_again_on_the_schedule_and_then
     let metrics = bench.dispatch.metrics.render();
     let counted = r#"runs_total{handler="guest",outcome="transient",cause="panic"} 4"#;
     assert!(metrics.contains(counted), "{metrics}");
-}
-
-#[tokio::test]
-async fn a_dead_letter_does_not_repeat_a_secret_in_the_place_of_a_plugin_s_name() {
-    let bench = Bench::new();
-    bench.accept(&json!({})).await;
-    let sources = [(name("shop"), reading("planted-0f3a91c2d5e8"))].into();
-    bench.dispatch.rules.store(Arc::new(Rules { sources, ..Rules::default() }));
-
-    let mut reason = None;
-    // More often than anything is tried.
-    for _ in 0..20 {
-        for parse in bench.parses().take(1).await.unwrap() {
-            bench.parses().perform(parse, Slot::default()).await.unwrap();
-        }
-        if reason.is_none() {
-            reason = bench.reason_of_death().await;
-        }
-        // Longer than anything waits for the next try.
-        bench.clock.advance(std::time::Duration::from_secs(2 * 86_400));
-    }
-
-    assert_eq!(reason.as_deref(), Some("provider plugin (hidden) is not loaded"));
 }
 
 /// Level and fields of the line with this message.
