@@ -38,6 +38,7 @@ use crate::directory::Directory;
 use crate::disk::Disk;
 use crate::dispatch::{Dispatch, Reading, Rules};
 use crate::egress;
+use crate::ids::Name;
 use crate::ingest;
 use crate::metrics::Metrics;
 use crate::notices::Notices;
@@ -46,8 +47,8 @@ use crate::secrets::Redaction;
 use crate::store::{self, Retention, Store};
 use crate::watch::Watch;
 
-/// How long a start waits for plugins that have to be compiled: then it serves with those there
-/// are.
+/// How long a start waits for a plugin that has to be compiled, if no source has its own yet: then
+/// it serves all the same.
 const START_PATIENCE: Duration = Duration::from_secs(5);
 /// How long who asks for a reload waits for plugins that have to be compiled.
 const ASK_PATIENCE: Duration = Duration::from_secs(25);
@@ -84,6 +85,9 @@ pub(super) struct Live {
     notices: Notices,
     /// Whether what changes now is a change of what ran.
     is_started: bool,
+    /// The stems of the files that the start has left to be compiled: what becomes of these is no
+    /// such change.
+    starting: BTreeSet<String>,
     /// Cancelled once every file that was there at the start is loaded or refused.
     loaded: CancellationToken,
     redaction: Redaction,
@@ -101,7 +105,8 @@ struct Waiting {
 
 impl Live {
     /// Applies the configuration for the first time and loads the plugins. A plugin that is bad is
-    /// reported and left out; one that takes long to compile comes later.
+    /// reported and left out; one that has to be compiled comes later, and only the first source
+    /// waits for that a while.
     pub(super) async fn start(path: &Path, config: Config, parts: &Parts) -> anyhow::Result<Self> {
         let mut live = Self {
             path: path.to_owned(),
@@ -133,15 +138,18 @@ impl Live {
             auditor: parts.auditor(),
             notices: parts.notices.clone(),
             is_started: false,
+            starting: BTreeSet::new(),
             loaded: CancellationToken::new(),
         };
         live.follow();
         live.apply();
         live.loading.look(Wish::default());
         let until = Instant::now() + START_PATIENCE;
-        while !live.loading.is_done() {
+        let mut has_looked = false;
+        while !live.loading.is_done() && !(has_looked && live.has_provider()) {
             // Only the waiting is cut off, and not the taking.
             let Ok(news) = tokio::time::timeout_at(until, live.loading.next()).await else { break };
+            has_looked |= news.looked.is_some();
             live.take(news).await;
         }
         let unfinished = live.loading.unfinished().count();
@@ -152,6 +160,7 @@ impl Live {
         }
         live.warn_of_missing();
         live.is_started = true;
+        live.starting = live.loading.unfinished().map(str::to_owned).collect();
         Ok(live)
     }
 
@@ -159,6 +168,14 @@ impl Live {
     /// event could be routed past a handler that is still being compiled.
     pub(super) fn loaded(&self) -> CancellationToken {
         self.loaded.clone()
+    }
+
+    /// Whether a source can accept something, or there is none.
+    fn has_provider(&self) -> bool {
+        let sources = &self.config.sources;
+        let loaded = |plugin: &Name| self.registry.get(plugin);
+        let can_claim = |plugin: Arc<Plugin>| plugin.provider().is_some();
+        sources.is_empty() || sources.values().any(|it| loaded(&it.plugin).is_some_and(can_claim))
     }
 
     fn note_loaded(&self) {
@@ -207,7 +224,7 @@ impl Live {
             }
             Some(reopened) = self.reopening.join_next() => match reopened {
                 Ok(reopened) => reopened?,
-                Err(error) => error!("failed to find dead receipts to parse again: {error}"),
+                Err(error) => error!("failed to find dead letters to open again: {error}"),
             },
             () = until(patience) => (),
         }
@@ -354,13 +371,13 @@ impl Live {
                 source.stopped = Some(reason.as_str().into());
             }
         }
-        self.dispatch.rules.store(Arc::new(Rules {
+        self.dispatch.set_rules(Rules {
             sources: reading.collect(),
             handlers: config.handlers.clone(),
             plugins: config.plugin_rules.clone(),
             stopped_sources,
             stopped_handlers,
-        }));
+        });
         self.sources.store(Arc::new(sources));
     }
 

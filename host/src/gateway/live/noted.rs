@@ -2,9 +2,9 @@
 //! events of it.
 //!
 //! Beside everything else: nothing waits for it, and what can't be written down there is in the
-//! log. A start changes nothing, so it has no entry.
+//! log. A start changes nothing, so it has no entry, nor has what it has left to be compiled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -34,6 +34,7 @@ impl Live {
         let names = was.keys().chain(is.keys().filter(|name| !was.contains_key(*name)));
         let changed: Vec<Deed> = names
             .filter(|name| was.get(*name) != is.get(*name))
+            .filter(|name| !self.starting.contains(**name))
             .map(|name| {
                 let state = |of: &BTreeMap<&str, Value>| of.get(*name).cloned().unwrap_or_default();
                 let (before, after) = (state(&was), state(&is));
@@ -47,6 +48,8 @@ impl Live {
             })
             .collect();
         changed.into_iter().for_each(|deed| self.note(deed));
+        let unfinished: BTreeSet<&str> = self.loading.unfinished().collect();
+        self.starting.retain(|stem| unfinished.contains(stem.as_str()));
     }
 
     fn note(&mut self, deed: Deed) {
