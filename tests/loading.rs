@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::{Value, json};
@@ -205,6 +205,31 @@ async fn an_event_waits_for_a_handler_that_is_still_being_compiled_at_the_start(
 
     assert!(unparsed.is_empty(), "{unparsed:?}");
     assert!(notified.is_ok(), "the handler never got the event");
+    timeout(SOON, gateway.stop()).await.expect("it stops");
+}
+
+/// Guards I11. Without `has_provider` in `Live::start` it takes as long as a start waits for any
+/// compiler, which is five seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_whose_plugin_is_compiled_already_accepts_at_once_while_another_compiles() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Setup::stripe()
+        .compiled_by(slow_compiler(folder.path()))
+        .source("slow", "slow", "verify = \"none\"")
+        .start()
+        .await;
+    eventually("it is compiled", async || accepts(&gateway, STRIPE_SECRET, "evt_1").await).await;
+    let stopped = gateway.stop().await;
+    std::fs::write(stopped.folder().join("plugins/slow.wasm"), slow("stripe")).unwrap();
+
+    let began = Instant::now();
+    let gateway = stopped.start().await;
+    let took = began.elapsed();
+    let answer = gateway.stripe(&payment("evt_2", "pi_1", "payment_failed")).await;
+
+    answer.accepted();
+    assert_eq!(gateway.plugin("slow").await["loading"], true);
+    assert!(took < Duration::from_secs(5), "{took:?}");
     timeout(SOON, gateway.stop()).await.expect("it stops");
 }
 

@@ -17,6 +17,8 @@ mod reload;
 mod tls;
 mod loading;
 mod signing;
+mod waiting;
+mod retrying;
 mod malformed;
 mod rotation;
 mod standard_webhooks;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::dispatch::unparsed;
 use crate::harness::{
-    Flow, Harness, Receiver, Setup, payment, plugin_file, reasons, run_of, text, texts,
+    Flow, Harness, Receiver, Setup, payment, plugin_file, run_of, stands, text, texts,
 };
 
 const FAILED: &str = "payment_failed";
@@ -332,14 +332,15 @@ async fn a_handler_that_refuses_its_settings_is_stopped_until_they_change() {
     gateway.stripe(&payment("evt_1", "pi_1", FAILED)).await.accepted();
     gateway.settle().await;
     let run = run_of(&gateway.event("evt_1").await, "dunning");
+    let waiting = gateway.plugin("dunning").await["waiting"].clone();
     gateway.reconfigure(|config| config.replace(settings, "")).await;
     check_loaded(&gateway, "dunning", &built("dunning")).await;
-    gateway.advance(Duration::from_secs(3600)).await;
+    gateway.settle().await;
 
     let reason = "plugin dunning refuses the config of [handlers.dunning]: `alert_after` must be \
                   a whole number from 1 to 1000";
     assert_eq!(stopped, json!([reason]));
-    assert_eq!(reasons(&run["tries"]), [format!("handler dunning is stopped: {reason}")]);
+    assert_eq!((stands(&run), waiting), (("pending", 0), json!(1)), "it waits, untried");
     assert_eq!(gateway.plugin("dunning").await["stopped"], json!([]));
     assert_eq!(receiver.received().len(), 1, "nothing is lost");
 }

@@ -69,7 +69,7 @@ pub(crate) use redact::credentials;
 pub(crate) use refused::KnownSources;
 pub(crate) use routes::document;
 pub use rows::Report;
-pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow};
+pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow, WaitRow};
 pub(crate) use turns::Turns;
 
 /// Somebody who asks for a reload and waits for what became of it.
@@ -91,6 +91,8 @@ pub(crate) struct Admin {
     pub(crate) metrics: Metrics,
     /// The plugins as they are now.
     pub(crate) plugins: Arc<ArcSwap<Vec<PluginRow>>>,
+    /// What waits for one that is missing or stopped.
+    pub(crate) waits: Waits,
     /// Those that run.
     pub(crate) registry: Arc<Registry>,
     /// What they used.
@@ -137,6 +139,16 @@ pub(crate) struct Usages(pub(crate) Arc<dyn Fn() -> Vec<(String, Usage)> + Send 
 impl std::fmt::Debug for Usages {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Usages(..)")
+    }
+}
+
+/// Says what waits for a plugin that is missing or stopped.
+#[derive(Clone)]
+pub(crate) struct Waits(pub(crate) Arc<dyn Fn() -> Vec<WaitRow> + Send + Sync>);
+
+impl std::fmt::Debug for Waits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries((self.0)()).finish()
     }
 }
 

@@ -10,6 +10,7 @@ mod marks;
 mod notices;
 mod plugins;
 mod tenants;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ use notices::Notices;
 pub(crate) use plugins::PluginUse;
 use plugins::Plugins;
 use tenants::Tenants;
+use waiting::Waiting;
 
 /// Counters, gauges and histograms. Clones count together.
 #[derive(Debug, Clone)]
@@ -67,6 +69,7 @@ pub(crate) struct Metrics {
     tenants: Tenants,
     notices: Notices,
     plugins: Plugins,
+    waiting: Waiting,
 }
 
 type Tries = Family<[(&'static str, Label); 3], Counter>;
@@ -214,6 +217,7 @@ impl Metrics {
             tenants: Tenants::new(r),
             notices: Notices::new(r),
             plugins: Plugins::new(r),
+            waiting: Waiting::new(r),
             registry: Arc::default(),
         };
         let failures = metrics.sweep_failures.clone();

@@ -92,13 +92,21 @@ async fn readyz(State(admin): State<Arc<Admin>>) -> Result<&'static str, Problem
 async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     levels::set(&admin.metrics, &admin.store, &admin.disk);
     levels::set_plugins(&admin.metrics, &admin.store, (admin.usages.0)());
+    levels::set_waiting(&admin.metrics, (admin.waits.0)());
     ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], admin.metrics.render())
 }
 
 /// Answers when nothing is queued, in flight or due, for scripts that want to look at the end; or
-/// after a minute that this is not so yet.
+/// after a minute that this is not so yet. What waits for a plugin may do so for ever, so that is
+/// told as soon as all else is done.
 async fn settled(State(admin): State<Arc<Admin>>) -> Result<&'static str, Problem> {
     let not_yet = "some work is still queued, in flight or due; ask again later";
     admin.turns.wait(admin.store.idle(), not_yet).await?;
-    Ok("settled\n")
+    let waiting = (admin.waits.0)();
+    if waiting.is_empty() {
+        return Ok("settled\n");
+    }
+    let waiting: Vec<String> = waiting.iter().map(ToString::to_string).collect();
+    let detail = format!("plugins are missing or stopped; what waits: {}", waiting.join(", "));
+    Err(Problem::new(Kind::NotYet, detail))
 }

@@ -2,6 +2,7 @@
 //!
 //! Whatever is counted as it happens is counted there. Never changes anything but gauges.
 
+use super::WaitRow;
 use crate::disk::Disk;
 use crate::ids::Name;
 use crate::metrics::{Backlog, Kind, Metrics, PluginUse};
@@ -13,11 +14,7 @@ pub(super) fn set(metrics: &Metrics, store: &Store, disk: &Disk) {
     let stats = store.stats();
     metrics.set_damaged(stats.damaged);
     for (kind, works) in stats.works {
-        let kind = match kind {
-            WorkKind::Parse => Kind::Receipt,
-            WorkKind::Run => Kind::Run,
-            WorkKind::Delivery => Kind::Delivery,
-        };
+        let kind = counted_as(kind);
         let backlog = Backlog {
             pending: (works.pending() - works.retrying) as u64,
             retrying: works.retrying as u64,
@@ -39,6 +36,20 @@ pub(super) fn set_plugins(metrics: &Metrics, store: &Store, plugins: Vec<(String
         PluginUse { plugin, usage, state }
     };
     metrics.set_plugins(plugins.into_iter().map(used).collect());
+}
+
+/// Sets how much waits for plugins to this, which is all.
+pub(super) fn set_waiting(metrics: &Metrics, waiting: Vec<WaitRow>) {
+    let each = |wait: WaitRow| (counted_as(wait.kind), wait.name, wait.works);
+    metrics.set_waiting(waiting.into_iter().map(each));
+}
+
+fn counted_as(kind: WorkKind) -> Kind {
+    match kind {
+        WorkKind::Parse => Kind::Receipt,
+        WorkKind::Run => Kind::Run,
+        WorkKind::Delivery => Kind::Delivery,
+    }
 }
 
 fn set_marks(metrics: &Metrics, store: &Store, disk: &Disk) {

@@ -72,7 +72,11 @@ object! {
 }
 
 async fn plugins(State(admin): State<Arc<Admin>>) -> Json<Plugins> {
-    Json(Plugins { plugins: Vec::clone(&admin.plugins.load()) })
+    let mut plugins = Vec::clone(&admin.plugins.load());
+    for wait in (admin.waits.0)() {
+        wait.count_in(&mut plugins);
+    }
+    Json(Plugins { plugins })
 }
 
 async fn reload(State(admin): State<Arc<Admin>>, body: Body) -> Changed<Report> {

@@ -1,11 +1,16 @@
-//! What operators see of plugins and reloads.
+//! What operators see of plugins, of what waits for them, and of reloads.
 //!
 //! Plain rows for JSON; nothing here asks or decides anything.
 
+use std::fmt;
+
 use serde::Serialize;
 
+use crate::ids::Name;
 use crate::plugin::Plugin;
 use crate::route::Pattern;
+use crate::secrets::shown;
+use crate::store::WorkKind;
 
 /// A plugin: what runs, and what is wrong with its file if that is something else.
 #[derive(Debug, Clone, Serialize)]
@@ -83,6 +88,45 @@ impl PluginRow {
     }
 }
 
+/// Works that wait for a plugin that is missing or stopped.
+#[derive(Debug, Clone)]
+pub(crate) struct WaitRow {
+    /// Parses or runs.
+    pub(crate) kind: WorkKind,
+    /// Of this source, or of this handler.
+    pub(crate) name: Name,
+    /// The plugin that they wait for.
+    pub(crate) plugin: Name,
+    /// How many there are.
+    pub(crate) works: usize,
+}
+
+impl WaitRow {
+    /// Counts them in the row of their plugin. One that is nowhere gets a row, in which its name is
+    /// only told if it is a plain word: that of a source's may be a secret in the wrong place.
+    pub(super) fn count_in(&self, rows: &mut Vec<PluginRow>) {
+        let known = rows.iter().position(|row| row.name == self.plugin.as_str());
+        let name = match (known, self.kind) {
+            (None, WorkKind::Parse) => shown(self.plugin.as_str()),
+            _ => self.plugin.as_str(),
+        };
+        let at = rows.binary_search_by(|row| row.name.as_str().cmp(name)).unwrap_or_else(|at| {
+            rows.insert(at, PluginRow { missing: true, ..PluginRow::file(name) });
+            at
+        });
+        rows[at].waiting += self.works as u64;
+    }
+}
+
+impl fmt::Display for WaitRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, name, works, .. } = self;
+        let what = if *kind == WorkKind::Parse { "parse" } else { "run" };
+        let many = if *works == 1 { "" } else { "s" };
+        write!(f, "{works} {what}{many} of {name}")
+    }
+}
+
 /// What became of a reload.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -115,4 +159,33 @@ pub(crate) struct ReloadRow {
     /// Why it was not loaded, or what it refuses to work for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_counts_with_its_plugin_and_a_name_that_may_be_a_secret_is_not_told() {
+        let wait = |kind, plugin: &str| WaitRow {
+            kind,
+            name: "shop".parse().unwrap(),
+            plugin: plugin.parse().unwrap(),
+            works: 2,
+        };
+        let mut rows = vec![PluginRow::file("stripe")];
+        for (kind, plugin) in [
+            (WorkKind::Parse, "stripe"),
+            (WorkKind::Run, "stripe"),
+            (WorkKind::Parse, "planted-0f3a91c2d5e8"),
+            (WorkKind::Run, "ledger-2"),
+        ] {
+            wait(kind, plugin).count_in(&mut rows);
+        }
+
+        let told = rows.iter().map(|row| (row.name.as_str(), row.missing, row.waiting));
+        let expected = [("(hidden)", true, 2), ("ledger-2", true, 2), ("stripe", false, 4)];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+        assert_eq!(wait(WorkKind::Run, "stripe").to_string(), "2 runs of shop");
+    }
 }

@@ -10,7 +10,10 @@ use tokio_util::task::TaskTracker;
 
 use super::live::Live;
 use super::{ADMIN_CONNECTIONS, Parts};
-use crate::admin::{Admin, Ask, Auditor, Fares, KnownSources, Rates, Turns, UnderWay, Usages};
+use crate::admin::{
+    Admin, Ask, Auditor, Fares, KnownSources, Rates, Turns, UnderWay, Usages, WaitRow, Waits,
+};
+use crate::dispatch::Waiting;
 use crate::ids::Name;
 use crate::plugin::Plugin;
 
@@ -29,6 +32,7 @@ impl Parts {
         let used = move |plugin: &Arc<Plugin>| {
             Some((plugin.name().as_str().to_owned(), host.usage(plugin)))
         };
+        let dispatch = Arc::clone(&self.dispatch);
         Admin {
             store: self.store.clone(),
             directory: self.directory.clone(),
@@ -37,6 +41,7 @@ impl Parts {
             disk: self.disk.clone(),
             metrics: self.metrics.clone(),
             plugins: live.plugins(),
+            waits: Waits(Arc::new(move || dispatch.waiting().into_iter().map(wait_row).collect())),
             registry: Arc::clone(&self.registry),
             usages: Usages(Arc::new(move || running.choose(&used))),
             // As they are whenever somebody asks.
@@ -58,4 +63,9 @@ impl Parts {
     pub(super) fn auditor(&self) -> Auditor {
         Auditor { store: self.store.clone(), redaction: self.redaction.clone() }
     }
+}
+
+fn wait_row(waiting: Waiting) -> WaitRow {
+    let Waiting { kind, name, plugin, works } = waiting;
+    WaitRow { kind, name, plugin, works }
 }

@@ -53,6 +53,18 @@ fn times_fall_into_buckets() {
     check(&metrics, "hookgate_ingest_seconds_count 0");
 }
 
+/// Without the series that are known what no longer waits is shown for ever.
+#[test]
+fn what_waits_for_a_plugin_is_what_was_set_last() {
+    let metrics = Metrics::new();
+    let dunning: Name = "dunning".parse().unwrap();
+    metrics.set_waiting([(Kind::Receipt, name(), 2), (Kind::Run, dunning.clone(), 3)]);
+    check(&metrics, r#"hookgate_waiting_for_plugin{kind="receipt",name="stripe"} 2"#);
+    metrics.set_waiting([(Kind::Run, dunning, 1)]);
+    check(&metrics, r#"hookgate_waiting_for_plugin{kind="receipt",name="stripe"} 0"#);
+    check(&metrics, r#"hookgate_waiting_for_plugin{kind="run",name="dunning"} 1"#);
+}
+
 #[test]
 fn a_backlog_is_what_was_set_last() {
     let metrics = Metrics::new();
