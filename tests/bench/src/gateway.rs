@@ -192,7 +192,7 @@ impl Workplace {
         named: impl Iterator<Item = (&'a str, &'a str)>,
         tables: &str,
     ) -> anyhow::Result<Gateway> {
-        let plugins = self.folder.path().join("plugins");
+        let plugins = self.plugins();
         std::fs::create_dir_all(&plugins)?;
         for (name, built) in named {
             let built = self.built(built)?;
@@ -210,6 +210,20 @@ impl Workplace {
         Gateway::start(&self.program("hookgate"), &config, data.to_owned())
     }
 
+    /// The folder from which its gateways load plugins.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.folder.path().join("plugins")
+    }
+
+    /// The next gateway has no plugins but those that it is started with.
+    pub(crate) fn remove_plugins(&self) -> anyhow::Result<()> {
+        let plugins = self.plugins();
+        if plugins.exists() {
+            std::fs::remove_dir_all(plugins)?;
+        }
+        Ok(())
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -224,11 +238,7 @@ impl Workplace {
                 }
             }
         }
-        let plugins = self.folder.path().join("plugins");
-        if plugins.exists() {
-            std::fs::remove_dir_all(plugins)?;
-        }
-        Ok(())
+        self.remove_plugins()
     }
 }
 

@@ -23,6 +23,7 @@ mod others;
 mod owed;
 mod pages;
 mod payload;
+mod plugins;
 mod process;
 mod processor;
 mod receiver;
@@ -54,6 +55,7 @@ use crate::isolation::Isolation;
 use crate::lists::Lists;
 use crate::owed::Owed;
 use crate::payload::Batch;
+use crate::plugins::Plugins;
 use crate::replay::Replay;
 use crate::report::Report;
 use crate::restart::Restart;
@@ -108,6 +110,8 @@ enum Role {
     Lists(Lists),
     /// Measures a gateway that owes very many deliveries to a dead endpoint
     Owed(Owed),
+    /// Measures starts with thirty plugins, and a handler that is replaced under load
+    Plugins(Plugins),
     /// Measures what a bulk replay of very many dead deliveries costs those that come live
     Replay(Replay),
     /// Measures how long a large store takes to be ready after `kill -9`
@@ -136,6 +140,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::Isolation(isolation)) => isolation.run(),
         Some(Role::Lists(lists)) => lists.run(),
         Some(Role::Owed(owed)) => owed.run(),
+        Some(Role::Plugins(plugins)) => plugins.run(),
         Some(Role::Replay(replay)) => replay.run(),
         Some(Role::Restart(restart)) => restart.run(),
         Some(Role::Shapes(shapes)) => shapes.run(),

@@ -1,0 +1,86 @@
+//! `make bench-plugins`: what plugins that come and go cost those who use others.
+//!
+//! `starting` starts a gateway with thirty plugins, with and without their compiled code;
+//! `swapping` replaces a handler again and again while events go through it. All limits of the
+//! gateway are the defaults. Never measures one beside the other.
+
+mod starting;
+mod swapping;
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use clap::{Args, ValueEnum};
+
+use crate::bar::Bars;
+use crate::gateway::Workplace;
+
+/// What to measure, and for how long.
+#[derive(Debug, Args)]
+pub(crate) struct Plugins {
+    /// Only these
+    #[arg(long, value_name = "NAME", value_enum)]
+    only: Vec<Experiment>,
+    /// How often the gateway starts with compiled code
+    #[arg(long, default_value_t = 5)]
+    starts: usize,
+    /// How many pairs, one half with a handler that stays and one with one that is replaced
+    #[arg(long, default_value_t = 5)]
+    pairs: usize,
+    /// How long each half measures, in seconds
+    #[arg(long, default_value_t = 6)]
+    seconds: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Experiment {
+    Starting,
+    Swapping,
+}
+
+impl Plugins {
+    /// Measures, prints, and fails if a bar does not hold.
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        ensure!(self.starts > 0 && self.pairs > 0, "there must be at least one start and one pair");
+        ensure!(self.seconds > 0, "each half must measure for at least a second");
+        let workplace = Workplace::new()?;
+        let time = Duration::from_secs(self.seconds);
+        let wanted = |it| self.only.is_empty() || self.only.contains(&it);
+        let mut bars = Bars::default();
+        if wanted(Experiment::Starting) {
+            starting::measure(&workplace, self.starts, &mut bars)?;
+        }
+        if wanted(Experiment::Swapping) {
+            swapping::measure(&workplace, self.pairs, time, &mut bars)?;
+        }
+        bars.all_hold()
+    }
+}
+
+/// A time in milliseconds.
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        plugins: Plugins,
+    }
+
+    #[test]
+    fn everything_is_measured_unless_said_otherwise() {
+        let parse = |words: &[&str]| Program::try_parse_from(words).map(|it| it.plugins);
+        let plugins = parse(&["bench"]).unwrap();
+        assert!(plugins.only.is_empty() && plugins.starts > 1 && plugins.pairs > 1);
+        let plugins = parse(&["bench", "--only", "swapping", "--pairs", "1"]).unwrap();
+        assert_eq!((&plugins.only[..], plugins.pairs), (&[Experiment::Swapping][..], 1));
+        assert!(parse(&["bench", "--only", "stopping"]).is_err());
+    }
+}
