@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -187,7 +188,8 @@ async fn a_handler_that_is_missing_costs_no_processor() {
     let takes = Arc::<AtomicUsize>::default();
     let counted = Counted { runs: bench.runs(), takes: takes.clone() };
     let cancel = CancellationToken::new();
-    let working = tokio::spawn(work(counted, 9, cancel.clone()));
+    let mut working = JoinSet::new();
+    working.spawn(work(counted, 9, cancel.clone()));
 
     bench.dispatch.store.idle().await;
     for _ in 0..1_000 {
@@ -197,5 +199,5 @@ async fn a_handler_that_is_missing_costs_no_processor() {
     let takes = takes.load(Ordering::Relaxed);
     assert!((1..10).contains(&takes), "{takes} takes of nothing");
     cancel.cancel();
-    working.await.unwrap().unwrap();
+    working.join_next().await.unwrap().unwrap().unwrap();
 }

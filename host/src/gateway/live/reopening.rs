@@ -20,6 +20,16 @@ enum Letters {
     Runs,
 }
 
+impl Letters {
+    /// What the gateway does, in words.
+    fn again(&self) -> &'static str {
+        match self {
+            Self::Parses(_) => "parsing dead receipts again",
+            Self::Runs => "making dead runs again",
+        }
+    }
+}
+
 impl Live {
     /// A plugin is in its place: what waits for it goes on, and what an earlier version of it could
     /// not parse is tried again. What died of an earlier version is, too, if the operator wants it.
@@ -61,12 +71,9 @@ impl Live {
             if damaged > 0 {
                 warn!(plugin.name = %plugin, damaged, "failed to read some dead letters");
             }
-            match letters {
-                _ if reopened == 0 => (),
-                Letters::Parses(_) => {
-                    info!(plugin.name = %plugin, reopened, "parsing dead receipts again");
-                }
-                Letters::Runs => info!(plugin.name = %plugin, reopened, "making dead runs again"),
+            if reopened > 0 {
+                let what = letters.again();
+                info!(plugin.name = %plugin, reopened, "{what}");
             }
             Ok(())
         });

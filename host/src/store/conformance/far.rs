@@ -205,7 +205,7 @@ async fn run_by(case: &Case<impl Subject>, each: &dyn Fn(&Name) -> usize) -> BTr
         if runs.is_empty() {
             tokio::select! {
                 biased;
-                () = ready => continue,
+                () = ready => (),
                 () = case.store.idle() => return ran,
             }
         }

@@ -76,10 +76,14 @@ impl Backlog {
     pub(in crate::store) fn reopened_open(&self) -> usize {
         let left_out = |kind: WorkKind| {
             let groups = self.reopened.groups[kind].iter();
-            let left_out = groups.map(|(group, again)| match kind {
-                _ if self.queues[kind].is_off(*group) => again.open,
-                WorkKind::Delivery => self.lasting(*group, *again),
-                WorkKind::Parse | WorkKind::Run => 0,
+            let left_out = groups.map(|(group, again)| {
+                if self.queues[kind].is_off(*group) {
+                    return again.open;
+                }
+                match kind {
+                    WorkKind::Delivery => self.lasting(*group, *again),
+                    WorkKind::Parse | WorkKind::Run => 0,
+                }
             });
             left_out.sum::<usize>()
         };
