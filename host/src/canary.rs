@@ -2,13 +2,17 @@
 //!
 //! A value of the configuration. The same subjects are chosen every time, by every gateway and
 //! after every restart, so that no event of a subject is handled by one version and the next by
-//! another. Never says which versions there are, nor how they do.
+//! another. Beside it is the test that compares two versions by what was counted of them. Never
+//! says which versions there are.
+
+mod test;
 
 use std::fmt;
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+pub use self::test::{ALPHA, Counted, LOOK_EVERY, bound, is_worse, p_value};
 use crate::ids::Name;
 
 /// What is hashed before the handler and the subject, so that nothing else is chosen alike.
@@ -41,6 +45,15 @@ pub struct Share(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a share is a percentage such as \"5%\", from 0.01% to 50%")]
 pub struct InvalidShare;
+
+impl fmt::Display for Canary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Share(share) => write!(f, "{share} of the subjects"),
+            Self::Label { name, value } => write!(f, "subjects with the label {name}={value}"),
+        }
+    }
+}
 
 impl Share {
     const LEAST: Self = Self(1);

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::access::{audit, tokens};
+use super::canaries;
 use super::endpoints;
 use super::error::Failure;
 use super::file::inspection::Inspection;
@@ -335,13 +336,16 @@ impl<'i> Check<'i> {
         Ok(())
     }
 
-    /// The tokens of the admin port, the endpoints, and the audit log.
+    /// The tokens of the admin port, the endpoints, the canaries, and the audit log.
     fn kept(&mut self, view: &View) -> Result<(), Failure> {
         for _ in 0..tokens::unread(&view.kept(Kept::Tokens)?.all()?) {
             self.tell_row(None, "the row in `tokens` of a token can't be decoded");
         }
         for _ in 0..endpoints::unread(&view.kept(Kept::Endpoints)?)? {
             self.tell_row(None, "a row in `endpoints` can't be decoded");
+        }
+        for _ in 0..canaries::unread(&view.kept(Kept::Canaries)?)? {
+            self.tell_row(None, "a row in `canaries` can't be decoded");
         }
         let checked = audit::check(&view.kept(Kept::Audit)?, None)?;
         for fault in checked.faults {

@@ -68,6 +68,9 @@ pub struct Repaired {
     /// Endpoints that the API made may be gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub endpoints_lost: bool,
+    /// Verdicts of canaries may be gone: a version that was dropped may be one again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub canaries_lost: bool,
     /// Where the old file is now, if there was one.
     pub kept: Option<PathBuf>,
 }
@@ -133,6 +136,7 @@ fn remake(
     let tokens_lost = !keep_tokens(rebuild)?;
     let audit_lost = !rebuild.keep(Kept::Audit)?;
     let endpoints_lost = !rebuild.keep(Kept::Endpoints)?;
+    let canaries_lost = !rebuild.keep(Kept::Canaries)?;
     mark(rebuild)?;
     Ok(Repaired {
         volumes,
@@ -146,6 +150,7 @@ fn remake(
         tokens_lost,
         audit_lost,
         endpoints_lost,
+        canaries_lost,
         kept: None,
     })
 }

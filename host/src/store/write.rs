@@ -8,6 +8,7 @@ pub(super) mod append;
 pub(super) mod answers;
 pub(super) mod audit;
 pub(super) mod batch;
+pub(super) mod canaries;
 pub(super) mod commit;
 mod derive;
 pub(super) mod discard;

@@ -112,6 +112,9 @@ pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
              deliveries to one that is gone become dead letters"
         )?;
     }
+    if repaired.canaries_lost {
+        say!("verdicts of canaries may be gone: a version that was dropped may run again")?;
+    }
     if let Some(kept) = &repaired.kept {
         say!("the old file is now {}", kept.display())?;
     }
