@@ -6,6 +6,7 @@
 //! signed by whom the operator trusts. Beside it is the [`Registry`], which says what goes by which
 //! name.
 
+mod moves;
 mod registry;
 mod signed;
 
@@ -17,12 +18,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::moves::MoveError;
 pub use self::registry::Registry;
 use self::signed::Signed;
 use super::engine::FILE_BYTES_MAX;
 use super::load::LoadError;
 use super::{Host, Plugin};
-use crate::ids::Name;
+use crate::ids::{InvalidName, Name};
 use crate::minisign::PublicKey;
 use crate::regular_file::RegularFile;
 
@@ -31,6 +33,14 @@ const PAUSE_FIRST: Duration = Duration::from_secs(5);
 const PAUSE_MAX: Duration = Duration::from_secs(600);
 /// A file of more bytes may take long to compile.
 const LARGE_BYTES: u64 = 1 << 20;
+
+/// What the stem of a file ends with that has the next version of a handler.
+pub const NEXT: &str = "@next";
+
+/// The name of the plugin that a file of this stem is a version of.
+pub fn name_of(stem: &str) -> Result<Name, InvalidName> {
+    stem.strip_suffix(NEXT).unwrap_or(stem).parse()
+}
 
 /// What became of one file.
 #[derive(Debug)]
@@ -145,8 +155,9 @@ impl Folder {
 
     /// Looks at every file, and loads what changed as far as nothing has to be compiled for it.
     ///
-    /// Each file is named by its stem, which should be a [`Name`]. An error means that the
-    /// directory cannot be read, and changes nothing.
+    /// Each file is named by its stem, which should be a [`Name`], with [`NEXT`] behind it if it has
+    /// the next version of a handler. An error means that the directory cannot be read, and changes
+    /// nothing.
     pub fn look(&mut self, host: &Host, wish: &Wish, now: Instant) -> io::Result<Look> {
         let root = self.path.canonicalize()?;
         let found = plugin_files(&root)?;
@@ -227,7 +238,7 @@ impl Job {
     pub fn load(&self, host: &Host) -> Result<Arc<Plugin>, LoadError> {
         let bytes = read_stable(&self.target, &self.seen.file, FILE_BYTES_MAX)?;
         let signer = self.signed.signer(&bytes)?;
-        host.load_signed(self.stem.parse().map_err(LoadError::Name)?, &bytes, signer)
+        host.load_signed(name_of(&self.stem).map_err(LoadError::Name)?, &bytes, signer)
     }
 }
 
@@ -291,7 +302,7 @@ impl Tracked {
             return Ok(Looked::Same);
         }
         self.settled = false;
-        let name = stem.parse().map_err(LoadError::Name)?;
+        let name = name_of(stem).map_err(LoadError::Name)?;
         let signer = signed.signer(&bytes)?;
         Ok(Looked::New(Box::new(Found { name, target, seen, bytes, signed, signer })))
     }

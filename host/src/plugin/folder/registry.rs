@@ -1,7 +1,7 @@
-//! Which plugin goes by which name, now.
+//! Which plugin goes by which name, now, and which handlers have a next version beside it.
 //!
 //! A reload swaps one entry; whoever holds the `Arc` of the old plugin finishes on it. Never knows
-//! where plugins come from.
+//! where plugins come from, nor which events the next version of a handler gets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,41 +19,74 @@ pub struct Registry {
     changed: watch::Sender<()>,
 }
 
+/// Plugins by name.
+type ByName = BTreeMap<Name, Arc<Plugin>>;
+
 #[derive(Debug, Default)]
 struct Loaded {
-    plugins: BTreeMap<Name, Arc<Plugin>>,
-    /// Those of them that handle events, in the same order.
+    /// The live versions.
+    live: ByName,
+    /// The next versions of handlers.
+    next: ByName,
+    /// Of the live ones those that handle events, in the same order.
     handlers: Vec<Arc<Plugin>>,
 }
 
-impl From<BTreeMap<Name, Arc<Plugin>>> for Loaded {
-    fn from(plugins: BTreeMap<Name, Arc<Plugin>>) -> Self {
-        let handlers = plugins.values().filter(|plugin| plugin.handler().is_some());
-        Self { handlers: handlers.cloned().collect(), plugins }
+impl Loaded {
+    fn of(live: ByName, next: ByName) -> Self {
+        let handlers = live.values().filter(|plugin| plugin.handler().is_some());
+        Self { handlers: handlers.cloned().collect(), live, next }
     }
 }
 
 impl Registry {
-    /// The plugin of this name.
+    /// The live plugin of this name.
     pub fn get(&self, name: &Name) -> Option<Arc<Plugin>> {
-        self.loaded.load().plugins.get(name).cloned()
+        self.loaded.load().live.get(name).cloned()
     }
 
-    /// Puts a plugin in the place of the one with its name.
+    /// The next version of this handler.
+    pub fn next(&self, name: &Name) -> Option<Arc<Plugin>> {
+        self.loaded.load().next.get(name).cloned()
+    }
+
+    /// The live plugin of this name and its next version, as they are at the same moment.
+    pub fn versions(&self, name: &Name) -> Option<(Arc<Plugin>, Option<Arc<Plugin>>)> {
+        let loaded = self.loaded.load();
+        Some((loaded.live.get(name)?.clone(), loaded.next.get(name).cloned()))
+    }
+
+    /// Puts a plugin in the place of the live one with its name. If it is the next version itself,
+    /// that one ends in the same swap: at no moment does anybody get the old one again.
     pub fn insert(&self, plugin: &Arc<Plugin>) {
-        self.change(|plugins| drop(plugins.insert(plugin.name.clone(), Arc::clone(plugin))));
+        self.change(|live, next| {
+            live.insert(plugin.name.clone(), Arc::clone(plugin));
+            if next.get(&plugin.name).is_some_and(|next| next.digest == plugin.digest) {
+                next.remove(&plugin.name);
+            }
+        });
     }
 
-    /// Takes a plugin out.
+    /// Takes the live plugin of this name out.
     pub fn remove(&self, name: &Name) {
-        self.change(|plugins| drop(plugins.remove(name)));
+        self.change(|live, _| drop(live.remove(name)));
     }
 
-    fn change(&self, change: impl Fn(&mut BTreeMap<Name, Arc<Plugin>>)) {
+    /// Puts the next version of a handler beside the live one, in the place of the one before it.
+    pub fn insert_next(&self, plugin: &Arc<Plugin>) {
+        self.change(|_, next| drop(next.insert(plugin.name.clone(), Arc::clone(plugin))));
+    }
+
+    /// Takes the next version of a handler out.
+    pub fn remove_next(&self, name: &Name) {
+        self.change(|_, next| drop(next.remove(name)));
+    }
+
+    fn change(&self, change: impl Fn(&mut ByName, &mut ByName)) {
         self.loaded.rcu(|loaded| {
-            let mut plugins = loaded.plugins.clone();
-            change(&mut plugins);
-            Loaded::from(plugins)
+            let (mut live, mut next) = (loaded.live.clone(), loaded.next.clone());
+            change(&mut live, &mut next);
+            Loaded::of(live, next)
         });
         self.changed.send_replace(());
     }
@@ -63,8 +96,8 @@ impl Registry {
         self.changed.subscribe()
     }
 
-    /// What is made of each handler that is chosen, by name, without a hold on any: each event asks
-    /// all of them, and of many plugins most only read requests.
+    /// What is made of each live handler that is chosen, by name, without a hold on any: each event
+    /// asks all of them, and of many plugins most only read requests.
     pub(crate) fn choose_handlers<T>(
         &self,
         choose: impl FnMut(&Arc<Plugin>) -> Option<T>,
@@ -72,8 +105,13 @@ impl Registry {
         self.loaded.load().handlers.iter().filter_map(choose).collect()
     }
 
-    /// All of them, by name.
+    /// All live ones, by name.
     pub fn list(&self) -> Vec<Arc<Plugin>> {
-        self.loaded.load().plugins.values().cloned().collect()
+        self.loaded.load().live.values().cloned().collect()
+    }
+
+    /// All next versions, by name.
+    pub fn list_next(&self) -> Vec<Arc<Plugin>> {
+        self.loaded.load().next.values().cloned().collect()
     }
 }

@@ -232,3 +232,32 @@ fn a_directory_that_cannot_be_read_changes_nothing() {
     assert!(watched.folder.rescan(&watched.host).is_err());
     assert!(watched.version("chat").is_some());
 }
+
+/// Take the end of the next version out of `insert`, and between two swaps the old one is back.
+#[test]
+fn a_next_version_that_takes_the_place_of_the_live_one_ends_in_the_same_swap() {
+    let mut watched = Watched::new();
+    watched.plugins.put("chat.wasm", &version("1"));
+    watched.plugins.put("chat@next.wasm", &version("2"));
+    let loaded = watched.folder.rescan(&watched.host).unwrap();
+    let [(live, Reloaded::Loaded(old)), (next, Reloaded::Loaded(new))] = &loaded[..] else {
+        panic!("{loaded:?}");
+    };
+    assert_eq!((live.as_str(), next.as_str()), ("chat", "chat@next"));
+    assert_eq!(old.name(), new.name(), "both are versions of one handler");
+    let registry = &watched.registry;
+    registry.insert(old);
+    registry.insert_next(new);
+    let digests = || {
+        let (live, next) = registry.versions(&name("chat")).unwrap();
+        (live.digest().to_owned(), next.map(|next| next.digest().to_owned()))
+    };
+    let (one, two) = (old.digest().to_owned(), new.digest().to_owned());
+    assert_eq!(digests(), (one.clone(), Some(two.clone())));
+    assert_eq!(registry.list().len(), 1, "only the live version is routed to");
+    registry.insert(old);
+    assert_eq!(digests(), (one, Some(two.clone())), "the same once more");
+
+    registry.insert(new);
+    assert_eq!(digests(), (two, None));
+}
