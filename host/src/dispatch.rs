@@ -5,6 +5,7 @@
 
 mod barrier;
 mod breaker;
+mod canaries;
 mod early;
 mod emitted;
 mod opening;
@@ -36,6 +37,7 @@ use crate::subscribers::Subscriber;
 use crate::tenant::{Tenant, TenantOf};
 
 pub(crate) use breaker::Breakers;
+pub(crate) use canaries::Canaries;
 pub(crate) use early::Early;
 pub(crate) use parses::Parses;
 pub(crate) use presence::Waiting;
@@ -123,6 +125,8 @@ pub(crate) struct Dispatch {
     pub(crate) parse_breakers: Breakers,
     /// Which handlers' runs are paused.
     pub(crate) run_breakers: Breakers,
+    /// Which runs the next version of a handler gets.
+    pub(crate) canaries: Canaries,
 }
 
 /// How a call for a parse or a run ended, and what it asks for, which is nothing if it failed.

@@ -4,6 +4,7 @@
 //! out of the configuration and cases out of the code, never anything that a sender chose, so that
 //! nobody can make it grow. Never decides anything.
 
+mod canaries;
 mod endpoints;
 mod labels;
 mod marks;
@@ -27,6 +28,7 @@ use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::retry::Outcome;
 
+use canaries::Canaries;
 use endpoints::Shown;
 use labels::outcome_label;
 pub(crate) use marks::Mark;
@@ -70,6 +72,7 @@ pub(crate) struct Metrics {
     notices: Notices,
     plugins: Plugins,
     waiting: Waiting,
+    canaries: Canaries,
 }
 
 type Tries = Family<[(&'static str, Label); 3], Counter>;
@@ -218,6 +221,7 @@ impl Metrics {
             notices: Notices::new(r),
             plugins: Plugins::new(r),
             waiting: Waiting::new(r),
+            canaries: Canaries::new(r),
             registry: Arc::default(),
         };
         let failures = metrics.sweep_failures.clone();

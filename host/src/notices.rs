@@ -48,6 +48,17 @@ pub(crate) enum Notice {
         /// Why it does not run.
         reason: String,
     },
+    /// The next version of a handler ran some of its events, and this became of it.
+    Canary {
+        /// The handler.
+        plugin: String,
+        /// Of the next version.
+        digest: String,
+        /// Such as `promoted`.
+        verdict: &'static str,
+        /// How it came to that.
+        why: String,
+    },
 }
 
 /// What waits to be raised; clones share it.

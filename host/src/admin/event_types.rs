@@ -37,7 +37,7 @@ pub(super) static OPERATIONS: [Operation; 1] = [Operation {
 }];
 
 /// What the gateway raises itself, and when.
-const OWN: [(&str, &str); 12] = [
+const OWN: [(&str, &str); 13] = [
     ("hookgate.alert", "A handler notifies the operator."),
     ("hookgate.ping", "Somebody pings an endpoint."),
     ("hookgate.endpoint.failing", "An endpoint has failed for half of the time that disables it."),
@@ -47,6 +47,7 @@ const OWN: [(&str, &str); 12] = [
     ("hookgate.plugin.failed", "A plugin fails again and again, and the gateway pauses its work."),
     ("hookgate.plugin.reloaded", "Another version of a plugin runs."),
     ("hookgate.plugin.refused", "The file of a plugin can't run."),
+    ("hookgate.plugin.canary", "A canary of a handler is promoted, dropped or gone."),
     ("hookgate.source.silent", "A source brings less than its configuration expects."),
     ("hookgate.backlog.growing", "More and more work waits for one source, handler or endpoint."),
     ("hookgate.disk.low", "The disk has reached its high-water mark."),

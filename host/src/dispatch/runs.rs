@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::breaker::Call;
+use super::canaries::Sample;
 use super::emitted::{self, Wishes};
 use super::{Dispatch, Ended, Grants, Rules, fair_limit, plugin_says};
 use crate::effect::{Alert, Emission, LogLevel, LogLine};
@@ -16,7 +17,7 @@ use crate::event::Timestamp;
 use crate::failure::Reason;
 use crate::ids::{Id, Name};
 use crate::metrics::Cause;
-use crate::plugin::{Doors, EndpointFinder, HandleContext, StateReader};
+use crate::plugin::{Doors, EndpointFinder, HandleContext, Plugin, StateReader};
 use crate::retry::{Outcome, Verdict};
 use crate::store::{
     self, Effects, NewEvent, PluginStamp, RunRefused, RunWork, StateFull, Try, WorkKind,
@@ -78,9 +79,8 @@ impl Dispatch {
         let rules = self.rules.load_full();
         let nothing = Grants::default();
         let grants = rules.handlers.get(&work.handler).unwrap_or(&nothing);
-        let ended = match rules.stopped_handlers.contains_key(&work.handler) {
             true => None,
-            false => self.handled(&work, grants, began.0).await,
+            false => self.handled(&work, &rules, grants, began.0).await,
         };
         // Its handler went since it was taken: it goes back untried, and waits there.
         let Some(ended) = ended else { return Ok(()) };
@@ -99,7 +99,10 @@ impl Dispatch {
         say(&work, &ended.log);
         let Ended { outcome, cause, reason, asked, plugin, log, .. } = ended;
         let effects = self.effects(rules, &work, asked, at);
-        let told = Told { id: work.id, event: work.event.id, handler: work.handler.clone() };
+        let asked_for = effects.events.len() + effects.parcels.len() + effects.alerts.len();
+        let sample = self.canaries.sample(&work, plugin.as_ref(), asked_for);
+        let told =
+            Told { id: work.id, event: work.event.id, handler: work.handler.clone(), sample };
         let duration = started.elapsed();
         // There nearly always is room, and then it stays: the metrics count the run before anybody
         // can see that it is committed, and once.
@@ -149,15 +152,21 @@ impl Dispatch {
         verdict: Verdict,
         duration: Duration,
     ) {
-        let Told { id, event, handler } = told;
+        let Told { id, event, handler, sample } = told;
         self.metrics.run(handler, outcome, cause, duration);
+        if let Some(sample) = *sample {
+            let ended = (cause, duration, self.clock.now());
+            if let Some((version, failed)) = self.canaries.ended(handler, sample, ended) {
+                self.metrics.canary_run(handler, version, failed);
+            }
+        }
         let Some(reason) = outcome.reason() else { return };
         let what = if verdict == Verdict::Dead { "run is a dead letter" } else { "run failed" };
         warn!(run.id = %id, event.id = %event, plugin.name = %handler, "{what}: {reason}");
     }
 
     fn tell_alerts(&self, told: &Told, alerts: &[Alert]) {
-        let Told { id, event, handler } = told;
+        let Told { id, event, handler, .. } = told;
         for alert in alerts {
             self.metrics.alert(handler, alert.severity);
             warn!(run.id = %id, event.id = %event, plugin.name = %handler,
@@ -165,14 +174,28 @@ impl Dispatch {
         }
     }
 
+    /// The version of its handler that a run gets, and whether that is the next one; `None` if the
+    /// handler is not loaded.
+    fn version_for(&self, rules: &Rules, work: &RunWork) -> Option<(Arc<Plugin>, bool)> {
+        let (live, next) = self.registry.versions(&work.handler)?;
+        // Of a live version that handles nothing there is no next one either.
+        live.handler()?;
+        let takes = |next: &Arc<Plugin>| self.canaries.takes(next, rules, work, &scope(work));
+        match next.filter(takes) {
+            Some(next) => Some((next, true)),
+            None => Some((live, false)),
+        }
+    }
+
     /// Nothing if the handler is not there.
     async fn handled(
         &self,
         work: &RunWork,
+        rules: &Rules,
         grants: &Grants,
         now: Timestamp,
     ) -> Option<Ended<'_, Wishes>> {
-        let plugin = &self.registry.get(&work.handler)?;
+        let (plugin, is_next) = &self.version_for(rules, work)?;
         let info = plugin.handler()?;
         let stamp = PluginStamp::new(plugin.name(), &info.version, plugin.digest());
         let context = HandleContext {
@@ -188,7 +211,8 @@ impl Dispatch {
         let event = &work.event.event;
         let Grants { grant, settings, .. } = grants;
         let handled = self.host.handle(plugin, settings, event, context, grant, doors).await;
-        if let Some(call) = Call::of(&handled.ended) {
+        // A canary that breaks is dropped, and must not pause the live version.
+        if let Some(call) = Call::of(&handled.ended).filter(|_| !is_next) {
             self.run_breakers.ended(&work.handler, plugin.digest(), call);
         }
         Some(self.judged(WorkKind::Run, handled, stamp, |asked| {
@@ -240,6 +264,8 @@ struct Told {
     id: Id,
     event: Id,
     handler: Name,
+    /// What it counts as for a canary.
+    sample: Option<Sample>,
 }
 
 /// Logs what the plugin said.

@@ -56,6 +56,7 @@ impl Bench {
             early: Early::default(),
             parse_breakers: breakers(Kind::Receipt),
             run_breakers: breakers(Kind::Run),
+            canaries: Canaries::default(),
             metrics,
         };
         Self { dispatch: Arc::new(dispatch), clock, _folder: folder }

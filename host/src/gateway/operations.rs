@@ -233,6 +233,12 @@ impl Operations {
                 let data = json!({ "plugin": plugin, "running": running, "reason": reason });
                 Fact::new("plugin.refused", &plugin, now, data)
             }
+            Notice::Canary { plugin, digest, verdict, why } => {
+                let data = json!({
+                    "plugin": plugin, "digest": digest, "verdict": verdict, "reason": why,
+                });
+                Fact::new("plugin.canary", &plugin, now, data)
+            }
         }
     }
 

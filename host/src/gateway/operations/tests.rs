@@ -327,7 +327,18 @@ async fn what_happens_to_plugins_is_told_without_a_secret() {
     let secret = Secret::new("a-secret-that-nobody-may-see").unwrap();
     bench.operations.redaction.learn([&secret]);
     let reason = format!("it was set to {}", secret.expose());
+    let plugin_again = plugin.clone();
     let refused = Notice::Refused { plugin, running: None, reason };
+    let canary = Notice::Canary {
+        plugin: plugin_again,
+        digest: "d2".to_owned(),
+        verdict: "dropped_by_test",
+        why: "it failed more".to_owned(),
+    };
+    let expected = json!({
+        "plugin": "guest", "digest": "d2", "verdict": "dropped_by_test", "reason": "it failed more",
+    });
+    assert_eq!(told(canary, "canary").await, expected);
     let data = told(refused, "refused").await;
     assert_eq!((&data["plugin"], &data["running"]), (&json!("guest"), &json!(null)));
     assert_eq!(data["reason"], "it was set to (hidden)");
