@@ -11,6 +11,7 @@ mod access;
 mod audit;
 mod auditor;
 mod bodies;
+mod canaries;
 mod delivered;
 mod deliveries;
 mod endpoints;
@@ -62,6 +63,7 @@ use crate::store::{Health, Store};
 
 pub(crate) use access::{Access, FileToken};
 pub(crate) use auditor::Auditor;
+pub(crate) use canaries::{Acting, CanaryAct, CanaryDesk, CanaryRefused, CanaryView};
 pub(crate) use idempotency::UnderWay;
 use problem::{Kind, Problem};
 pub(crate) use rates::Rates;
@@ -93,6 +95,8 @@ pub(crate) struct Admin {
     pub(crate) plugins: Arc<ArcSwap<Vec<PluginRow>>>,
     /// What waits for one that is missing or stopped.
     pub(crate) waits: Waits,
+    /// The canaries of handlers.
+    pub(crate) canaries: CanaryDesk,
     /// Those that run.
     pub(crate) registry: Arc<Registry>,
     /// What they used.

@@ -5,6 +5,7 @@
 
 mod admission;
 mod calling;
+mod canaries;
 mod early;
 mod endpoints;
 mod faring;
@@ -65,6 +66,7 @@ use crate::worker::work;
 
 pub(crate) use admission::Admission;
 use calling::{ending, once_loaded, parsing};
+use canaries::Canarying;
 use endpoints::Endpoints;
 use faring::Faring;
 pub(crate) use fitting::misfits;
@@ -207,6 +209,7 @@ impl Gateway {
         self.beside(Sealing::of(parts).run(self.cancel.clone()));
         self.beside(Publishing::of(parts).run(self.cancel.clone()));
         self.beside(Operations::of(parts).run(self.cancel.clone()));
+        self.beside(Canarying::of(parts).run(self.cancel.clone()));
     }
 
     fn beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
@@ -391,6 +394,7 @@ impl Parts {
             early: Early::default(),
             parse_breakers: breakers(Kind::Receipt),
             run_breakers: breakers(Kind::Run),
+            canaries: canaries::restored(&store).await?,
         });
         let egress = Egress::new(live::egress_config(config), clock.clone())?;
         let keys = keys.map_or_else(|| Keys::fetched(egress.clone(), clock.clone()), Ok)?;

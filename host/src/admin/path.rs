@@ -24,6 +24,8 @@ pub(super) const ENDPOINT_ID: Parameter =
 
 pub(super) const SOURCE_NAME: Parameter =
     Parameter::path("name", "The name of a source.", Schemas::of::<Name>);
+pub(super) const PLUGIN_NAME: Parameter =
+    Parameter::path("name", "The name of a plugin.", Schemas::of::<Name>);
 pub(super) const TOKEN_NAME: Parameter =
     Parameter::path("name", "The name of a token.", Schemas::of::<Name>);
 

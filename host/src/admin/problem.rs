@@ -49,6 +49,8 @@ pub(crate) enum Kind {
     ForeignPage,
     /// The store has nothing under this id.
     NotFound,
+    /// The handler has no canary.
+    NoSuchCanary,
     /// There is no such path.
     NoSuchPath,
     /// The path does not support the method.
@@ -73,6 +75,8 @@ pub(crate) enum Kind {
     NoMasterKey,
     /// Somebody has changed it meanwhile.
     Changed,
+    /// A file in the plugins folder can't be moved.
+    FolderReadOnly,
     /// The delivery is being attempted, or has ended.
     NotPending,
     /// The first request with this idempotency key is not answered yet.
@@ -125,7 +129,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, for the document and for tests.
-    pub(super) const ALL: [Self; 50] = [
+    pub(super) const ALL: [Self; 52] = [
         Self::MalformedQuery,
         Self::UnknownParameter,
         Self::InvalidParameter,
@@ -140,6 +144,7 @@ impl Kind {
         Self::Remote,
         Self::ForeignPage,
         Self::NotFound,
+        Self::NoSuchCanary,
         Self::NoSuchPath,
         Self::MethodNotAllowed,
         Self::BodyTimeout,
@@ -152,6 +157,7 @@ impl Kind {
         Self::TooManySecrets,
         Self::NoMasterKey,
         Self::Changed,
+        Self::FolderReadOnly,
         Self::NotPending,
         Self::InProgress,
         Self::OutcomeUnknown,
@@ -195,6 +201,7 @@ impl Kind {
             Self::Remote => ("remote", 403, "Request from another machine without a token"),
             Self::ForeignPage => ("foreign-page", 403, "Request from a page of another site"),
             Self::NotFound => ("not-found", 404, "Not found"),
+            Self::NoSuchCanary => ("no-such-canary", 404, "No such canary"),
             Self::NoSuchPath => ("no-such-path", 404, "No such path"),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "Method not allowed"),
             Self::BodyTimeout => ("body-timeout", 408, "Body not in time"),
@@ -211,6 +218,7 @@ impl Kind {
             Self::TooManySecrets => ("too-many-secrets", 409, "Too many secrets"),
             Self::NoMasterKey => ("no-master-key", 409, "No master key"),
             Self::Changed => ("changed", 409, "Changed meanwhile"),
+            Self::FolderReadOnly => ("folder-read-only", 409, "File can't be moved"),
             Self::NotPending => ("not-pending", 409, "Delivery not pending"),
             Self::InProgress => ("in-progress", 409, "First request not answered yet"),
             Self::OutcomeUnknown => ("outcome-unknown", 409, "Outcome of first request unknown"),

@@ -10,8 +10,8 @@ use axum::{Extension, Router};
 use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
 use super::{
-    Admin, audit, deliveries, endpoints, event_types, gate, health, items, lists, plugins, refused,
-    replays, stream, tokens,
+    Admin, audit, canaries, deliveries, endpoints, event_types, gate, health, items, lists,
+    plugins, refused, replays, stream, tokens,
 };
 
 /// Every operation, as the document has them.
@@ -26,6 +26,7 @@ static TABLE: &[&[Operation]] = &[
     &endpoints::ACTS,
     &endpoints::STATS,
     &plugins::OPERATIONS,
+    &canaries::OPERATIONS,
     &event_types::OPERATIONS,
     &tokens::OPERATIONS,
     &audit::OPERATIONS,

@@ -138,6 +138,14 @@ pub struct Report {
     pub(crate) error: Option<String>,
 }
 
+impl Report {
+    /// Why the file of this plugin does not run, as far as this says it.
+    pub(crate) fn why_not(&self, plugin: &str) -> &str {
+        let row = self.plugins.iter().rfind(|row| row.plugin == plugin);
+        row.and_then(|row| row.reason.as_deref()).unwrap_or("the log of the gateway says why")
+    }
+}
+
 /// What became of the configuration file.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ConfigRow {

@@ -129,6 +129,12 @@ macro_rules! numbers {
 
 numbers!(u8, u16, u32, u64, usize);
 
+impl Described for f64 {
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": "number" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

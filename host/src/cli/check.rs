@@ -1,6 +1,7 @@
 //! `hookgate check`: everything that a start would find wrong, and what would run.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
@@ -9,7 +10,7 @@ use crate::egress;
 use crate::gateway::{Admission, misfits};
 use crate::ids::Name;
 use crate::ingest::Source;
-use crate::plugin::{About, Folder, Host, Plugin, Registry, Reloaded};
+use crate::plugin::{About, Folder, Host, NEXT, Plugin, Registry, Reloaded};
 use crate::secrets;
 
 pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
@@ -106,6 +107,10 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
         .with_context(|| format!("failed to read the folder {}", config.plugins.display()))?;
     for (name, change) in scanned {
         match change {
+            Reloaded::Loaded(plugin) if name.ends_with(NEXT) => {
+                let fits = describe_canary(host, &mut admission, config, (&name, &plugin)).await?;
+                wrong += usize::from(!fits);
+            }
             Reloaded::Loaded(plugin) => {
                 registry.insert(&plugin);
                 let refusals = admission.refusals(host, config, &plugin).await;
@@ -132,6 +137,27 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
         }
     }
     Ok(wrong)
+}
+
+/// Prints the next version of a handler, and says whether it can be a canary.
+async fn describe_canary(
+    host: &Host,
+    admission: &mut Admission,
+    config: &Config,
+    (stem, plugin): (&str, &Arc<Plugin>),
+) -> anyhow::Result<bool> {
+    let admitted = admission.admit_next(host, config, stem, plugin).await;
+    if let Err(reason) = &admitted {
+        say!("  {stem}: WRONG: {reason}")?;
+        return Ok(false);
+    }
+    let rules = config.plugin_rules.get(plugin.name());
+    let canary = rules.and_then(|rules| rules.canary.as_ref());
+    let gets = canary
+        .map_or("no events, because `canary` is missing".to_owned(), |canary| canary.to_string());
+    let (name, bytes, digest) = (plugin.name(), plugin.size(), plugin.digest());
+    say!("  {stem}: canary of {name}, gets {gets}: {bytes} bytes, {digest}")?;
+    Ok(true)
 }
 
 fn describe_handler(plugin: &Plugin, config: &Config) -> anyhow::Result<()> {

@@ -1,7 +1,9 @@
-//! `hookgate plugin`: write, build, inspect, sign and test plugins without a gateway.
+//! `hookgate plugin`: write, build, inspect, sign and test plugins without a gateway, and look after
+//! the canaries of one.
 
 mod about;
 mod build;
+mod canary;
 mod cases;
 mod heap;
 mod inspect;
@@ -50,6 +52,8 @@ pub(super) enum Command {
     /// Show what a plugin is, what it may do, and what it exports and imports
     Inspect(inspect::Command),
     #[command(flatten)]
+    Canary(canary::Command),
+    #[command(flatten)]
     Signing(sign::Command),
     /// Test a provider with recorded requests and a handler with cases, as the gateway runs them
     Test(test::Command),
@@ -85,6 +89,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Inspect(command) => inspect::run(&command),
+        Command::Canary(command) => canary::run(command).await,
         Command::Signing(command) => sign::run(command),
         Command::Test(command) => test::run(command).await,
     }

@@ -79,6 +79,7 @@ impl Dispatch {
         let rules = self.rules.load_full();
         let nothing = Grants::default();
         let grants = rules.handlers.get(&work.handler).unwrap_or(&nothing);
+        let ended = match rules.stopped_handlers.contains_key(&work.handler) {
             true => None,
             false => self.handled(&work, &rules, grants, began.0).await,
         };

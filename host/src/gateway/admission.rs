@@ -62,6 +62,11 @@ type Question = (String, bool, Arc<str>);
 /// may miss it, and what works must not be stopped for that.
 const ASKS: usize = 3;
 
+/// Why a plugin without a handler is no canary: two versions that parse one source would tell
+/// duplicates by different ids.
+const NO_HANDLER: &str =
+    "a canary is for handlers: compare two versions of a provider with `hookgate plugin try`";
+
 /// Names, and for each the reason.
 type Reasons = BTreeMap<Name, String>;
 
@@ -213,6 +218,29 @@ impl Admission {
         Ok(refusals)
     }
 
+    /// Whether the next version of a handler, from the file of this stem, can work with the settings
+    /// of the handler; if not, why.
+    pub(crate) async fn admit_next(
+        &mut self,
+        host: &plugin::Host,
+        config: &Config,
+        stem: &str,
+        plugin: &Arc<Plugin>,
+    ) -> Result<(), String> {
+        let name = plugin.name();
+        let settings = config.handlers.get(name).map_or("{}".into(), |it| it.settings.clone());
+        let place = Place::Handler(name.clone());
+        if plugin.handler().is_none() {
+            return Err(NO_HANDLER.to_owned());
+        }
+        let admitted = self.ask(host, plugin, Role::Handler, &settings, &place).await;
+        match admitted {
+            Ok(()) => self.not_admitted.remove(stem),
+            Err(_) => self.not_admitted.insert(stem.to_owned()),
+        };
+        admitted
+    }
+
     /// Notes that the file of this stem is gone, and its plugin with it: what the plugin refused is
     /// not stopped any more.
     pub(super) fn removed(&mut self, config: &Config, stem: &str) {
@@ -264,8 +292,9 @@ impl Admission {
 
     /// Forgets what other plugins said than those that are loaded.
     pub(super) fn forget(&mut self, registry: &Registry) {
-        let plugins = registry.list();
-        let loaded: BTreeSet<&str> = plugins.iter().map(|plugin| plugin.digest()).collect();
+        let (live, next) = (registry.list(), registry.list_next());
+        let plugins = live.iter().chain(&next);
+        let loaded: BTreeSet<&str> = plugins.map(|plugin| plugin.digest()).collect();
         self.known.retain(|(digest, ..), _| loaded.contains(digest.as_str()));
         self.unsaid.retain(|(digest, ..)| loaded.contains(digest.as_str()));
     }

@@ -4,6 +4,7 @@
 //! plugins' files. What is bad changes nothing and says why; what is good is swapped in whole, and
 //! work in flight finishes with what it began with. Never waits for a compiler.
 
+mod canary;
 mod missing;
 mod noted;
 mod plugins;
@@ -25,6 +26,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use self::canary::NextFiles;
 use super::admission::{Admission, Refusals};
 use super::endpoints::bound_delays;
 use super::fronts::Fronts;
@@ -65,6 +67,7 @@ pub(super) struct Live {
     admission: Admission,
     /// The files that are not what runs, by stem, and why.
     refused: BTreeMap<String, String>,
+    next_files: NextFiles,
     watch: Watch,
     asks: Vec<Waiting>,
     reopening: JoinSet<Result<(), store::Error>>,
@@ -113,6 +116,7 @@ impl Live {
             loading: Loading::new(parts.host.clone(), config.plugins.clone()),
             admission: Admission::default(),
             refused: BTreeMap::new(),
+            next_files: NextFiles::of(&parts.dispatch),
             config: Arc::new(config),
             complaint: None,
             folder_trouble: Arc::default(),
@@ -154,7 +158,7 @@ impl Live {
         }
         let unfinished = live.loading.unfinished().count();
         if live.loading.is_done() {
-            live.loaded.cancel();
+            live.all_loaded();
         } else {
             info!("the gateway parses no request until it has loaded more plugins: {unfinished}");
         }
@@ -178,11 +182,16 @@ impl Live {
         sources.is_empty() || sources.values().any(|it| loaded(&it.plugin).is_some_and(can_claim))
     }
 
-    fn note_loaded(&self) {
+    fn note_loaded(&mut self) {
         if self.loading.is_done() && !self.loaded.is_cancelled() {
             info!("no plugin is left to load: the gateway parses requests");
-            self.loaded.cancel();
+            self.all_loaded();
         }
+    }
+
+    fn all_loaded(&mut self) {
+        self.end_missing_canaries();
+        self.loaded.cancel();
     }
 
     /// The plugins as they are now, for operators.
@@ -217,6 +226,7 @@ impl Live {
         tokio::select! {
             news = self.loading.next() => self.take(news).await,
             () = self.watch.changed() => drop(self.reload(false).await),
+            moved = self.next_files.next() => self.act_on_canaries(moved),
             Some(ask) = asked.recv() => {
                 let config = self.reload(true).await;
                 let report = Report { config, plugins: Vec::new(), error: None };
@@ -233,6 +243,7 @@ impl Live {
 
     /// Reads the configuration, and has somebody look for plugins.
     async fn reload(&mut self, asked: bool) -> ConfigRow {
+        self.take_out_dropped();
         // The configuration first: it may say how a new plugin is set up.
         let (row, mut again) = self.reload_config().await;
         if self.admission.take_unsure() {
@@ -245,7 +256,8 @@ impl Live {
     /// Answers those who asked for a reload, once there is nothing to wait for or it takes too
     /// long.
     fn answer(&mut self) {
-        let done = self.loading.is_done() && self.reopening.is_empty();
+        let is_moving = self.next_files.is_moving();
+        let done = self.loading.is_done() && self.reopening.is_empty() && !is_moving;
         let now = Instant::now();
         let (ended, waiting): (Vec<_>, Vec<_>) =
             self.asks.drain(..).partition(|waiting| done || waiting.until <= now);
@@ -282,6 +294,7 @@ impl Live {
                 self.note_config(changed, "applied");
                 again.extend(self.admission.applied(stopped));
                 self.apply();
+                self.ask_canaries().await;
                 self.configure_access();
                 self.warn_of_missing();
                 let all = self.registry.list();

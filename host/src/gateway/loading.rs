@@ -85,6 +85,11 @@ impl Loading {
         &self.path
     }
 
+    /// The same with what is known of it: nobody looks at it while somebody holds the lock.
+    pub(super) fn shared(&self) -> Arc<Mutex<Folder>> {
+        Arc::clone(&self.folder)
+    }
+
     /// Has these compiled before all others from now on.
     pub(super) fn first(&mut self, named: BTreeSet<String>) {
         self.named = named;

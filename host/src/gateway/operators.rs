@@ -42,6 +42,7 @@ impl Parts {
             metrics: self.metrics.clone(),
             plugins: live.plugins(),
             waits: Waits(Arc::new(move || dispatch.waiting().into_iter().map(wait_row).collect())),
+            canaries: super::canaries::desk(self, live, reload.clone()),
             registry: Arc::clone(&self.registry),
             usages: Usages(Arc::new(move || running.choose(&used))),
             // As they are whenever somebody asks.

@@ -93,8 +93,8 @@ pub enum CanaryVerdict {
 }
 
 impl CanaryVerdict {
-    /// In the order of their numbers.
-    const ALL: [Self; 6] = [
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 6] = [
         Self::Running,
         Self::Promoted,
         Self::DroppedByTest,

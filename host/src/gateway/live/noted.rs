@@ -52,7 +52,7 @@ impl Live {
         self.starting.retain(|stem| unfinished.contains(stem.as_str()));
     }
 
-    fn note(&mut self, deed: Deed) {
+    pub(super) fn note(&mut self, deed: Deed) {
         let auditor = self.auditor.clone();
         while self.telling.try_join_next().is_some() {}
         // An error is in the log.

@@ -17,11 +17,11 @@ use crate::causes::chain;
 use crate::config::Config;
 use crate::ids::Name;
 use crate::metrics;
-use crate::plugin::{Plugin, Reloaded, Wish};
+use crate::plugin::{NEXT, Plugin, Reloaded, Wish, name_of};
 
 impl Live {
     /// Takes what became known of the files.
-    pub(super) async fn take(&mut self, News { files, looked }: News) {
+    pub(super) async fn take(&mut self, News { mut files, looked }: News) {
         match looked {
             Some(Ok(())) => self.folder_trouble.store(None),
             Some(Err(error)) => {
@@ -36,21 +36,30 @@ impl Live {
             None => self.loading.look(Wish::default()),
         }
         self.distrust(&files);
+        self.distrust_canaries(&files);
+        // What has another name now is there before it is gone.
+        files.sort_by_key(|(_, change)| matches!(change, Reloaded::Removed));
         let mut loaded = Vec::new();
         for (stem, change) in files {
-            if let Reloaded::Loaded(plugin) = &change {
+            let is_next = stem.ends_with(NEXT);
+            if let Reloaded::Loaded(plugin) = &change
+                && !is_next
+            {
                 loaded.push(plugin.clone());
             }
             let row = match change {
                 Reloaded::Unchanged => continue,
+                Reloaded::Removed if is_next => self.remove_next(stem),
                 Reloaded::Removed => self.remove(stem),
                 Reloaded::Kept(error) => self.keep(stem, chain(&error)),
+                Reloaded::Loaded(plugin) if is_next => self.admit_next(stem, &plugin).await,
                 Reloaded::Loaded(plugin) => self.admit(stem, &plugin).await,
             };
             for waiting in &mut self.asks {
                 waiting.report.plugins.push(row.clone());
             }
         }
+        self.let_canaries_go();
         let before = self.rows.swap(Arc::new(self.plugin_rows()));
         self.note_plugins(&before);
         if !loaded.is_empty() {
@@ -78,6 +87,7 @@ impl Live {
         }
         self.apply_rules();
         self.registry.insert(plugin);
+        self.follow_canary(plugin.name());
         self.admission.forget(&self.registry);
         self.reopen(plugin);
         self.metrics.reload(plugin.name(), metrics::Reloaded::Swapped);
@@ -106,7 +116,7 @@ impl Live {
         ReloadRow { plugin: stem, outcome: "removed", reason: None }
     }
 
-    fn keep(&mut self, stem: String, reason: String) -> ReloadRow {
+    pub(super) fn keep(&mut self, stem: String, reason: String) -> ReloadRow {
         let kept = self.registered(&stem).is_some();
         if self.refused.insert(stem.clone(), reason.clone()).as_ref() != Some(&reason) {
             let now = if kept { "the last good one keeps running" } else { "none is running" };
@@ -123,7 +133,7 @@ impl Live {
     /// that had too little memory may load with more.
     pub(super) fn refused_under_other_rules(&self, config: &Config) -> BTreeSet<String> {
         let is_other = |stem: &&String| {
-            let name = stem.parse::<Name>();
+            let name = name_of(stem);
             let rules = |of: &Config| of.plugin_rules.get(name.as_ref().ok()?).cloned();
             rules(&self.config) != rules(config)
         };
@@ -131,6 +141,7 @@ impl Live {
     }
 
     fn registered(&self, stem: &str) -> Option<Arc<Plugin>> {
-        self.registry.get(&stem.parse().ok()?)
+        let name = name_of(stem).ok()?;
+        if stem.ends_with(NEXT) { self.registry.next(&name) } else { self.registry.get(&name) }
     }
 }

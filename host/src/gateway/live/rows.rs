@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Live;
+use super::canary::stem_of;
 use crate::admin::PluginRow;
 
 impl Live {
@@ -15,6 +16,16 @@ impl Live {
             let mut row = PluginRow::new(plugin);
             row.stopped = self.admission.stopped_of(&self.config, plugin.name());
             rows.insert(row.name.clone(), row);
+        }
+        for plugin in self.registry.list_next().iter() {
+            let stem = stem_of(plugin.name());
+            let row = PluginRow {
+                name: stem.clone(),
+                provider: None,
+                canary_of: Some(plugin.name().to_string()),
+                ..PluginRow::new(plugin)
+            };
+            rows.insert(stem, row);
         }
         for stem in self.refused.keys().map(String::as_str).chain(loading.iter().copied()) {
             let row = rows.entry(stem.to_owned()).or_insert_with(|| PluginRow::file(stem));

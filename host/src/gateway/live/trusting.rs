@@ -26,8 +26,8 @@ impl Live {
             return;
         }
         let replaces = |name: &Name| {
-            files.iter().any(|(_, change)| match change {
-                Reloaded::Loaded(plugin) => plugin.name() == name && self.is_trusted(plugin),
+            files.iter().any(|(stem, change)| match change {
+                Reloaded::Loaded(plugin) => stem == name.as_str() && self.is_trusted(plugin),
                 Reloaded::Unchanged | Reloaded::Kept(_) | Reloaded::Removed => false,
             })
         };
