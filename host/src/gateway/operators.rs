@@ -15,7 +15,7 @@ use crate::admin::{
 };
 use crate::dispatch::Waiting;
 use crate::ids::Name;
-use crate::plugin::Plugin;
+use crate::plugin::{NEXT, Plugin};
 
 impl Parts {
     /// What answering operators needs.
@@ -29,8 +29,11 @@ impl Parts {
         let sources = Arc::clone(&self.sources);
         let delivery = Arc::clone(&self.delivery);
         let (host, running) = (self.host.clone(), Arc::clone(&self.registry));
-        let used = move |plugin: &Arc<Plugin>| {
-            Some((plugin.name().as_str().to_owned(), host.usage(plugin)))
+        let used = move || {
+            let of = |stem: String, plugin: &Plugin| (stem, host.usage(plugin));
+            let live = running.list().into_iter().map(|it| of(it.name().to_string(), &it));
+            let next = running.list_next().into_iter();
+            live.chain(next.map(|it| of(format!("{}{NEXT}", it.name()), &it))).collect()
         };
         let dispatch = Arc::clone(&self.dispatch);
         Admin {
@@ -44,7 +47,7 @@ impl Parts {
             waits: Waits(Arc::new(move || dispatch.waiting().into_iter().map(wait_row).collect())),
             canaries: super::canaries::desk(self, live, reload.clone()),
             registry: Arc::clone(&self.registry),
-            usages: Usages(Arc::new(move || running.choose(&used))),
+            usages: Usages(Arc::new(used)),
             // As they are whenever somebody asks.
             sources: KnownSources(Arc::new(move |name: &Name| sources.load().contains_key(name))),
             refused: self.refused.clone(),

@@ -9,6 +9,7 @@
 //! bare contract instead of the SDK, because it has to do what the SDK would not let it.
 
 mod behaviour;
+mod edition;
 mod misbehave;
 
 use std::hint::black_box;
@@ -292,6 +293,11 @@ impl handler::Guest for Guest {
 
     fn handle(event: Event, context: handler::Context) -> Result<(), Failure> {
         let (asked, command) = command(event.data.as_bytes(), "handle");
+        if edition::fails_on(&event.id) {
+            let reason = "this edition does".to_owned();
+            let kind = FailureKind::Transient;
+            return Err(Failure { kind, reason, retry_after_ms: None });
+        }
         misbehave(asked, &command);
         obey(asked, &command, &event, &context)?;
         if u64::from(context.attempt) >= command["until"].as_u64().unwrap_or(u64::MAX) {
