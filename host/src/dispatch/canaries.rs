@@ -86,6 +86,8 @@ struct Book {
     dropped: BTreeMap<Name, BTreeMap<String, CanaryRow>>,
     /// What ended, and the store does not have yet.
     ended: Vec<CanaryRow>,
+    /// What was decided about subjects of handlers whose canaries are chosen by a label.
+    remembered: BTreeMap<Name, Remembered>,
     epochs: u64,
 }
 
@@ -98,15 +100,13 @@ struct State {
     strain: u32,
     /// Who puts it into the place of the live version, if somebody is about to.
     promoter: Option<String>,
-    remembered: Remembered,
     /// Whether the store has other counts of it.
     is_unstored: bool,
 }
 
 impl State {
     fn new(row: CanaryRow, epoch: u64, is_unstored: bool) -> Self {
-        let remembered = Remembered::default();
-        Self { row, epoch, strain: 0, promoter: None, remembered, is_unstored }
+        Self { row, epoch, strain: 0, promoter: None, is_unstored }
     }
 
     fn runs(&self) -> bool {
@@ -117,7 +117,6 @@ impl State {
         self.row.verdict = verdict;
         self.row.by = by.to_owned();
         self.row.at = now;
-        self.remembered = Remembered::default();
         // From now on it is among what ended.
         self.is_unstored = false;
         self.row.clone()
@@ -215,6 +214,10 @@ impl Canaries {
             let row = begin(handler, live, next, now);
             book.states.insert(handler.clone(), State::new(row, epoch, true));
         }
+        // One that takes the place of another gets the same subjects.
+        if next.is_none() {
+            book.remembered.remove(handler);
+        }
         book.ended.extend(ended.clone());
         self.recount(&book);
         drop(book);
@@ -300,16 +303,17 @@ impl Canaries {
             return false;
         };
         let mut book = lock(&self.book);
-        let state = book.states.get_mut(handler);
-        let Some(state) = state.filter(|it| it.runs() && it.row.digest == next.digest()) else {
+        // It is in the registry until somebody has taken it out.
+        if book.dropped.get(handler).is_some_and(|dropped| dropped.contains_key(next.digest())) {
             return false;
-        };
+        }
         match canary {
             Canary::Share(share) => share.takes(handler, scope),
             Canary::Label { name, value } => {
                 let labels = &work.event.event.labels;
                 let has_it = || labels.iter().any(|(key, is)| key == name && is == value);
-                state.remembered.decision((name.as_str(), value.as_str()), scope, has_it)
+                let remembered = book.remembered.entry(handler.clone()).or_default();
+                remembered.decision((name.as_str(), value.as_str()), scope, has_it)
             }
         }
     }
@@ -378,6 +382,7 @@ impl Book {
 
     fn note_ended(&mut self, row: &CanaryRow) {
         self.ended.push(row.clone());
+        self.remembered.remove(&row.handler);
         if row.verdict.is_dropped() {
             self.note_dropped(row);
         }
