@@ -187,8 +187,8 @@ mod tests {
         }
     }
 
-    /// How many runs of a canary there were when it was dropped, if it was: of every twenty runs one
-    /// is the canary's, and each fails by chance.
+    /// How many runs of a canary there were when it was dropped, if it was: of every twenty runs
+    /// one is the canary's, and each fails by chance.
     fn dropped(random: &mut fastrand::Rng, runs: u64, (canary, live): (f64, f64)) -> Option<u64> {
         let (mut counts, mut lives) = (Counted::default(), Counted::default());
         while counts.runs < runs {

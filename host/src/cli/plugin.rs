@@ -1,5 +1,5 @@
-//! `hookgate plugin`: write, build, inspect, sign and test plugins without a gateway, and look after
-//! the canaries of one.
+//! `hookgate plugin`: write, build, inspect, sign and test plugins without a gateway, and look
+//! after the canaries of one.
 
 mod about;
 mod build;

@@ -218,8 +218,8 @@ impl Admission {
         Ok(refusals)
     }
 
-    /// Whether the next version of a handler, from the file of this stem, can work with the settings
-    /// of the handler; if not, why.
+    /// Whether the next version of a handler, from the file of this stem, can work with the
+    /// settings of the handler; if not, why.
     pub(crate) async fn admit_next(
         &mut self,
         host: &plugin::Host,

@@ -43,7 +43,8 @@ fn everything_is_counted_under_its_name_and_outcome() {
     check(&metrics, r#"hookgate_attempts_total{endpoint="stripe",outcome="success"} 1"#);
     check(&metrics, r#"hookgate_alerts_total{handler="stripe",severity="critical"} 1"#);
     check(&metrics, r#"hookgate_reloads_total{plugin="stripe",outcome="kept"} 1"#);
-    let canary = r#"hookgate_canary_runs_total{handler="stripe",version="next",outcome="failure"} 1"#;
+    let canary =
+        r#"hookgate_canary_runs_total{handler="stripe",version="next",outcome="failure"} 1"#;
     check(&metrics, canary);
     let verdict = r#"hookgate_canary_verdicts_total{handler="stripe",verdict="promoted"} 1"#;
     check(&metrics, verdict);

@@ -155,9 +155,9 @@ impl Folder {
 
     /// Looks at every file, and loads what changed as far as nothing has to be compiled for it.
     ///
-    /// Each file is named by its stem, which should be a [`Name`], with [`NEXT`] behind it if it has
-    /// the next version of a handler. An error means that the directory cannot be read, and changes
-    /// nothing.
+    /// Each file is named by its stem, which should be a [`Name`], with [`NEXT`] behind it if it
+    /// has the next version of a handler. An error means that the directory cannot be read, and
+    /// changes nothing.
     pub fn look(&mut self, host: &Host, wish: &Wish, now: Instant) -> io::Result<Look> {
         let root = self.path.canonicalize()?;
         let found = plugin_files(&root)?;

@@ -17,8 +17,8 @@ const DIGITS: usize = 12;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Show the canary of a handler (NAME@next.wasm) beside the live version: runs, failures, times,
-    /// effects, and the test by which the gateway drops it
+    /// Show the canary of a handler (NAME@next.wasm) beside the live version: runs, failures,
+    /// times, effects, and the test by which the gateway drops it
     Status(Of),
     /// Put the canary of a handler into the place of the live version
     Promote(Of),
