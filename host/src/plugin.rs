@@ -1,8 +1,8 @@
 //! Plugins: the one door to WebAssembly.
 //!
-//! A [`Host`] loads the bytes of a plugin file into a [`Plugin`] and calls it, in an instance that
-//! no call about another request was made in, on threads of its own, within a deadline and a memory
-//! limit. A [`Registry`] knows which plugins there are, a [`Folder`] finds them. Plugins only ask:
+//! A [`Host`] loads the bytes of a plugin file into a [`Plugin`] and calls it, on threads of its
+//! own, within a deadline and a memory limit, and in an instance that no call about another request
+//! was made in unless the operator lets it be used again. A [`Registry`] knows which plugins there are, a [`Folder`] finds them. Plugins only ask:
 //! nothing here touches the store, the network or a secret.
 //!
 //! Four rooms, each of which knows only those before it: `contract` (what is said), `call` (saying
@@ -35,7 +35,9 @@ pub use self::call::{
     CallError, Called, Doors, EFFECTS_MAX, EndpointFinder, Grant, Spent, StateReader, Tenanting,
     guest_thread, tell,
 };
-use self::call::{Completed, Context, Pool, Shape, all_threads, link_wasi};
+use self::call::{
+    Completed, Context, Pool, Resting, Shape, WARM_MAX, Warm, all_threads, link_wasi,
+};
 pub(crate) use self::call::{Kept, Tell};
 use self::contract::bindings;
 pub use self::contract::convert::{EVENTS_MAX, PROOF_LABEL, YIELD_BYTES_MAX};
@@ -153,8 +155,8 @@ impl Config {
 }
 
 /// Instances that exist outside of the pools: of the one plugin that describes itself, of two
-/// threads that run again what is stored, and of sixteen that are used again.
-const SPARE_SLOTS: u32 = 1 + 2 + 16;
+/// threads that run again what is stored, and those that rest between two calls.
+const SPARE_SLOTS: u32 = 1 + 2 + WARM_MAX;
 
 /// Why there is no [`Host`].
 #[derive(Debug, thiserror::Error)]
@@ -188,6 +190,8 @@ struct Parts {
     compile: Compile,
     /// One plugin at a time describes itself, so that loading takes no instance from the pools.
     describing: Mutex<()>,
+    /// The instances of all plugins that rest between two calls.
+    resting: Resting,
     pools: Pools,
 }
 
@@ -244,6 +248,7 @@ impl Host {
             linker_with_wasi,
             compile,
             describing: Mutex::default(),
+            resting: Resting::default(),
             pools,
         };
         Ok(Self(Arc::new(parts)))
@@ -314,6 +319,8 @@ pub struct Plugin {
     pre: InstancePre<Context>,
     completed: Completed,
     used: Used,
+    /// Its instances that rest between two calls.
+    warm: Warm,
     wasi: bool,
     /// As far as its file tells.
     stack: Option<Stack>,

@@ -192,8 +192,8 @@
 //! An overflow of the stack is a trap, and its reason names the stack's size.
 //!
 //! On that target this crate brings an allocator for instances that live for one request or run:
-//! it gives back next to nothing. For a host that uses an instance for many calls, turn off the
-//! feature `bump-allocator`.
+//! it gives back next to nothing. For an instance that serves many calls (`reuse` of the operator),
+//! turn off the feature `bump-allocator`.
 
 #[cfg(any(test, all(target_family = "wasm", feature = "bump-allocator")))]
 mod allocator;

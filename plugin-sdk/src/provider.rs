@@ -1,8 +1,9 @@
 //! The trait of a payment provider.
 //!
 //! The gateway calls each function in a fresh instance, or `parse` in the one in which `claim` has
-//! just read the same request, so they have no `self`: there is nothing to keep. A provider never
-//! sees a secret and never decides whether a request is genuine.
+//! just read the same request, so they have no `self`: there is nothing to keep, also where an
+//! operator lets an instance serve several calls. A provider never sees a secret and never decides
+//! whether a request is genuine.
 
 use serde::de::DeserializeOwned;
 

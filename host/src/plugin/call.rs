@@ -1,13 +1,14 @@
-//! One call of a plugin: a fresh store, a fresh instance, a deadline, and out.
+//! One call of a plugin: a store, an instance, a deadline, and out.
 //!
 //! The room has what a call needs: the threads that it runs on, what the guest can reach and ask
 //! for meanwhile, what it writes, and why it has no answer. How a plugin came to be loaded is not
 //! known here.
 //!
-//! Nothing outlives a call but the instance of claims, for an early parse of the same request: what
-//! a guest left in memory reaches no other, and a trap poisons nothing. The calls here run on the
-//! pools' threads, in turn for each source or handler, and with them what the gateway itself
-//! computes about a request; what comes back has been checked against the contract.
+//! Nothing outlives a call but the instance of claims, for an early parse of the same request, and
+//! what the operator lets be used again: otherwise what a guest left in memory reaches no other
+//! call. A trap poisons nothing. The calls here run on the pools' threads, in turn for each source
+//! or handler, and with them what the gateway itself computes about a request; what comes back has
+//! been checked against the contract.
 
 mod asking;
 mod context;
@@ -26,6 +27,7 @@ mod reads;
 mod sandbox;
 mod settings;
 mod trap;
+mod warm;
 mod wasi;
 
 use std::sync::Arc;
@@ -35,6 +37,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 pub(super) use self::context::Context;
+use self::context::Left;
 use self::effort::Effort;
 pub use self::error::CallError;
 pub(super) use self::function::{Handler, Provider};
@@ -49,6 +52,8 @@ pub use self::outbox::{Doors, EFFECTS_MAX, EndpointFinder, StateReader};
 pub(super) use self::pool::{Pool, Shape, all_threads};
 use self::sandbox::Sandbox;
 pub(super) use self::settings::Completed;
+use self::warm::Key;
+pub(super) use self::warm::{Resting, WARM_MAX, Warm};
 pub(super) use self::wasi::link as link_wasi;
 use super::contract::convert::{self, YIELD_BYTES_MAX};
 use super::contract::handler::HandleContext;
@@ -158,8 +163,9 @@ impl Host {
         let (plugin, settings) = (Arc::clone(plugin), Arc::clone(settings));
         let request = Arc::clone(request);
         let deadline = bounds.deadlines.claims;
+        let key = Key::of(&context, Call::Claim, Some(source));
         let call = move || {
-            let claimed = claim(&plugin, &settings, context, deadline, &request);
+            let claimed = claim(&plugin, &settings, (context, key), deadline, &request);
             claimed.map(|claimed| claimed.map(|(claims, kept)| make(claims, kept)))
         };
         let claims = &self.0.pools.claims;
@@ -231,7 +237,8 @@ impl Host {
             let mut context = self.context(plugin, Role::Provider, settings, &bounds);
             context.lift_bytes_max = lift_bytes_max;
             context.effort = Some(effort);
-            Sandbox::new(plugin, context, &parsing(request), asked_after)
+            let key = Key::of(&context, Call::Parse, Some(source));
+            Sandbox::enter(plugin, context, &parsing(request), asked_after, key)
         };
         let (called, _) = parse(sandbox, plugin, source, request, bytes_max);
         Some((called, effort.is_dear()))
@@ -301,16 +308,16 @@ impl Plugin {
     }
 }
 
-/// Asks a provider what was signed.
+/// Asks a provider what was signed, in an instance of its own unless there is a key.
 fn claim<'c>(
     plugin: &'c Plugin,
     settings: &'c Arc<str>,
-    context: Context,
+    (context, key): (Context, Option<Key>),
     deadline: Duration,
     request: &'c Request,
 ) -> Result<Result<Claimed<'c>, Refusal>, CallError> {
     let occasion = Occasion::Request("claim", request, request.received_at);
-    let mut sandbox = Sandbox::new(plugin, context, &occasion, deadline);
+    let mut sandbox = Sandbox::enter(plugin, context, &occasion, deadline, key);
     let claims = sandbox.call(|store, instance| {
         let claim = &plugin.provider_functions()?.claim;
         convert::lend_request(request, |request| {
@@ -318,13 +325,16 @@ fn claim<'c>(
         })
     });
     sandbox.count(Call::Claim);
-    match claims? {
-        Ok(claims) => {
-            let claims = convert::claims(claims).map_err(CallError::Violation)?;
-            Ok(Ok((claims, Kept::of(sandbox, settings, request))))
-        }
-        Err(refusal) => Ok(Err(convert::refusal(&refusal))),
+    let claimed = match claims? {
+        Ok(claims) => Ok(convert::claims(claims).map_err(CallError::Violation)?),
+        Err(refusal) => Err(convert::refusal(&refusal)),
+    };
+    if sandbox.has_key() {
+        // What it wrote is dropped.
+        drop(sandbox.leave(true));
+        return Ok(claimed.map(|claims| (claims, None)));
     }
+    Ok(claimed.map(|claims| (claims, Kept::of(sandbox, settings, request))))
 }
 
 /// What the parse of a request is about.
@@ -338,8 +348,7 @@ fn lifted_at_most(bytes_max: usize) -> usize {
     2 * bytes_max
 }
 
-/// Asks a provider for the events of a request in an instance of its own; with the bytes of memory
-/// that this had.
+/// Asks a provider for the events of a request; with the bytes of memory that its instance had.
 fn parse_in(
     plugin: &Plugin,
     mut context: Context,
@@ -349,7 +358,8 @@ fn parse_in(
 ) -> (Parsing, usize) {
     let bytes_max = YIELD_BYTES_MAX + request.body.len();
     context.lift_bytes_max = lifted_at_most(bytes_max);
-    let sandbox = Sandbox::new(plugin, context, &parsing(request), deadline);
+    let key = Key::of(&context, Call::Parse, Some(source));
+    let sandbox = Sandbox::enter(plugin, context, &parsing(request), deadline, key);
     parse(sandbox, plugin, source, request, bytes_max)
 }
 
@@ -369,7 +379,6 @@ fn parse(
         })
     });
     sandbox.count(Call::Parse);
-    let Context { log, memory, .. } = sandbox.into_context();
     let ended = parsed.and_then(|parsed| match parsed {
         Ok(events) => {
             let events = convert::events(events, source, request.received_at, bytes_max);
@@ -377,10 +386,11 @@ fn parse(
         }
         Err(failure) => Ok(Err(convert::failure(&failure))),
     });
-    (Called { ended, log: log.into_lines(), denied: false }, memory.used())
+    let Left { log, memory, .. } = sandbox.leave(ended.is_ok());
+    (Called { ended, log, denied: false }, memory)
 }
 
-/// Runs a handler on an event in an instance of its own; with the bytes of memory that this had.
+/// Runs a handler on an event; with the bytes of memory that its instance had.
 fn handle_in(
     plugin: &Plugin,
     context: Context,
@@ -388,8 +398,8 @@ fn handle_in(
     event: &Event,
     run: &HandleContext,
 ) -> (Handling, usize) {
-    let occasion = Occasion::Run(run);
-    let mut sandbox = Sandbox::new(plugin, context, &occasion, deadline);
+    let key = Key::of(&context, Call::Handle, None);
+    let mut sandbox = Sandbox::enter(plugin, context, &Occasion::Run(run), deadline, key);
     let handled = sandbox.call(|store, instance| {
         let handle = &plugin.handler_functions()?.handle;
         let lent = convert::lend_context(run);
@@ -398,16 +408,16 @@ fn handle_in(
         })
     });
     sandbox.count(Call::Handle);
-    let Context { log, memory, outbox, .. } = sandbox.into_context();
+    let Left { log, memory, outbox } = sandbox.leave(handled.is_ok());
     let denied = outbox.as_ref().is_some_and(Outbox::has_denied);
     let ended = handled.map(|handled| match handled {
         Ok(()) => Ok(outbox.map(Outbox::into_asked).unwrap_or_default()),
         Err(failure) => Err(convert::failure(&failure)),
     });
-    (Called { ended, log: log.into_lines(), denied }, memory.used())
+    (Called { ended, log, denied }, memory)
 }
 
-/// Instantiates a plugin, makes a call, and takes the store apart again. The deadline is for all of
+/// Instantiates a plugin, makes a call, and throws the instance away. The deadline is for all of
 /// it. To be called on a thread with a stack for guests, outside of the async runtime.
 pub(super) fn enter<T>(
     plugin: &Plugin,
@@ -415,8 +425,8 @@ pub(super) fn enter<T>(
     occasion: &Occasion<'_>,
     deadline: Duration,
     call: impl FnOnce(&mut Store<Context>, &Instance) -> wasmtime::Result<T>,
-) -> (Result<T, CallError>, Context) {
-    let mut sandbox = Sandbox::new(plugin, context, occasion, deadline);
+) -> (Result<T, CallError>, Left) {
+    let mut sandbox = Sandbox::enter(plugin, context, occasion, deadline, None);
     let result = sandbox.call(call);
-    (result, sandbox.into_context())
+    (result, sandbox.leave(false))
 }

@@ -95,6 +95,7 @@ fn link(
         pre,
         completed: Completed::default(),
         used: Used::default(),
+        warm: host.resting.of_a_plugin(),
         wasi: known.wasi,
         stack: if layer == Layer::Module { Stack::of_module(file) } else { None },
         events: about.events,
@@ -161,8 +162,8 @@ fn describe<T>(
     let context = Context::new(Arc::from("{}"), &bounds);
     let occasion = Occasion::Plugin("describe");
     let deadline = bounds.deadlines.check;
-    let (described, context) = enter(plugin, context, &occasion, deadline, ask);
-    tell(context.log.into_lines(), &plugin.name, "describe");
+    let (described, left) = enter(plugin, context, &occasion, deadline, ask);
+    tell(left.log, &plugin.name, "describe");
     let described = described.map_err(|error| LoadError::Describe { role, error })?;
     described.map_err(|error| LoadError::Shape { role, reason: in_one_line(error.as_ref()) })
 }

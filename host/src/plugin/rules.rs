@@ -87,7 +87,11 @@ impl Bounds {
 impl Host {
     /// Has the calls that begin from now on go by these rules.
     pub fn set_rules(&self, rules: Arc<AllRules>) {
-        self.0.rules.store(rules);
+        let before = self.0.rules.swap(Arc::clone(&rules));
+        if before != rules {
+            // What rests was made by the rules before.
+            self.0.resting.clear();
+        }
     }
 
     /// What a call of the plugin of this name may use that begins now.

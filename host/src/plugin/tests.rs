@@ -6,6 +6,7 @@ mod calls;
 mod folders;
 mod kept;
 mod loads;
+mod reuse;
 mod signed;
 
 use std::fs;

@@ -41,7 +41,7 @@ impl Host {
         let call = move || {
             let _turn = lock(&parts.describing);
             let occasion = Occasion::Plugin("check");
-            let (checked, context) =
+            let (checked, left) =
                 enter(&plugin, context, &occasion, deadline, |store, instance| {
                     let check = match role {
                         Role::Provider => &plugin.provider_functions()?.check,
@@ -52,7 +52,7 @@ impl Host {
             let shown = |reason: String| shortened(&reason, TEXT_BYTES_MAX);
             let ended = checked.map(|result| result.map_err(shown));
             // Who asked may be gone by now.
-            drop(answer.send(Called { ended, log: context.log.into_lines(), denied: false }));
+            drop(answer.send(Called { ended, log: left.log, denied: false }));
         };
         if let Err(error) = guest_thread("plugin-check").spawn(call) {
             return Called::never(CallError::Host(format!("failed to start a thread: {error}")));
@@ -79,15 +79,14 @@ impl Host {
         let call = move || {
             let digests: Vec<&[u8]> = digests.iter().map(Vec::as_slice).collect();
             let occasion = Occasion::Request("sign", &request, signed_at);
-            let (signed, context) =
-                enter(&plugin, context, &occasion, deadline, |store, instance| {
-                    let sign = &plugin.provider_functions()?.sign;
-                    convert::lend_request(&request, |request| {
-                        let params = (request, signed_at.0, digests.as_slice());
-                        sign.call(store, instance, params).map(|(signed,)| signed)
-                    })
-                });
-            tell(context.log.into_lines(), &plugin.name, "sign");
+            let (signed, left) = enter(&plugin, context, &occasion, deadline, |store, instance| {
+                let sign = &plugin.provider_functions()?.sign;
+                convert::lend_request(&request, |request| {
+                    let params = (request, signed_at.0, digests.as_slice());
+                    sign.call(store, instance, params).map(|(signed,)| signed)
+                })
+            });
+            tell(left.log, &plugin.name, "sign");
             match signed? {
                 Ok(request) => convert::request(request).map(Ok).map_err(CallError::Violation),
                 Err(reason) => Ok(Err(shortened(&reason, TEXT_BYTES_MAX))),

@@ -1,9 +1,10 @@
 //! What one call may reach: the data of its store.
 //!
-//! Made for the call and taken apart after it, or set up anew for an early parse. It answers the
-//! guest's imports from memory; the one thing outside that it can reach is the reader of the
-//! subject's state.
+//! Made for the call and taken apart after it, or set up anew for another call in its instance. It
+//! answers the guest's imports from memory; the one thing outside that it can reach is the reader
+//! of the subject's state.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use wasmtime_wasi::{WasiCtxView, WasiView};
@@ -11,9 +12,10 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 use super::effort::Effort;
 use super::log::Log;
 use super::memory::MemoryLimit;
+use super::occasion::Occasion;
 use super::outbox::Outbox;
 use super::wasi::Wasi;
-use crate::effect::LogLevel;
+use crate::effect::{LogLevel, LogLine};
 use crate::plugin::Bounds;
 use crate::plugin::contract::bindings::hookgate::plugin::{log, outbox, settings, state, types};
 use crate::plugin::contract::convert::YIELD_BYTES_MAX;
@@ -26,8 +28,10 @@ const LIFT_BYTES_MAX: usize = 2 * YIELD_BYTES_MAX;
 /// The store's data, which is about the present call.
 #[derive(Debug)]
 pub(in crate::plugin) struct Context {
-    settings: Arc<str>,
-    pub(in crate::plugin) log: Log,
+    pub(super) settings: Arc<str>,
+    /// How many calls may be made in its instance, if more than this one.
+    pub(super) reuse: Option<NonZeroU32>,
+    pub(super) log: Log,
     pub(super) memory: MemoryLimit,
     /// Most bytes that the guest may pass to the host.
     pub(super) lift_bytes_max: usize,
@@ -44,6 +48,7 @@ impl Context {
     pub(in crate::plugin) fn new(settings: Arc<str>, bounds: &Bounds) -> Self {
         Self {
             settings,
+            reuse: bounds.reuse,
             log: Log::new(bounds.log_lines),
             memory: MemoryLimit::new(bounds.memory),
             lift_bytes_max: LIFT_BYTES_MAX,
@@ -52,6 +57,36 @@ impl Context {
             wasi: None,
         }
     }
+
+    /// Has what is about the call be that of the next one. The memory and the WASI stay, because
+    /// they are the instance's: of the latter the call has its own time and randomness.
+    pub(super) fn begin_again(&mut self, next: Self, occasion: &Occasion<'_>, plugin: &str) {
+        let Self { settings, reuse, log, lift_bytes_max, effort, outbox, .. } = next;
+        // What the guest prints comes into this very log.
+        self.log.begin_again(&log);
+        if let Some(wasi) = &mut self.wasi {
+            wasi.begin_again(occasion, plugin);
+        }
+        (self.settings, self.reuse, self.lift_bytes_max) = (settings, reuse, lift_bytes_max);
+        (self.effort, self.outbox) = (effort, outbox);
+    }
+
+    /// What the call leaves behind, which the context has no longer.
+    pub(super) fn leave(&mut self) -> Left {
+        let log = self.log.clone().into_lines();
+        Left { log, memory: self.memory.used(), outbox: self.outbox.take() }
+    }
+}
+
+/// What a call leaves behind that has ended.
+#[derive(Debug)]
+pub(in crate::plugin) struct Left {
+    /// What the guest wrote.
+    pub(in crate::plugin) log: Vec<LogLine>,
+    /// The bytes of memory that the instance has, which is the most that it had.
+    pub(super) memory: usize,
+    /// What a run asked for.
+    pub(super) outbox: Option<Outbox>,
 }
 
 impl AsMut<Wasi> for Context {

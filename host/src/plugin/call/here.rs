@@ -43,7 +43,8 @@ impl Host {
     ) -> Result<Result<Claims, Refusal>, CallError> {
         let bounds = self.bounds(&plugin.name);
         let context = self.context(plugin, Role::Provider, settings, &bounds);
-        let claimed = claim(plugin, settings, context, bounds.deadlines.claims, request)?;
+        let deadline = bounds.deadlines.claims;
+        let claimed = claim(plugin, settings, (context, None), deadline, request)?;
         Ok(claimed.map(|(claims, _)| claims))
     }
 

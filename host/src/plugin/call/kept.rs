@@ -3,7 +3,8 @@
 //!
 //! To make an instance, and to clear its memory, costs as much as a small call. Whoever holds one
 //! can't take it to another thread's call or to another request: it borrows both from the claims.
-//! Never used for what is parsed later.
+//! Never used for what is parsed later, and not where the plugin's instances are used again: there
+//! the claims' instance rests for other claims.
 
 use std::fmt;
 use std::sync::Arc;

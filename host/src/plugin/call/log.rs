@@ -82,6 +82,13 @@ impl Log {
         Self::new(self.written().most)
     }
 
+    /// Forgets the call that it was of, and is that of another one that may write as many lines as
+    /// the other log.
+    pub(super) fn begin_again(&self, as_many_as: &Self) {
+        let most = as_many_as.written().most;
+        *self.written() = Written { most, ..Written::default() };
+    }
+
     /// Takes a line, or counts it.
     pub(super) fn write(&self, level: LogLevel, message: &str) {
         let message = if message.starts_with(PANIC) {
@@ -243,6 +250,21 @@ mod tests {
             let dropped = "the gateway dropped 1 more lines: a call may write 2";
             assert_eq!(messages(log), ["line", "line", dropped]);
         }
+    }
+
+    #[test]
+    fn a_log_that_begins_again_has_nothing_of_the_call_before() {
+        let log = Log::new(2);
+        let output = log.clone();
+        output.write(LogLevel::Error, "panicked at src/lib.rs:1:1: before");
+        output.print(Printed::Error, "before\n".repeat(3).as_bytes());
+        output.print(Printed::Output, b"unfinished");
+
+        log.begin_again(&Log::new(1));
+
+        assert_eq!(log.last_words(), None);
+        output.print(Printed::Output, b"one\ntwo\n");
+        assert_eq!(messages(log), ["one", "the gateway dropped 1 more lines: a call may write 1"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How much memory one instance may have, for a call or for two about one request.
+//! How much memory one instance may have, for all calls that are made in it.
 //!
 //! Counts all linear memories of the instance together, and all its tables, where wasmtime's own
 //! limits count each for itself. Refusing is not trapping: the guest sees an allocation fail, as on
@@ -32,6 +32,11 @@ impl MemoryLimit {
     /// How many bytes there are: memory never shrinks, so it is the most that there were.
     pub(super) fn used(&self) -> usize {
         self.most - self.left
+    }
+
+    /// Whether less than a quarter is left: what the next call needs may not be there.
+    pub(super) fn is_short(&self) -> bool {
+        self.left < self.most / 4
     }
 }
 
@@ -85,10 +90,11 @@ mod tests {
     fn all_memories_share_one_limit() {
         let mut limit = MemoryLimit::new(100);
         assert!(limit.memory_growing(0, 60, None).unwrap());
-        assert!(!limit.exceeded);
+        assert!(!limit.exceeded && !limit.is_short());
         assert!(!limit.memory_growing(0, 60, None).unwrap());
         assert!(limit.exceeded);
         assert!(limit.memory_growing(60, 100, None).unwrap());
+        assert!(limit.is_short());
         assert_eq!(limit.used(), 100);
     }
 

@@ -1,19 +1,21 @@
 //! An instance of a plugin, in a store of its own.
 //!
 //! What bounds a call belongs to that call: its deadline, its log, what it may pass. Only the
-//! memory is the instance's. Never says which call may follow which in one instance.
+//! memory is the instance's. Never says which call may follow which in one instance; behind a call
+//! that went well it lets the instance rest, if its plugin may use one again.
 
 use std::time::{Duration, Instant};
 
 use wasmtime::component::Instance;
 use wasmtime::{Store, UpdateDeadline};
 
-use super::context::Context;
+use super::context::{Context, Left};
 use super::effort::Effort;
 use super::error::CallError;
 use super::occasion::Occasion;
 use super::outbox::Outbox;
 use super::trap::{self, Ran};
+use super::warm::{Key, Rested};
 use super::wasi::Wasi;
 use crate::plugin::used::{Call, Took};
 use crate::plugin::{Plugin, engine};
@@ -30,27 +32,33 @@ pub(super) struct Sandbox<'p> {
     deadline: Duration,
     /// When it began.
     began: Instant,
-    /// Whether the instance was there before it.
-    reused: bool,
+    /// Which calls may follow in the instance, if any may.
+    key: Option<Key>,
+    /// How many were made in it, the present one included.
+    calls: u32,
 }
 
 impl<'p> Sandbox<'p> {
-    /// For a call, whose deadline begins now. To be made, called and dropped on one thread with a
-    /// stack for guests, outside of the async runtime.
-    pub(super) fn new(
+    /// For a call, whose deadline begins now: in an instance that rests for calls of this key, if
+    /// there is one, else in a fresh one. Without a key it is fresh, and gone behind the call. To be
+    /// made, called and left on one thread with a stack for guests, outside of the async runtime.
+    pub(super) fn enter(
         plugin: &'p Plugin,
-        mut context: Context,
+        context: Context,
         occasion: &Occasion<'_>,
         deadline: Duration,
+        key: Option<Key>,
     ) -> Self {
         let began = Instant::now();
-        if plugin.wasi {
-            context.wasi = Some(Wasi::of(occasion, &plugin.digest, &context.log));
-        }
-        let mut store = Store::new(plugin.pre.engine(), context);
-        store.limiter(|context| &mut context.memory);
-        store.set_max_component_handles(HANDLES_MAX);
-        let mut sandbox = Self { plugin, store, instance: None, deadline, began, reused: false };
+        let rested = key.as_ref().and_then(|key| plugin.warm.take(key, &context));
+        let (key, store, instance, calls) = match rested {
+            Some(Rested { key, mut store, instance, calls }) => {
+                store.data_mut().begin_again(context, occasion, &plugin.digest);
+                (Some(key), store, Some(instance), calls)
+            }
+            None => (key, fresh(plugin, context, occasion), None, 0),
+        };
+        let mut sandbox = Self { plugin, store, instance, deadline, began, key, calls };
         // Before instantiating, which runs code of the guest too.
         sandbox.bound();
         sandbox
@@ -61,13 +69,13 @@ impl<'p> Sandbox<'p> {
         &mut self,
         call: impl FnOnce(&mut Store<Context>, &Instance) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
-        self.reused = self.instance.is_some();
         let instance = match self.instance {
             Some(instance) => Ok(instance),
             None => self.plugin.pre.instantiate(&mut self.store),
         };
         let result = instance.and_then(|instance| {
             self.instance = Some(instance);
+            self.calls = self.calls.saturating_add(1);
             call(&mut self.store, &instance)
         });
         result.map_err(|error| self.judge(&error))
@@ -103,7 +111,7 @@ impl<'p> Sandbox<'p> {
         let context = self.store.data();
         let (log_lines, dropped_log_lines) = context.log.count();
         let took = Took {
-            reused: self.reused,
+            reused: self.calls > 1,
             time: self.began.elapsed(),
             memory: context.memory.used(),
             log_lines,
@@ -113,9 +121,28 @@ impl<'p> Sandbox<'p> {
         self.plugin.used.add(call, &took);
     }
 
-    /// Takes the store apart: the instance is gone.
-    pub(super) fn into_context(self) -> Context {
-        self.store.into_data()
+    /// Whether its instance may be used again by calls about other requests or events.
+    pub(super) fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Ends the call, with what it leaves behind. The instance rests if the call went well and
+    /// another one may follow, else it is gone.
+    pub(super) fn leave(self, is_well: bool) -> Left {
+        let Self { plugin, mut store, instance, key, calls, .. } = self;
+        let context = store.data_mut();
+        let left = context.leave();
+        // One that was refused memory is not as its authors know it, and one whose memory grows
+        // with each call would be refused some soon.
+        let may_rest = is_well && !context.memory.exceeded && !context.memory.is_short();
+        let has_calls_left = context.reuse.is_some_and(|most| calls < most.get());
+        if let (Some(key), Some(instance)) = (key, instance)
+            && may_rest
+            && has_calls_left
+        {
+            plugin.warm.put(Rested { key, store, instance, calls });
+        }
+        left
     }
 
     /// Whether it is one of this plugin as it was loaded this time.
@@ -146,4 +173,15 @@ impl<'p> Sandbox<'p> {
         let (lift_bytes_max, log) = (context.lift_bytes_max, context.log.clone());
         trap::judge(error, &Ran { stack, deadline, lift_bytes_max, memory_exceeded, log })
     }
+}
+
+/// A store in which there is no instance yet.
+fn fresh(plugin: &Plugin, mut context: Context, occasion: &Occasion<'_>) -> Store<Context> {
+    if plugin.wasi {
+        context.wasi = Some(Wasi::of(occasion, &plugin.digest, &context.log));
+    }
+    let mut store = Store::new(plugin.pre.engine(), context);
+    store.limiter(|context| &mut context.memory);
+    store.set_max_component_handles(HANDLES_MAX);
+    store
 }

@@ -3,15 +3,15 @@
 //! No files, no network, no environment, no arguments. What is printed becomes lines of the
 //! plugin's log. Clocks and randomness come from the call alone, so that a call can be repeated; so
 //! the randomness is no secret. Nothing in it can wait, because epochs do not interrupt the host:
-//! `thread::sleep` is a trap. Guests that do not import WASI never meet any of this.
+//! `thread::sleep` is a trap. Where an instance is used again, its handles stay and each call has
+//! its clocks and its randomness. Guests that do not import WASI never meet any of this.
 
 mod clock;
 mod output;
+mod random;
 
 use std::fmt;
 
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::sync::io::poll::HostPollable;
@@ -20,6 +20,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use self::clock::{Steps, Timer, Wall};
 use self::output::Output;
+use self::random::Random;
 use super::log::{Log, Printed};
 use super::occasion::Occasion;
 
@@ -28,11 +29,13 @@ const HANDLES_MAX: usize = 256;
 /// Most random bytes at once.
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
-/// What one call has of WASI.
+/// What an instance has of WASI.
 pub(in crate::plugin) struct Wasi {
     context: WasiCtx,
     table: ResourceTable,
+    wall: Wall,
     steps: Steps,
+    random: Random,
 }
 
 impl fmt::Debug for Wasi {
@@ -44,26 +47,33 @@ impl fmt::Debug for Wasi {
 impl Wasi {
     /// What a call of the plugin with this digest has, which prints into `log`.
     pub(super) fn of(occasion: &Occasion<'_>, plugin: &str, log: &Log) -> Self {
-        let mut random = StdRng::from_seed(occasion.seed(plugin));
-        let seed = u128::from(random.next_u64()) << 64 | u128::from(random.next_u64());
-        let steps = Steps::default();
+        let (random, seed) = Random::of(occasion.seed(plugin));
+        let (wall, steps) = (Wall::at(occasion.now()), Steps::default());
         let output = |printed| Output { log: log.clone(), printed };
         let mut context = WasiCtx::builder();
         context
             .stdout(output(Printed::Output))
             .stderr(output(Printed::Error))
-            .wall_clock(Wall(occasion.now()))
+            .wall_clock(wall.clone())
             .monotonic_clock(steps.clone())
-            .insecure_random(StdRng::from_rng(&mut random))
+            .insecure_random(random.insecure.clone())
             .insecure_random_seed(seed)
-            .secure_random(random)
+            .secure_random(random.secure.clone())
             .max_random_size(RANDOM_BYTES_MAX)
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
-        Self { context: context.build(), table, steps }
+        Self { context: context.build(), table, wall, steps, random }
+    }
+
+    /// Gives the instance the clocks and the randomness of another call. A seed that it may have
+    /// asked for once, for its tables, is the first call's.
+    pub(super) fn begin_again(&mut self, occasion: &Occasion<'_>, plugin: &str) {
+        self.wall.set(occasion.now());
+        self.steps.restart();
+        self.random.restart(occasion.seed(plugin));
     }
 
     /// What the WASI of the library works on.

@@ -15,8 +15,20 @@ use crate::event::Timestamp;
 const STEP_NS: u64 = 1_000;
 
 /// The time of the call, all through the call.
-#[derive(Debug)]
-pub(super) struct Wall(pub(super) Timestamp);
+#[derive(Debug, Clone)]
+pub(super) struct Wall(Arc<AtomicU64>);
+
+impl Wall {
+    /// One that shows this time.
+    pub(super) fn at(now: Timestamp) -> Self {
+        Self(Arc::new(AtomicU64::new(now.0)))
+    }
+
+    /// Has all clones show this time: that of another call in the same instance.
+    pub(super) fn set(&self, now: Timestamp) {
+        self.0.store(now.0, Ordering::Relaxed);
+    }
+}
 
 impl HostWallClock for Wall {
     fn resolution(&self) -> Duration {
@@ -24,7 +36,7 @@ impl HostWallClock for Wall {
     }
 
     fn now(&self) -> Duration {
-        Duration::from_millis(self.0.0)
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -37,6 +49,11 @@ impl Steps {
     /// A reading, and the next one is later.
     pub(super) fn read(&self) -> u64 {
         self.0.fetch_add(STEP_NS, Ordering::Relaxed)
+    }
+
+    /// From 0 again: another call in the same instance sees what it would see in a fresh one.
+    pub(super) fn restart(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 }
 
@@ -76,5 +93,17 @@ mod tests {
         let steps = Steps::default();
         let readings: Vec<u64> = (0..3).map(|_| steps.now()).collect();
         assert_eq!(readings, [0, 1_000, 2_000]);
+        let held = steps.clone();
+        steps.restart();
+        assert_eq!([held.now(), steps.now()], [0, 1_000]);
+    }
+
+    #[test]
+    fn the_wall_clock_stands_still_until_another_call() {
+        let wall = Wall::at(Timestamp(5));
+        let held = wall.clone();
+        assert_eq!([held.now(), held.now()], [Duration::from_millis(5); 2]);
+        wall.set(Timestamp(7));
+        assert_eq!(held.now(), Duration::from_millis(7));
     }
 }
