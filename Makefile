@@ -5,9 +5,9 @@ HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 EXAMPLES := $(patsubst %/Cargo.toml,%,$(wildcard examples/*/Cargo.toml))
 
-.PHONY: help setup build dist docs demo test crash flips mutants fuzz fuzz-api bench \
-	bench-compare bench-endpoints bench-isolation bench-lists bench-owed bench-replay \
-	bench-restart bench-shapes bench-plugins lint deny msrv clean
+.PHONY: help setup build dist docs demo languages test crash flips mutants fuzz fuzz-api bench \
+	bench-compare bench-endpoints bench-isolation bench-languages bench-lists bench-owed \
+	bench-replay bench-restart bench-shapes bench-plugins lint deny msrv clean
 
 help:
 	@echo "make demo   builds everything and shows the whole path of an event"
@@ -20,6 +20,8 @@ help:
 	@echo "make deny   checks the dependencies for licences, sources and known vulnerabilities"
 	@echo "            (needs cargo-deny)"
 	@echo "make msrv   type-checks everything with the oldest Rust that Cargo.toml promises"
+	@echo "make languages  builds the handlers in JavaScript and Python that the tests load (needs Node"
+	@echo "            with npm, and Python)"
 	@echo "make crash  kills the gateway under load 1,000 times (N=1000) and looks for lost or"
 	@echo "            repeated work"
 	@echo "make flips  flips 1,000 single bits (N=1000) in copies of a store, and looks for anything"
@@ -35,6 +37,7 @@ help:
 	@echo "make bench-compare REV=...  compares this tree with another revision"
 	@echo "make bench-isolation  measures what well-behaved sources and endpoints keep beside hostile"
 	@echo "            ones, in about 25 minutes"
+	@echo "make bench-languages  measures a handler in JavaScript and one in Python, in a minute"
 	@echo "make bench-endpoints  measures 500 endpoints of which 50 hang and 50 fail, and 10,000"
 	@echo "            of 1,000 tenants, in about half an hour"
 	@echo "make bench-owed  measures a gateway that owes 10 million deliveries to a dead endpoint"
@@ -76,14 +79,21 @@ docs: build
 demo: build
 	$(HOOKGATE) demo
 
+# Installs componentize-js from npm and componentize-py from PyPI into target/languages, once, and
+# builds only what has changed. Exits with 3 where they can't be installed.
+languages:
+	tests/languages/build
+
 # The guest is a plugin that misbehaves on command, the prover one that claims whatever it is told
 # to; only tests load them and the examples. The crates that link wasmtime have a command of their
 # own, because the plugins' build macros select other features of wasmtime's dependencies: one
-# command for both would build wasmtime twice. The last command makes about 2,000 calls of the admin port within a minute;
-# where there is no Python, or no network to install Schemathesis from, it says so and passes.
+# command for both would build wasmtime twice. The last command makes about 2,000 calls of the admin
+# port within a minute; where there is no Python, or no network to install Schemathesis from, it
+# says so and passes. So does the one that builds handlers in other languages, except where CI=true.
 test: build
 	$(HOOKGATE) plugin build tests/guest tests/prover --out target/test-plugins
 	$(HOOKGATE) plugin build $(EXAMPLES) --out target/examples
+	tests/languages/build --if-possible
 	$(CARGO) test --release --locked -p hookgate -p hookgate-tests -p hookgate-bench
 	$(CARGO) test --release --locked --workspace --exclude hookgate --exclude hookgate-tests \
 		--exclude hookgate-bench
@@ -158,6 +168,12 @@ bench-isolation: build
 	$(HOOKGATE) plugin build tests/bench/spinner --out target/test-plugins
 	$(CARGO) build --release --locked -p hookgate-bench
 	target/release/hookgate-bench isolation $(ISOLATION)
+
+# One thread, outside of a gateway. LANGUAGES="--calls 500" takes half a minute, most of which
+# compiles the two. Fails if the bar does not hold.
+bench-languages: build languages
+	$(CARGO) build --release --locked -p hookgate-bench
+	target/release/hookgate-bench languages $(LANGUAGES)
 
 # With default limits, and a rate limit for the endpoints that recover. ENDPOINTS="--only NAME"
 # (hung-endpoints, tenants), "--pairs N", "--seconds N" or "--tenants N" measures less. Fails if a

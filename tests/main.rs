@@ -12,6 +12,7 @@ mod ingest;
 mod dispatch;
 mod hostile;
 mod sandbox;
+mod languages;
 mod delivery;
 mod reload;
 mod tls;
