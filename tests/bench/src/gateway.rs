@@ -115,12 +115,12 @@ impl Workplace {
         self.programs.join(name)
     }
 
-    /// Where a plugin is built to; those that only tests and benchmarks load, in a folder of their
-    /// own.
+    /// Where a plugin is built to; those that only tests and benchmarks load, and those that are
+    /// not in Rust, in folders of their own.
     pub(crate) fn built(&self, name: &str) -> anyhow::Result<PathBuf> {
         let target = Self::target(&self.programs)?;
-        let built =
-            ["plugins", "test-plugins"].map(|it| target.join(it).join(format!("{name}.wasm")));
+        let built = ["plugins", "test-plugins", "languages"]
+            .map(|it| target.join(it).join(format!("{name}.wasm")));
         Ok(built.iter().find(|file| file.exists()).unwrap_or(&built[0]).clone())
     }
 

@@ -17,6 +17,7 @@ mod filled;
 mod gateway;
 mod goals;
 mod isolation;
+mod languages;
 mod lists;
 mod load;
 mod others;
@@ -52,6 +53,7 @@ use crate::compare::Compare;
 use crate::endpoints::Endpoints;
 use crate::gateway::Workplace;
 use crate::isolation::Isolation;
+use crate::languages::Languages;
 use crate::lists::Lists;
 use crate::owed::Owed;
 use crate::payload::Batch;
@@ -106,6 +108,8 @@ enum Role {
     Endpoints(Endpoints),
     /// Measures what those who behave keep beside those who do not
     Isolation(Isolation),
+    /// Measures calls of a handler in JavaScript and of one in Python
+    Languages(Languages),
     /// Measures lists of events by each filter, with very many events stored
     Lists(Lists),
     /// Measures a gateway that owes very many deliveries to a dead endpoint
@@ -138,6 +142,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::Compare(compare)) => compare.run(),
         Some(Role::Endpoints(endpoints)) => endpoints.run(),
         Some(Role::Isolation(isolation)) => isolation.run(),
+        Some(Role::Languages(languages)) => languages.run(),
         Some(Role::Lists(lists)) => lists.run(),
         Some(Role::Owed(owed)) => owed.run(),
         Some(Role::Plugins(plugins)) => plugins.run(),
