@@ -2,8 +2,9 @@
 //!
 //! A [`Host`] loads the bytes of a plugin file into a [`Plugin`] and calls it, on threads of its
 //! own, within a deadline and a memory limit, and in an instance that no call about another request
-//! was made in unless the operator lets it be used again. A [`Registry`] knows which plugins there are, a [`Folder`] finds them. Plugins only ask:
-//! nothing here touches the store, the network or a secret.
+//! was made in unless the operator lets it be used again. A [`Registry`] knows which plugins there
+//! are, a [`Folder`] finds them. Plugins only ask: nothing here touches the store, the network or a
+//! secret.
 //!
 //! Four rooms, each of which knows only those before it: `contract` (what is said), `call` (saying
 //! it, in a sandbox), `load` (from a file to a plugin), `folder` (which plugins there are).

@@ -40,8 +40,9 @@ pub(super) struct Sandbox<'p> {
 
 impl<'p> Sandbox<'p> {
     /// For a call, whose deadline begins now: in an instance that rests for calls of this key, if
-    /// there is one, else in a fresh one. Without a key it is fresh, and gone behind the call. To be
-    /// made, called and left on one thread with a stack for guests, outside of the async runtime.
+    /// there is one, else in a fresh one. Without a key it is fresh, and gone behind the call. To
+    /// be made, called and left on one thread with a stack for guests, outside of the async
+    /// runtime.
     pub(super) fn enter(
         plugin: &'p Plugin,
         context: Context,
