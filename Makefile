@@ -7,7 +7,7 @@ EXAMPLES := $(patsubst %/Cargo.toml,%,$(wildcard examples/*/Cargo.toml))
 
 .PHONY: help setup build dist docs demo languages test crash flips mutants fuzz fuzz-api bench \
 	bench-compare bench-endpoints bench-isolation bench-languages bench-lists bench-owed \
-	bench-replay bench-restart bench-shapes bench-plugins lint deny msrv clean
+	bench-replay bench-restart bench-shapes bench-plugins bench-canary lint deny msrv clean
 
 help:
 	@echo "make demo   builds everything and shows the whole path of an event"
@@ -49,6 +49,7 @@ help:
 	@echo "            log could have"
 	@echo "make bench-plugins  measures starts with thirty plugins, and a handler that is replaced"
 	@echo "            under 5,000 runs a second"
+	@echo "make bench-canary  measures how soon a canary is dropped that fails more, in twenty trials"
 
 # Installs compilers that are missing. `hookgate plugin build` finds the wasm compiler itself.
 setup:
@@ -216,6 +217,13 @@ bench-shapes:
 bench-plugins: build
 	$(CARGO) build --release --locked -p hookgate-bench
 	target/release/hookgate-bench plugins $(BENCH_PLUGINS)
+
+# Forty canaries, one after the other. CANARY="--trials N" or "--runs N" measures less. Fails if a bad
+# one is not dropped within 500 runs, or an equal one is.
+bench-canary: build
+	$(HOOKGATE) plugin build tests/guest --out target/test-plugins
+	$(CARGO) build --release --locked -p hookgate-bench
+	target/release/hookgate-bench canary $(CANARY)
 
 lint: setup
 	$(CARGO) fmt --all --check

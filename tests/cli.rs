@@ -1,6 +1,7 @@
 //! The `hookgate` command as a person types it: the real program, its exit code and its words.
 
 mod audit;
+mod canary;
 mod configuration;
 mod dead;
 mod delivery;

@@ -15,6 +15,7 @@ mod sandbox;
 mod languages;
 mod delivery;
 mod reload;
+mod canary;
 mod tls;
 mod loading;
 mod signing;

@@ -120,7 +120,7 @@ async fn every_operation_answers_as_the_document_says() {
     {
         check(id, &gateway.tell(&format!("{replay}/{act}"), &json!({})).await);
     }
-    for (id, answer) in of_streams(&gateway).await {
+    for (id, answer) in [of_canaries(&gateway).await, of_streams(&gateway).await].concat() {
         check(id, &answer);
     }
     check("listTokens", &gateway.ask("/v1/tokens").await);
@@ -137,6 +137,18 @@ async fn every_operation_answers_as_the_document_says() {
 
     let all: BTreeSet<String> = document.operations().into_iter().map(|(id, ..)| id).collect();
     assert_eq!(checked, all, "each operation is checked here");
+}
+
+/// Does everything with two canaries once, and gives the answers.
+async fn of_canaries(gateway: &Harness) -> Vec<(&'static str, Answer)> {
+    crate::canary::drop_next(gateway, &crate::canary::guest(0, 1)).await;
+    let path = "/v1/plugins/guest/canary";
+    let mut answers = vec![("getCanary", gateway.ask(path).await)];
+    answers.push(("dropCanary", gateway.tell(&format!("{path}/drop"), &json!({})).await));
+    gateway.reload().await;
+    crate::canary::drop_next(gateway, &crate::canary::guest(0, 2)).await;
+    answers.push(("promoteCanary", gateway.tell(&format!("{path}/promote"), &json!({})).await));
+    answers
 }
 
 /// The operations that only read, and where each is.

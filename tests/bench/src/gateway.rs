@@ -202,9 +202,11 @@ impl Workplace {
         let config = self.folder.path().join("hookgate.toml");
         // A text of JSON is one of TOML.
         let place = serde_json::to_string(data)?;
+        // The tables may have rules of single plugins, and then the folder too.
+        let folder = if tables.contains("[plugins]\n") { "" } else { "plugins = \"plugins\"\n" };
         let text = format!(
             "listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\ndata = {place}\n\
-             plugins = \"plugins\"\negress = {{ allow = [\"127.0.0.0/8\"] }}\n{tables}"
+             {folder}egress = {{ allow = [\"127.0.0.0/8\"] }}\n{tables}"
         );
         std::fs::write(&config, text)?;
         Gateway::start(&self.program("hookgate"), &config, data.to_owned())

@@ -8,6 +8,7 @@
 mod asking;
 mod bar;
 mod breakdown;
+mod canary;
 mod ceiling;
 mod compare;
 mod dead;
@@ -49,6 +50,7 @@ use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 
 use crate::breakdown::Breakdown;
+use crate::canary::Canary;
 use crate::compare::Compare;
 use crate::endpoints::Endpoints;
 use crate::gateway::Workplace;
@@ -102,6 +104,8 @@ struct Arguments {
 enum Role {
     /// Measures what an event costs, by thread, by call of the system and by commit
     Breakdown(Breakdown),
+    /// Measures how soon a canary is dropped that is worse, and whether an equal one stays
+    Canary(Canary),
     /// Measures two revisions in turn and prints the ratios of their figures
     Compare(Compare),
     /// Measures five hundred endpoints of which some hang and fail, and ten thousand of tenants
@@ -139,6 +143,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::ServeCeiling) => ceiling::answer(),
         Some(Role::ServeRelay { endpoint }) => ceiling::relay(*endpoint),
         Some(Role::Breakdown(breakdown)) => breakdown.run(),
+        Some(Role::Canary(canary)) => canary.run(),
         Some(Role::Compare(compare)) => compare.run(),
         Some(Role::Endpoints(endpoints)) => endpoints.run(),
         Some(Role::Isolation(isolation)) => isolation.run(),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use clap::{Args, ValueEnum};
 
+pub(crate) use self::swapping::edition;
 use crate::bar::Bars;
 use crate::gateway::Workplace;
 

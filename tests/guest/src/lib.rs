@@ -154,6 +154,10 @@ fn declared() -> Vec<Setting> {
 /// `refuse` is the reason to refuse the settings, or a command.
 fn check() -> Result<(), String> {
     let settings: Value = serde_json::from_str(&settings::get()).unwrap_or_default();
+    // That of an edition, and of no other.
+    if edition::number() > 0 && settings["mode"] == edition::number() {
+        return Err("this edition has no such mode".to_owned());
+    }
     let refuse = &settings["refuse"];
     if let Some(reason) = refuse.as_str() {
         return Err(reason.to_owned());

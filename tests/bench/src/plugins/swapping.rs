@@ -155,7 +155,7 @@ impl Handler {
 }
 
 /// The same plugin in another file: with a custom section more.
-fn edition(wasm: &[u8], number: u32) -> Vec<u8> {
+pub(crate) fn edition(wasm: &[u8], number: u32) -> Vec<u8> {
     let name = b"edition";
     let content = [&[name.len() as u8][..], name, &number.to_le_bytes()].concat();
     [wasm, &[0, content.len() as u8], &content].concat()
