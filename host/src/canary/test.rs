@@ -173,9 +173,9 @@ mod tests {
         #[test]
         fn a_p_value_is_a_probability_and_falls_with_each_failure(
             runs in 0..200_000_u64, live_runs in 0..10_000_000_u64,
-            share in 0.0..1.0_f64, live_share in 0.0..1.0_f64,
+            share in 0..=1_000_u64, live_share in 0..=1_000_u64,
         ) {
-            let part = |of: u64, share: f64| (of as f64 * share) as u64;
+            let part = |of: u64, share: u64| of * share / 1_000;
             let live = counted(part(live_runs, live_share), live_runs);
             let failures = part(runs, share);
             let p = p_value(counted(failures, runs), live);

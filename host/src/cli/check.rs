@@ -108,7 +108,8 @@ async fn load(host: &Host, registry: &Registry, config: &Config) -> anyhow::Resu
     for (name, change) in scanned {
         match change {
             Reloaded::Loaded(plugin) if name.ends_with(NEXT) => {
-                let fits = describe_canary(host, &mut admission, config, (&name, &plugin)).await?;
+                let fits =
+                    describe_canary(host, &mut admission, config, (name.as_str(), &plugin)).await?;
                 wrong += usize::from(!fits);
             }
             Reloaded::Loaded(plugin) => {

@@ -2,9 +2,9 @@
 //! is left alone.
 //!
 //! A live version that fails on one event in a thousand, and beside it, one after the other,
-//! canaries that fail on one in twenty and others that are as good. Each is a file of its own that a running
-//! gateway compiles, and gets a fifth of the subjects. Never counts anything itself: it shows what
-//! `hookgate plugin status` would.
+//! canaries that fail on one in twenty and others that are as good. Each is a file of its own that
+//! a running gateway compiles, and gets a fifth of the subjects. Never counts anything itself: it
+//! shows what `hookgate plugin status` would.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
