@@ -29,7 +29,7 @@ use crate::event::Timestamp;
 use crate::ids::{Id, Name};
 use crate::lock::lock;
 use crate::secrets::Secret;
-use crate::store::{self, EndpointNote, Health, Store};
+use crate::store::{self, EndpointNote, EndpointRows, Health, Store};
 use crate::subscribers::Table;
 use crate::tenant::Tenant;
 
@@ -118,6 +118,16 @@ impl Directory {
         let directory = Self::new(Some(store), vault, clock);
         directory.load().await?;
         Ok(directory)
+    }
+
+    /// The endpoints that a store knows of which is not open.
+    pub fn of_rows(rows: EndpointRows, vault: Arc<Vault>) -> Self {
+        let directory = Self::empty(vault);
+        directory.update(None, |known, _| {
+            known.load(rows);
+            ((), Some(known.table()))
+        });
+        directory
     }
 
     fn new(store: Option<Store>, vault: Arc<Vault>, clock: Clock) -> Self {

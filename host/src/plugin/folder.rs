@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 pub use self::moves::MoveError;
 pub use self::registry::Registry;
 use self::signed::Signed;
+pub use self::signed::signer_of;
 use super::engine::FILE_BYTES_MAX;
 use super::load::LoadError;
 use super::{Host, Plugin};

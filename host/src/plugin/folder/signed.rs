@@ -56,14 +56,24 @@ impl Signed {
 
     /// Who has signed these bytes; none if nothing has to be signed.
     pub(super) fn signer(&self, file: &[u8]) -> Result<Option<PublicKey>, LoadError> {
-        if self.trusted.is_empty() {
-            return Ok(None);
-        }
-        let signature = self.signature.as_deref().ok_or(LoadError::Unsigned)?;
-        let text = str::from_utf8(signature).map_err(|_| SignatureError::Malformed);
-        let verified = text
-            .and_then(str::parse::<Signature>)
-            .and_then(|signature| signature.verify(file, &self.trusted));
-        Ok(Some(verified.map_err(LoadError::Signature)?.key))
+        signer_of(file, self.signature.as_deref(), &self.trusted)
     }
+}
+
+/// Who of those whom the operator trusts has signed these bytes, by the text of their signature;
+/// none if the operator names nobody, for then nothing has to be signed.
+pub fn signer_of(
+    file: &[u8],
+    signature: Option<&[u8]>,
+    trusted: &[PublicKey],
+) -> Result<Option<PublicKey>, LoadError> {
+    if trusted.is_empty() {
+        return Ok(None);
+    }
+    let signature = signature.ok_or(LoadError::Unsigned)?;
+    let text = str::from_utf8(signature).map_err(|_| SignatureError::Malformed);
+    let verified = text
+        .and_then(str::parse::<Signature>)
+        .and_then(|signature| signature.verify(file, trusted));
+    Ok(Some(verified.map_err(LoadError::Signature)?.key))
 }

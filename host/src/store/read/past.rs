@@ -20,10 +20,12 @@ use crate::event::{Timestamp, in_millis};
 use crate::ids::{Id, IdKind, Name};
 use crate::retry::{Outcome, Verdict};
 use crate::store::damage::Damages;
+use crate::store::endpoints::EndpointRows;
 use crate::store::error::{Damaged, Error, Failure};
 use crate::store::facts::{PluginStamp, Receipt, StoredEvent, StoredParcel};
 use crate::store::file::failure::unbroken;
 use crate::store::file::inspection::Inspection;
+use crate::store::file::kept_rows::Kept;
 use crate::store::file::view::{Outcomes, Segments, States, View};
 use crate::store::file::volumes::{Point, Scanned};
 use crate::store::file::{self, OpenError, file_in};
@@ -446,6 +448,19 @@ impl Past {
         let read = state::written_at(key, &row).zip(state::value(key, &row));
         // It stands at no position.
         Ok(Some(read.ok_or(Damaged { position: 0 })?))
+    }
+
+    /// All that the store knows of endpoints, without those that can't be read.
+    pub fn endpoints(&self) -> Result<EndpointRows, Error> {
+        self.told(self.endpoint_rows())
+    }
+
+    fn endpoint_rows(&self) -> Result<EndpointRows, Failure> {
+        let view = match &*self.of {
+            Of::Running(store) => store.handle.shared.file.read()?,
+            Of::Stopped(inspection) => inspection.view()?.ok_or(Damaged { position: 0 })?,
+        };
+        EndpointRows::read(&view.kept(Kept::Endpoints)?, self.tag, &Damages::default())
     }
 
     /// If the files of a store at work could not be read, its writer looks after them.
