@@ -34,6 +34,7 @@ mod fuzz;
 mod cli;
 mod crash;
 mod replay;
+mod rehearsal;
 mod faults;
 mod simulation;
 mod shutdown;

@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::harness::{Process, Receiver, Setup, payment, program, stripe_signature};
+use crate::canary::guest;
+use crate::harness::{Process, Receiver, Setup, answer, payment, program, stripe_signature, text};
 
 const STRIPE: &str = "whsec_planted_stripe_7f3a91";
 const TOKEN: &str = "planted/token+with=signs%and&91c2";
@@ -177,6 +178,23 @@ async fn look(gateway: &Process, config: &Path, outputs: &mut Outputs) {
     }
 }
 
+/// Has a version of the guest that always fails run over all of it, so that all of it differs.
+async fn rehearse(gateway: &Process, outputs: &mut Outputs) {
+    let post = gateway.client().post(format!("{}/v1/rehearsals?plugin=guest", gateway.admin()));
+    let post = post.header("content-type", "application/octet-stream");
+    let begun = answer(post.body(guest(1, 1))).await;
+    let path = format!("/v1/rehearsals/{}", text(&begun.json()["id"]));
+    let row = loop {
+        let row = gateway.ask(&path).await;
+        if row.json()["state"] != "running" {
+            break row;
+        }
+    };
+    let differing = row.json()["reports"][1]["differing"].as_u64();
+    assert!(differing.is_some_and(|count| count > 3), "{}", row.body);
+    outputs.add("a rehearsal", row.body);
+}
+
 /// Guards I4.
 #[tokio::test]
 async fn no_planted_secret_leaves_by_any_way() {
@@ -190,6 +208,7 @@ async fn no_planted_secret_leaves_by_any_way() {
     traffic(&gateway).await;
     gateway.settle().await;
     look(&gateway, &config, &mut outputs).await;
+    rehearse(&gateway, &mut outputs).await;
 
     // The source gets another name and another secret; what it took before is still there.
     let good = std::fs::read_to_string(&config).expect("it is there");

@@ -4,10 +4,13 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hookgate::minisign::{SecretKey, signature_of};
 use serde_json::{Value, json};
 
-use crate::harness::{Harness, Setup, payment, plugin_file, program, run_of, text};
+use crate::harness::{Harness, Setup, answer, payment, plugin_file, program, run_of, text};
+use crate::rehearsal::ended;
 use crate::reload::edition;
 
 const FAILED: &str = "payment_failed";
@@ -176,4 +179,70 @@ async fn a_compiler_never_sees_a_file_that_nobody_has_signed() {
     sign(gateway.folder(), "dunning", &team);
     let (runs, refused) = look(&gateway, "dunning").await;
     assert!(runs.is_string() && calls() == 2, "{refused}");
+}
+
+/// Without `signer_of` in `load_version`, whoever may write has any file run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_is_tried_is_signed_or_no_compiler_sees_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let [team, other] = [key(), key()];
+    let prepared = setup(&[&team]).compiled_by(noting_compiler(folder.path())).prepare();
+    sign(prepared.folder(), "stripe", &team);
+    sign(prepared.folder(), "dunning", &team);
+    let gateway = prepared.start().await;
+    gateway.reload().await;
+    let calls = || std::fs::read_to_string(folder.path().join("calls")).unwrap().lines().count();
+    let new = edition(&built("dunning"), 1);
+    let before = calls();
+
+    let url = format!("{}/v1/rehearsals?plugin=dunning", gateway.admin());
+    let post = |signature: Option<&SecretKey>| {
+        let post = gateway.client().post(&url).header("content-type", "application/octet-stream");
+        let post = post.body(new.clone());
+        match signature.map(|key| BASE64.encode(key.sign(&new, "a test"))) {
+            Some(text) => answer(post.header("hookgate-signature", text)),
+            None => answer(post.header("accept", "*/*")),
+        }
+    };
+    for (signature, why) in
+        [(None, "the file is not signed"), (Some(&other), "which is not a trusted one")]
+    {
+        let refused = post(signature).await;
+        assert_eq!(refused.status, 422, "{}", refused.body);
+        assert!(text(&refused.json()["detail"]).contains(why), "{}", refused.body);
+    }
+    assert_eq!(calls(), before, "no compiler has seen it");
+    let begun = post(Some(&team)).await;
+    let row = ended(&gateway, &begun).await;
+    assert_eq!((&row["state"], calls()), (&json!("done"), before + 1), "{row}");
+}
+
+/// The same where no gateway runs: the signature lies beside the file.
+#[tokio::test]
+async fn a_version_that_is_tried_over_a_folder_is_signed_too() {
+    let team = key();
+    let prepared = setup(&[&team]).prepare();
+    sign(prepared.folder(), "stripe", &team);
+    sign(prepared.folder(), "dunning", &team);
+    let gateway = prepared.start().await;
+    gateway.stripe(&payment("evt_1", "pi_1", FAILED)).await.accepted();
+    gateway.settle().await;
+    let stopped = gateway.stop().await;
+    let new = stopped.folder().join("dunning.wasm");
+    std::fs::write(&new, edition(&built("dunning"), 1)).unwrap();
+    let data = stopped.folder().join("data");
+    let tried = async || {
+        let mut command = tokio::process::Command::new(program());
+        let config = stopped.folder().join("hookgate.toml");
+        command.args(["plugin", "try"]).arg(&new).arg("--config").arg(config);
+        let ran = command.arg("--data").arg(&data).output().await.unwrap();
+        (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+    };
+
+    let (code, said) = tried().await;
+    assert!(code == Some(2) && said.contains("the file is not signed"), "{said}");
+    let signature = team.sign(&std::fs::read(&new).unwrap(), "a test");
+    std::fs::write(signature_of(&new), signature).unwrap();
+    let (code, said) = tried().await;
+    assert_eq!(code, Some(0), "{said}");
 }

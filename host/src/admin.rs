@@ -35,6 +35,7 @@ mod rates;
 mod reach;
 mod redact;
 mod refused;
+mod rehearsals;
 mod replays;
 mod routes;
 mod rows;
@@ -69,6 +70,7 @@ use problem::{Kind, Problem};
 pub(crate) use rates::Rates;
 pub(crate) use redact::credentials;
 pub(crate) use refused::KnownSources;
+pub(crate) use rehearsals::{Begun, NewRehearsal, Place, RehearsalRow, Rehearses, Taken};
 pub(crate) use routes::document;
 pub use rows::Report;
 pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow, WaitRow};
@@ -122,6 +124,8 @@ pub(crate) struct Admin {
     pub(crate) rates: Rates,
     /// The writes under way that are done once.
     pub(crate) under_way: UnderWay,
+    /// Who has stored work run again by other versions of plugins.
+    pub(crate) rehearsals: Arc<dyn Rehearses>,
     /// Keeps connections free for those who look whether it is well.
     pub(crate) turns: Turns,
 }

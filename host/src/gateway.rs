@@ -22,8 +22,10 @@ mod operators;
 mod outline;
 mod publishing;
 mod reach;
+mod rehearsing;
 mod replaying;
 mod sealing;
+mod staging;
 mod sweeping;
 mod unquoted;
 
@@ -77,8 +79,10 @@ use noting::Noting;
 pub(crate) use opening::open_store;
 use operations::Operations;
 use publishing::Publishing;
+use rehearsing::Desk;
 use replaying::Replaying;
 use sealing::Sealing;
+pub(crate) use staging::{load_version, memory_limit, rehearsal_host, roles, stage};
 use sweeping::Sweeping;
 
 /// Connections to the admin port at a time; half of them for those who look whether it is well.
@@ -184,8 +188,10 @@ impl Gateway {
             cancel: CancellationToken::new(),
             tasks: JoinSet::new(),
         };
+        let desk = Desk::of(&parts, live.config());
         gateway.spawn_beside(&parts);
-        gateway.spawn(parts, (live, asked), &limits, public.into(), admin);
+        gateway.beside(desk.clone().closed(gateway.cancel.clone()));
+        gateway.spawn(parts, (live, asked, desk), &limits, public.into(), admin);
         Ok(gateway)
     }
 
@@ -222,7 +228,7 @@ impl Gateway {
     fn spawn(
         &mut self,
         parts: Parts,
-        (live, asked): (Live, mpsc::Receiver<Ask>),
+        (live, asked, desk): (Live, mpsc::Receiver<Ask>, Desk),
         limits: &Limits,
         public: Socket,
         admin: Socket,
@@ -247,7 +253,7 @@ impl Gateway {
             unknown: Pacing::default(),
         };
         let writes = TaskTracker::new();
-        let operators = parts.operators(&live, self.reload.clone(), writes.clone(), cancel);
+        let operators = parts.operators((&live, desk), self.reload.clone(), writes.clone(), cancel);
         let metrics = &parts.metrics;
         let cancelled = cancel.clone();
         let port = |socket, name, limits, front: &Arc<Front>| {

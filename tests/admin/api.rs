@@ -120,7 +120,10 @@ async fn every_operation_answers_as_the_document_says() {
     {
         check(id, &gateway.tell(&format!("{replay}/{act}"), &json!({})).await);
     }
-    for (id, answer) in [of_canaries(&gateway).await, of_streams(&gateway).await].concat() {
+    for (id, answer) in
+        [of_canaries(&gateway).await, of_rehearsals(&gateway).await, of_streams(&gateway).await]
+            .concat()
+    {
         check(id, &answer);
     }
     check("listTokens", &gateway.ask("/v1/tokens").await);
@@ -149,6 +152,15 @@ async fn of_canaries(gateway: &Harness) -> Vec<(&'static str, Answer)> {
     crate::canary::drop_next(gateway, &crate::canary::guest(0, 2)).await;
     answers.push(("promoteCanary", gateway.tell(&format!("{path}/promote"), &json!({})).await));
     answers
+}
+
+/// Has a file rehearsed, and gives the answers.
+async fn of_rehearsals(gateway: &Harness) -> Vec<(&'static str, Answer)> {
+    let begun = crate::rehearsal::begin(gateway, "plugin=guest", crate::canary::guest(2, 3)).await;
+    crate::rehearsal::ended(gateway, &begun).await;
+    let path = format!("/v1/rehearsals/{}", text(&begun.json()["id"]));
+    let (shown, ended) = (gateway.ask(&path).await, gateway.delete(&path).await);
+    vec![("beginRehearsal", begun), ("getRehearsal", shown), ("endRehearsal", ended)]
 }
 
 /// The operations that only read, and where each is.

@@ -12,7 +12,7 @@ use super::problem::{Kind, Problem};
 use super::schema::Schemas;
 
 /// No body, or one that says nothing.
-pub(super) const NO_BODY: Body = Body { is_required: false, schema: nothing };
+pub(super) const NO_BODY: Body = Body::maybe(nothing);
 
 fn nothing(_: &mut Schemas) -> Value {
     json!({ "type": ["object", "null"], "additionalProperties": false })

@@ -88,7 +88,7 @@ pub(super) static OPERATIONS: [Operation; 5] = [
         tenants: Tenants::Own,
         turn: Turn::Shared,
         parameters: &[],
-        body: Some(operation::Body { is_required: true, schema: body::new }),
+        body: Some(operation::Body::json(body::new)),
         answers: &[Answer {
             status: 201,
             said: "The endpoint, and its secrets.",
@@ -120,7 +120,7 @@ pub(super) static OPERATIONS: [Operation; 5] = [
         tenants: Tenants::Own,
         turn: Turn::Shared,
         parameters: &[ENDPOINT_ID, idempotency::KEY],
-        body: Some(operation::Body { is_required: true, schema: body::changes }),
+        body: Some(operation::Body::json(body::changes)),
         answers: &[Answer::ok("The endpoint as it is now.", Schemas::of::<Shown>)],
         problems: &[
             Kind::InvalidId,

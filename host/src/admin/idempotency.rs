@@ -62,7 +62,8 @@ pub(super) fn key(
     };
     let is_taken = |it: &Parameter| it.place == Place::Header && it.name == KEY.name;
     if !operation.parameters.iter().any(is_taken) {
-        return Err(wrong("this path takes no `Idempotency-Key`: the gateway keeps no secret"));
+        let why = "this path takes no `Idempotency-Key`: the gateway keeps no secret and no file";
+        return Err(wrong(why));
     }
     let key = value.to_str().unwrap_or_default();
     let is_good =

@@ -98,7 +98,7 @@ fn said(operation: &Operation, problem: &Value, schemas: &mut Schemas) -> Value 
     if let Some(body) = &operation.body {
         said["requestBody"] = json!({
             "required": body.is_required,
-            "content": { "application/json": { "schema": (body.schema)(schemas) } },
+            "content": { (body.content_type): { "schema": (body.schema)(schemas) } },
         });
     }
     said

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::routing::MethodRouter;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Admin;
 use super::problem::Kind;
@@ -31,7 +31,7 @@ pub(super) struct Operation {
     pub(super) turn: Turn,
     /// Every parameter that it has: one that is not here is refused.
     pub(super) parameters: &'static [Parameter],
-    /// The JSON that it takes, if it takes any.
+    /// What it takes, if it takes anything.
     pub(super) body: Option<Body>,
     /// What it answers if nothing is wrong.
     pub(super) answers: &'static [Answer],
@@ -133,10 +133,38 @@ impl Place {
     }
 }
 
-/// The JSON that an operation takes.
+/// The content type of the JSON that operations take.
+pub(super) const JSON: &str = "application/json";
+/// That of a file: a page of another site has to ask before it may send one, as with JSON.
+pub(super) const FILE: &str = "application/octet-stream";
+
+/// What an operation takes.
 pub(super) struct Body {
     pub(super) is_required: bool,
+    /// [`JSON`] or [`FILE`].
+    pub(super) content_type: &'static str,
     pub(super) schema: fn(&mut Schemas) -> Value,
+}
+
+impl Body {
+    /// JSON, which must be there.
+    pub(super) const fn json(schema: fn(&mut Schemas) -> Value) -> Self {
+        Self { is_required: true, content_type: JSON, schema }
+    }
+
+    /// JSON, which may be left out.
+    pub(super) const fn maybe(schema: fn(&mut Schemas) -> Value) -> Self {
+        Self { is_required: false, content_type: JSON, schema }
+    }
+
+    /// The bytes of a file, which must be there. Its path has no parameter in it.
+    pub(super) const fn file() -> Self {
+        Self { is_required: true, content_type: FILE, schema: bytes }
+    }
+}
+
+fn bytes(_: &mut Schemas) -> Value {
+    json!({ "type": "string", "format": "binary" })
 }
 
 /// What an operation answers.

@@ -19,6 +19,9 @@ pub(super) const DELIVERY_ID: Parameter =
 pub(super) const REPLAY_ID: Parameter =
     Parameter::path("id", "The id of a replay by filter.", replay_id);
 
+pub(super) const REHEARSAL_ID: Parameter =
+    Parameter::path("id", "The id of a rehearsal.", rehearsal_id);
+
 pub(super) const ENDPOINT_ID: Parameter =
     Parameter::path("id", "The id of an endpoint.", endpoint_id);
 
@@ -47,6 +50,11 @@ fn delivery_id(_: &mut Schemas) -> Value {
 
 fn replay_id(_: &mut Schemas) -> Value {
     id_schema(IdKind::Replay)
+}
+
+/// Rehearsals are not in the store, and so their ids are no positions of it.
+fn rehearsal_id(_: &mut Schemas) -> Value {
+    json!({ "type": "string", "pattern": "^rhs_[0-9a-f]{16}$" })
 }
 
 /// Of an endpoint.
@@ -94,6 +102,11 @@ impl Segment {
         }
         let (_, noun, path) = said(id.kind);
         Err(wrong(format!("`{id}` is the id of {noun}: look at /v1/{path}/{id}")))
+    }
+
+    /// What stands there.
+    pub(super) fn text(&self) -> &str {
+        &self.0
     }
 
     /// The name that it is.

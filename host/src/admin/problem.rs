@@ -73,6 +73,8 @@ pub(crate) enum Kind {
     TooManySecrets,
     /// There is no master key to seal a secret with.
     NoMasterKey,
+    /// There is one rehearsal at a time, and one goes on.
+    RehearsalRuns,
     /// Somebody has changed it meanwhile.
     Changed,
     /// A file in the plugins folder can't be moved.
@@ -89,7 +91,7 @@ pub(crate) enum Kind {
     EndpointDeleted,
     /// The body is too large.
     BodyTooLarge,
-    /// The body says that it is no JSON.
+    /// The body says that it is of another type than the path takes.
     UnsupportedMediaType,
     /// The port is not asked under its own name.
     ForeignHost,
@@ -97,6 +99,8 @@ pub(crate) enum Kind {
     InvalidBody,
     /// The guard allows no delivery to the URL.
     EgressRefused,
+    /// The file is not a plugin that the gateway could run.
+    InvalidPlugin,
     /// Another request has this idempotency key.
     KeyReused,
     /// Too many replays by filter go on.
@@ -129,7 +133,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, for the document and for tests.
-    pub(super) const ALL: [Self; 52] = [
+    pub(super) const ALL: [Self; 54] = [
         Self::MalformedQuery,
         Self::UnknownParameter,
         Self::InvalidParameter,
@@ -156,6 +160,7 @@ impl Kind {
         Self::TooManyEndpoints,
         Self::TooManySecrets,
         Self::NoMasterKey,
+        Self::RehearsalRuns,
         Self::Changed,
         Self::FolderReadOnly,
         Self::NotPending,
@@ -168,6 +173,7 @@ impl Kind {
         Self::ForeignHost,
         Self::InvalidBody,
         Self::EgressRefused,
+        Self::InvalidPlugin,
         Self::KeyReused,
         Self::TooManyReplays,
         Self::TooManyRequests,
@@ -217,6 +223,7 @@ impl Kind {
             Self::TooManyEndpoints => ("too-many-endpoints", 409, "Too many endpoints"),
             Self::TooManySecrets => ("too-many-secrets", 409, "Too many secrets"),
             Self::NoMasterKey => ("no-master-key", 409, "No master key"),
+            Self::RehearsalRuns => ("rehearsal-runs", 409, "Another rehearsal goes on"),
             Self::Changed => ("changed", 409, "Changed meanwhile"),
             Self::FolderReadOnly => ("folder-read-only", 409, "File can't be moved"),
             Self::NotPending => ("not-pending", 409, "Delivery not pending"),
@@ -225,12 +232,11 @@ impl Kind {
             Self::AnswerNotKept => ("answer-not-kept", 409, "Answer of first request not kept"),
             Self::EndpointDeleted => ("endpoint-deleted", 410, "Endpoint deleted"),
             Self::BodyTooLarge => ("body-too-large", 413, "Body too large"),
-            Self::UnsupportedMediaType => {
-                ("unsupported-media-type", 415, "Body of another type than JSON")
-            }
+            Self::UnsupportedMediaType => ("unsupported-media-type", 415, "Body of another type"),
             Self::ForeignHost => ("foreign-host", 421, "Unknown host name"),
             Self::InvalidBody => ("invalid-body", 422, "Invalid body"),
             Self::EgressRefused => ("egress-refused", 422, "URL refused by the egress guard"),
+            Self::InvalidPlugin => ("invalid-plugin", 422, "Invalid plugin file"),
             Self::KeyReused => ("key-reused", 422, "Idempotency key of another request"),
             Self::TooManyRequests => ("too-many-requests", 429, "Too many requests of the token"),
             Self::TooManyKeys => ("too-many-keys", 429, "Too many idempotency keys"),

@@ -4,6 +4,7 @@
 //! never selects everything. Which an operation has is in its row of the table; never looks at a
 //! body.
 
+use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query};
@@ -386,6 +387,35 @@ impl<S: Sync> FromRequestParts<S> for EndpointsQuery {
             filter: EndpointFilter { tenant: pairs.tenant()?, name, state },
             behind: pairs.value("cursor", "the `next` of the previous page")?,
             limit: pairs.limit()?,
+        })
+    }
+}
+
+/// What to run again, by which plugin.
+pub(super) struct RehearsalQuery {
+    /// The plugin whose work it is.
+    pub(super) plugin: Name,
+    pub(super) source: Option<Name>,
+    pub(super) event_type: Option<Pattern>,
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
+    /// At most so many receipts or runs, the oldest.
+    pub(super) limit: Option<NonZeroU64>,
+}
+
+impl<S: Sync> FromRequestParts<S> for RehearsalQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let pairs = Pairs::of(&parts.uri)?;
+        let missing = || wrong("plugin", "`plugin` is missing: name the plugin to compare with");
+        Ok(Self {
+            plugin: pairs.name("plugin")?.ok_or_else(missing)?,
+            source: pairs.name("source")?,
+            event_type: pairs.value("type", TYPES)?,
+            since: pairs.time("since")?,
+            until: pairs.time("until")?,
+            limit: pairs.value("limit", "a number from 1")?,
         })
     }
 }

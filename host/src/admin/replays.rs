@@ -83,7 +83,7 @@ pub(super) static OPERATIONS: [Operation; 8] = [
         tenants: Tenants::Own,
         turn: Turn::Shared,
         parameters: &[idempotency::KEY],
-        body: Some(operation::Body { is_required: true, schema: body::replay }),
+        body: Some(operation::Body::json(body::replay)),
         answers: &[
             Answer::ok("What the replay of these ids came to.", Schemas::of::<Replayed>),
             Answer {
@@ -119,7 +119,7 @@ pub(super) static OPERATIONS: [Operation; 8] = [
         tenants: Tenants::Own,
         turn: Turn::Shared,
         parameters: &[idempotency::KEY],
-        body: Some(operation::Body { is_required: true, schema: body::bulk }),
+        body: Some(operation::Body::json(body::bulk)),
         answers: &[
             Answer::ok("What it would come to: the answer to a preview.", Schemas::of::<Preview>),
             Answer {

@@ -8,6 +8,7 @@
 pub(in crate::admin) mod object;
 
 mod gateway;
+mod rehearsals;
 mod replays;
 mod stored;
 mod tried;

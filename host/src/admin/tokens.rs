@@ -50,7 +50,7 @@ pub(super) static OPERATIONS: [Operation; 3] = [
         tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[],
-        body: Some(operation::Body { is_required: true, schema: new }),
+        body: Some(operation::Body::json(new)),
         answers: &[Answer {
             status: 201,
             said: "The token, and what is sent.",

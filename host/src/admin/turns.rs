@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -250,19 +250,42 @@ impl Turns {
 
     /// The whole body of a request.
     pub(super) async fn read(&self, body: Body) -> Result<Bytes, Problem> {
+        self.read_file(body, BODY_BYTES_MAX, BODY_TIME_MAX).await
+    }
+
+    /// The same of at most so many bytes, which come within this time.
+    pub(super) async fn read_file(
+        &self,
+        body: Body,
+        bytes_max: usize,
+        time_max: Duration,
+    ) -> Result<Bytes, Problem> {
         let problem = |kind, reason: &str| Err(Problem::new(kind, reason));
         tokio::select! {
-            read = axum::body::to_bytes(body, BODY_BYTES_MAX) => read.or_else(|error| {
+            read = axum::body::to_bytes(body, bytes_max) => read.or_else(|error| {
                 if error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
-                    let reason = format!("the body has more than {BODY_BYTES_MAX} bytes");
+                    let reason = format!("the body has more than {bytes_max} bytes");
                     return problem(Kind::BodyTooLarge, &reason);
                 }
                 problem(Kind::MalformedBody, "the connection ended within the body")
             }),
-            () = tokio::time::sleep(BODY_TIME_MAX) => {
-                problem(Kind::BodyTimeout, "the body did not arrive within 10 s")
+            () = tokio::time::sleep(time_max) => {
+                let seconds = time_max.as_secs();
+                problem(Kind::BodyTimeout, &format!("the body did not arrive within {seconds} s"))
             }
             () = self.stop.cancelled() => problem(Kind::Stopping, STOPPING),
+        }
+    }
+
+    /// Takes in a body of at most so many bytes, within this time, and keeps nothing of it: a client
+    /// may read no answer before it has sent all.
+    pub(super) async fn discard(&self, body: Body, bytes_max: usize, time_max: Duration) {
+        let mut body = Limited::new(body, bytes_max);
+        let read = async { while let Some(Ok(_)) = body.frame().await {} };
+        tokio::select! {
+            () = read => (),
+            () = tokio::time::sleep(time_max) => (),
+            () = self.stop.cancelled() => (),
         }
     }
 }

@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::Host;
 
+use super::operation::{FILE, JSON};
 use super::problem::{Kind, Problem};
 use super::{Admin, routes};
 
@@ -71,9 +72,12 @@ fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: Names<'_>) -> R
             "the admin port rejects requests from pages of other sites",
         );
     }
-    if (*method == Method::POST || *method == Method::PATCH) && !is_json(headers) {
-        let reason = format!("the content type of a {method} must be application/json");
-        return refused(Kind::UnsupportedMediaType, &reason);
+    if *method == Method::POST || *method == Method::PATCH {
+        let taken = if routes::takes_file(method, uri.path()) { FILE } else { JSON };
+        if !is_of(headers, taken) {
+            let reason = format!("the content type of a {method} to this path must be {taken}");
+            return refused(Kind::UnsupportedMediaType, &reason);
+        }
     }
     Ok(())
 }
@@ -105,13 +109,13 @@ fn is_an_address(written: &str, address: IpAddr) -> bool {
     written == address.to_string()
 }
 
-/// JSON, or no body at all.
-fn is_json(headers: &HeaderMap) -> bool {
+/// A body of this content type, or none at all.
+fn is_of(headers: &HeaderMap, content_type: &str) -> bool {
     match headers.get(header::CONTENT_TYPE) {
         Some(value) => {
             let value = value.to_str().unwrap_or_default();
             let media = value.split(';').next().unwrap_or_default().trim();
-            media.eq_ignore_ascii_case("application/json")
+            media.eq_ignore_ascii_case(content_type)
         }
         None => {
             let length = headers.get(header::CONTENT_LENGTH);

@@ -59,6 +59,8 @@ const ASK_PATIENCE: Duration = Duration::from_secs(25);
 pub(super) struct Live {
     path: PathBuf,
     config: Arc<Config>,
+    /// The same, for whoever goes by it beside this.
+    applied: Arc<ArcSwap<Config>>,
     /// The last complaint about the file, so that it is made once.
     complaint: Option<String>,
     /// Why the plugins folder can't be read, if it can't.
@@ -111,13 +113,15 @@ impl Live {
     /// reported and left out; one that has to be compiled comes later, and only the first source
     /// waits for that a while.
     pub(super) async fn start(path: &Path, config: Config, parts: &Parts) -> anyhow::Result<Self> {
+        let config = Arc::new(config);
         let mut live = Self {
             path: path.to_owned(),
             loading: Loading::new(parts.host.clone(), config.plugins.clone()),
             admission: Admission::default(),
             refused: BTreeMap::new(),
             next_files: NextFiles::of(&parts.dispatch),
-            config: Arc::new(config),
+            applied: Arc::new(ArcSwap::new(config.clone())),
+            config,
             complaint: None,
             folder_trouble: Arc::default(),
             watch: Watch::new(),
@@ -192,6 +196,11 @@ impl Live {
     fn all_loaded(&mut self) {
         self.end_missing_canaries();
         self.loaded.cancel();
+    }
+
+    /// The configuration as it is whenever somebody asks.
+    pub(super) fn config(&self) -> Arc<ArcSwap<Config>> {
+        self.applied.clone()
     }
 
     /// The plugins as they are now, for operators.
@@ -343,6 +352,7 @@ impl Live {
     /// Has every part work by the configuration, without what is stopped.
     fn apply(&self) {
         let config = &self.config;
+        self.applied.store(config.clone());
         self.directory.vault().configure(config.master_keys.clone());
         // Endpoints come first, so that no event is routed to one that delivery does not know; and
         // sources last, so that none takes what could not be parsed yet.

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::live::Live;
+use super::rehearsing::Desk;
 use super::{ADMIN_CONNECTIONS, Parts};
 use crate::admin::{
     Admin, Ask, Auditor, Fares, KnownSources, Rates, Turns, UnderWay, Usages, WaitRow, Waits,
@@ -21,7 +22,7 @@ impl Parts {
     /// What answering operators needs.
     pub(super) fn operators(
         &self,
-        live: &Live,
+        (live, desk): (&Live, Desk),
         reload: mpsc::Sender<Ask>,
         writes: TaskTracker,
         cancel: &CancellationToken,
@@ -46,6 +47,7 @@ impl Parts {
             plugins: live.plugins(),
             waits: Waits(Arc::new(move || dispatch.waiting().into_iter().map(wait_row).collect())),
             canaries: super::canaries::desk(self, live, reload.clone()),
+            rehearsals: Arc::new(desk),
             registry: Arc::clone(&self.registry),
             usages: Usages(Arc::new(used)),
             // As they are whenever somebody asks.

@@ -120,7 +120,7 @@ pub(in crate::admin) static OPERATIONS: [Operation; 7] = [
         tenants: Tenants::Own,
         turn: Turn::Shared,
         parameters: &[ENDPOINT_ID],
-        body: Some(operation::Body { is_required: false, schema: body::rotation }),
+        body: Some(operation::Body::maybe(body::rotation)),
         answers: &[Answer {
             status: 200,
             said: "The endpoint, and its secrets: the new one with its value.",
