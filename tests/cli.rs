@@ -8,6 +8,7 @@ mod delivery;
 mod endpoint;
 mod output;
 mod recorded;
+mod rehearsal;
 mod replay;
 mod send;
 mod setup;

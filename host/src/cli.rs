@@ -1,7 +1,7 @@
 //! The `hookgate` command: what can be said to it, and which part answers.
 //!
 //! Wiring: each subcommand is a file. An error is printed with its chain, and the exit code is 1,
-//! or 2 where a store could not be looked at, or a plan was not applied.
+//! or 2 where a store could not be looked at, a plan was not applied, or a plugin was not tried.
 
 #[macro_use]
 mod output;
@@ -201,9 +201,11 @@ fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(format_args!("hookgate: {}", causes::chain(error.as_ref())));
-            // Scripts tell a store that can't be looked at from one with faults, and a plan that
-            // nobody applied from one that failed.
-            let is_open = error.is::<store::NotChecked>() || error.is::<endpoint::NotApplied>();
+            // Scripts tell a store that can't be looked at from one with faults, a plan that nobody
+            // applied from one that failed, and a version that was not tried from one that differs.
+            let is_open = error.is::<store::NotChecked>()
+                || error.is::<endpoint::NotApplied>()
+                || error.is::<plugin::NotRehearsed>();
             if is_open { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }

@@ -277,8 +277,8 @@ impl Turns {
         }
     }
 
-    /// Takes in a body of at most so many bytes, within this time, and keeps nothing of it: a client
-    /// may read no answer before it has sent all.
+    /// Takes in a body of at most so many bytes, within this time, and keeps nothing of it: a
+    /// client may read no answer before it has sent all.
     pub(super) async fn discard(&self, body: Body, bytes_max: usize, time_max: Duration) {
         let mut body = Limited::new(body, bytes_max);
         let read = async { while let Some(Ok(_)) = body.frame().await {} };

@@ -50,6 +50,11 @@ fn place(text: &str) -> Result<Place, String> {
 }
 
 impl At {
+    /// The configuration file.
+    pub(super) fn config(&self) -> &Path {
+        &self.file.config
+    }
+
     /// The port of this machine that it is, as far as that is known.
     fn port(&self) -> anyhow::Result<Option<PortAt>> {
         Ok(match &self.admin {
@@ -95,6 +100,16 @@ impl At {
 
     pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
         self.ask(Method::DELETE, &self.url(path)?, None).await
+    }
+
+    /// Sends the bytes of a file, with these headers.
+    pub(super) async fn upload(
+        &self,
+        url: &Url,
+        headers: &[(&str, String)],
+        file: Vec<u8>,
+    ) -> anyhow::Result<Answer> {
+        http::upload(url, self.port()?.as_ref(), self.token()?.as_ref(), (headers, file)).await
     }
 
     async fn ask(&self, method: Method, url: &Url, body: Option<&Value>) -> anyhow::Result<Answer> {

@@ -18,6 +18,8 @@ use crate::secrets::Secret;
 
 /// A gateway answers at once or is in trouble.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The same of a file, which the gateway takes a minute for, and then looks at.
+const FILE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Largest file of a certificate, in bytes.
 const CERTIFICATE_BYTES_MAX: usize = 1 << 20;
@@ -73,7 +75,7 @@ pub(super) async fn post(
     for (name, value) in request.headers.iter() {
         post = post.header(name, value);
     }
-    answer(url, post).await
+    answer(url, post, TIMEOUT).await
 }
 
 /// Asks with this method.
@@ -91,16 +93,38 @@ pub(super) async fn ask(
     if let Some(body) = body {
         request = request.json(body);
     }
-    answer(url, request).await
+    answer(url, request, TIMEOUT).await
+}
+
+/// Posts the bytes of a file, with these headers.
+pub(super) async fn upload(
+    url: &Url,
+    port: Option<&PortAt>,
+    token: Option<&Secret>,
+    (headers, file): (&[(&str, String)], Vec<u8>),
+) -> anyhow::Result<Answer> {
+    let mut post = client(port)?.post(url.clone()).body(file);
+    post = post.header("content-type", "application/octet-stream");
+    for (name, value) in headers {
+        post = post.header(*name, value);
+    }
+    if let Some(token) = token {
+        post = post.bearer_auth(token.expose());
+    }
+    answer(url, post, FILE_TIMEOUT).await
 }
 
 pub(super) async fn get(url: &Url) -> anyhow::Result<Answer> {
     ask(Method::GET, url, None, None, None).await
 }
 
-async fn answer(url: &Url, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
+async fn answer(
+    url: &Url,
+    request: reqwest::RequestBuilder,
+    time_max: Duration,
+) -> anyhow::Result<Answer> {
     let shown = egress::shown(url);
-    let asked = request.timeout(TIMEOUT).send().await.map_err(reqwest::Error::without_url);
+    let asked = request.timeout(time_max).send().await.map_err(reqwest::Error::without_url);
     let answer = asked
         .with_context(|| format!("failed to reach {shown} (is the gateway running there?)"))?;
     let duplicate = answer.headers().contains_key("hookgate-duplicate");

@@ -1,5 +1,5 @@
-//! `hookgate plugin`: write, build, inspect, sign and test plugins without a gateway, and look
-//! after the canaries of one.
+//! `hookgate plugin`: write, build, inspect, sign and test plugins without a gateway, try one over
+//! what is stored, and look after the canaries of one.
 
 mod about;
 mod build;
@@ -8,6 +8,7 @@ mod cases;
 mod heap;
 mod inspect;
 mod new;
+mod rehearse;
 mod sign;
 mod test;
 mod watch;
@@ -22,6 +23,8 @@ use crate::ids::Name;
 use crate::plugin::{self, About, Host, Plugin};
 use crate::regular_file;
 use crate::setting::Setting;
+
+pub(super) use self::rehearse::NotRehearsed;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -55,6 +58,10 @@ pub(super) enum Command {
     Canary(canary::Command),
     #[command(flatten)]
     Signing(sign::Command),
+    /// Run a new version over stored requests or events, commit nothing, and show what differs. The
+    /// exit code is 0 if nothing does, 1 if something does or nothing could be compared, and 2 if
+    /// it could not be run
+    Try(Box<rehearse::Command>),
     /// Test a provider with recorded requests and a handler with cases, as the gateway runs them
     Test(test::Command),
 }
@@ -91,6 +98,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Inspect(command) => inspect::run(&command),
         Command::Canary(command) => canary::run(command).await,
         Command::Signing(command) => sign::run(command),
+        Command::Try(command) => rehearse::run(*command).await,
         Command::Test(command) => test::run(command).await,
     }
 }

@@ -196,6 +196,7 @@ mod tests {
             request: Arc::new(request),
             event_ids: vec![event_id.to_owned()],
             proven: None,
+            plugin: None,
         };
         let parsed = Parsed { report, events: vec![event] };
         store.append_parsed(receipt, Some(parsed)).await.unwrap();
