@@ -185,7 +185,8 @@ impl Parse<'_> {
             Err(ended) => return ended,
         };
         let Self { stage, ask, setup, receipt, .. } = self;
-        let parsed = stage.host.parse_here(&ask.plugin, &setup.settings, &receipt.source, &request);
+        let parsed =
+            stage.host.parse_alone(&ask.plugin, &setup.settings, &receipt.source, &request);
         let (Called { ended, log, .. }, spent) = parsed;
         compared.spent = spent;
         compared.is_late = matches!(ended, Err(CallError::Deadline { .. }));

@@ -1,7 +1,8 @@
 //! Calls on the thread that asks, which waits for them: outside of all pools, and in no queue.
 //!
 //! For whoever has a thread of its own with a stack for guests, and to know what a call costs by
-//! itself. The bounds are those of every call. Never takes the time of one that somebody waits for.
+//! itself. The bounds are those of every call; who compares calls has each made in an instance of its
+//! own. Never takes the time of one that somebody waits for.
 
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +16,7 @@ use crate::event::{Event, Request};
 use crate::ids::Name;
 use crate::plugin::contract::handler::HandleContext;
 use crate::plugin::engine::THREAD_STACK_BYTES;
-use crate::plugin::{Host, Plugin, Role};
+use crate::plugin::{Bounds, Host, Plugin, Role};
 use crate::provider::{Claims, Refusal};
 
 /// What a call took.
@@ -56,9 +57,19 @@ impl Host {
         source: &Name,
         request: &Request,
     ) -> (Parsing, Spent) {
-        let bounds = self.bounds(&plugin.name);
-        let context = self.context(plugin, Role::Provider, settings, &bounds);
-        spending(|| parse_in(plugin, context, bounds.deadlines.parse, source, request))
+        self.parse_within(&self.bounds(&plugin.name), (plugin, settings), source, request)
+    }
+
+    /// The same in an instance of its own, also if the plugin's are used again: no other call finds
+    /// what this one leaves in memory, and it finds nothing of another's.
+    pub fn parse_alone(
+        &self,
+        plugin: &Plugin,
+        settings: &Arc<str>,
+        source: &Name,
+        request: &Request,
+    ) -> (Parsing, Spent) {
+        self.parse_within(&self.bounds_alone(plugin), (plugin, settings), source, request)
     }
 
     /// Runs a handler on an event: what it asks for, of which nothing happens, or why it failed.
@@ -72,7 +83,47 @@ impl Host {
         doors: Doors,
     ) -> (Handling, Spent) {
         let bounds = self.bounds(&plugin.name);
-        let context = self.run_context(plugin, settings, (run, grant, doors), &bounds);
+        self.handle_within(&bounds, (plugin, settings), (event, run), (grant, doors))
+    }
+
+    /// The same in an instance of its own, as [`Host::parse_alone`].
+    pub fn handle_alone(
+        &self,
+        plugin: &Plugin,
+        settings: &Arc<str>,
+        event: &Event,
+        run: &HandleContext,
+        grant: &Arc<Grant>,
+        doors: Doors,
+    ) -> (Handling, Spent) {
+        let bounds = self.bounds_alone(plugin);
+        self.handle_within(&bounds, (plugin, settings), (event, run), (grant, doors))
+    }
+
+    /// What a call of the plugin may use whose instance is for that call alone.
+    fn bounds_alone(&self, plugin: &Plugin) -> Bounds {
+        Bounds { reuse: None, ..self.bounds(&plugin.name) }
+    }
+
+    fn parse_within(
+        &self,
+        bounds: &Bounds,
+        (plugin, settings): (&Plugin, &Arc<str>),
+        source: &Name,
+        request: &Request,
+    ) -> (Parsing, Spent) {
+        let context = self.context(plugin, Role::Provider, settings, bounds);
+        spending(|| parse_in(plugin, context, bounds.deadlines.parse, source, request))
+    }
+
+    fn handle_within(
+        &self,
+        bounds: &Bounds,
+        (plugin, settings): (&Plugin, &Arc<str>),
+        (event, run): (&Event, &HandleContext),
+        (grant, doors): (&Arc<Grant>, Doors),
+    ) -> (Handling, Spent) {
+        let context = self.run_context(plugin, settings, (run, grant, doors), bounds);
         spending(|| handle_in(plugin, context, bounds.deadlines.handle, event, run))
     }
 }

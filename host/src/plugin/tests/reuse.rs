@@ -116,6 +116,36 @@ async fn each_call_in_an_instance_has_its_own_log_outbox_and_settings() {
     assert_eq!(lines(last), ["6"]);
 }
 
+/// Without `bounds_alone` what is run again is told by what ran before, and tells what runs next.
+#[tokio::test]
+async fn a_call_that_is_made_alone_finds_nothing_and_leaves_nothing() {
+    let guest = reused(100);
+    assert_eq!((count(&guest).await, parsed(&guest, "shop", "{}").await), ("1".into(), "1".into()));
+    let Guest { host, plugin } = &guest;
+    let (host, plugin) = (host.clone(), Arc::clone(plugin));
+    let alone = move || {
+        let run = HandleContext {
+            source: "shop".to_owned(),
+            event_id: "evt_1".to_owned(),
+            run_id: "run_1".to_owned(),
+            attempt: 1,
+            now: Timestamp(5),
+            replay_by: None,
+            tenant: None,
+        };
+        let (event, grant) = (event(&json!({ "do": "count" })), Arc::default());
+        let request = request(&json!({ "do": "count", "at": "parse" }));
+        for _ in 0..2 {
+            let doors = doors(Arc::new(|_: &str| Ok(None)));
+            let handled = host.handle_alone(&plugin, &settings(), &event, &run, &grant, doors);
+            let parsed = host.parse_alone(&plugin, &settings(), &name("shop"), &request);
+            assert_eq!((lines(handled.0), lines(parsed.0)), (vec!["1".into()], vec!["1".into()]));
+        }
+    };
+    guest_thread("alone").spawn(alone).unwrap().join().unwrap();
+    assert_eq!((count(&guest).await, parsed(&guest, "shop", "{}").await), ("2".into(), "2".into()));
+}
+
 /// A handler for WASI preview 1 that prints 8 letters at random, how many calls its instance has
 /// seen, and how many milliseconds passed since 1970: 10 characters as long as both are below 10.
 const LETTERS_AND_NUMBERS: &str = r#"
