@@ -4,7 +4,6 @@
 //! those of its threads; the one that has rested longest gives way. Never gives one to a call of
 //! another kind, of another source or with other settings.
 
-use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -60,8 +59,33 @@ impl Rested {
     }
 }
 
-/// Those that rest, each with the number of its plugin; whoever came last stands last.
-type List = Mutex<Vec<(u64, Rested)>>;
+/// The instances that have been called and have not gone.
+#[derive(Default)]
+struct Held {
+    /// Those that rest, each with the number of its plugin; whoever came last stands last.
+    resting: Vec<(u64, Rested)>,
+    /// How many are being thrown away by somebody who has no room of the engine for them: each has
+    /// its room until its memory is cleared.
+    leaving: usize,
+}
+
+type List = Mutex<Held>;
+
+/// Throws the instances of these plugins away, one after the other.
+fn throw_away(list: &List, is_meant: impl Fn(u64) -> bool) {
+    let gone: Vec<_> = {
+        let mut held = lock(list);
+        let gone = held.resting.extract_if(.., |(number, _)| is_meant(*number));
+        let gone: Vec<_> = gone.collect();
+        held.leaving += gone.len();
+        gone
+    };
+    for rested in gone {
+        // Outside of the lock: its memory is cleared.
+        drop(rested);
+        lock(list).leaving -= 1;
+    }
+}
 
 /// The instances of all plugins that rest.
 #[derive(Default)]
@@ -80,15 +104,19 @@ impl Resting {
 
     /// Throws all of them away.
     pub(in crate::plugin) fn clear(&self) {
-        let gone = mem::take(&mut *lock(&self.list));
-        // Outside of the lock: their memory is cleared.
-        drop(gone);
+        throw_away(&self.list, |_| true);
     }
 
     /// How many there are.
     #[cfg(test)]
     pub(in crate::plugin) fn count(&self) -> usize {
-        lock(&self.list).len()
+        lock(&self.list).resting.len()
+    }
+
+    /// Has so many count as being thrown away.
+    #[cfg(test)]
+    pub(in crate::plugin) fn set_leaving(&self, leaving: usize) {
+        lock(&self.list).leaving = leaving;
     }
 }
 
@@ -101,36 +129,34 @@ pub(in crate::plugin) struct Warm {
 impl Warm {
     /// The one that rested last of those in which a call in this context may be made.
     pub(super) fn take(&self, key: &Key, context: &Context) -> Option<Rested> {
-        let mut list = lock(&self.list);
-        let at = list
-            .iter()
-            .rposition(|(number, rested)| *number == self.number && rested.fits(key, context))?;
-        Some(list.remove(at).1)
+        let mut held = lock(&self.list);
+        let fits =
+            |(number, rested): &(u64, Rested)| *number == self.number && rested.fits(key, context);
+        let at = held.resting.iter().rposition(fits)?;
+        Some(held.resting.remove(at).1)
     }
 
     /// Lets one rest. Where there is no room, the one that has rested longest is gone: of the
-    /// plugin, if it has as many as it may, else of all.
+    /// plugin, if it has as many as it may, else of all. That may be this very one, while many
+    /// others are being thrown away.
     pub(super) fn put(&self, rested: Rested) {
-        let mut list = lock(&self.list);
-        let own = list.iter().filter(|(number, _)| *number == self.number).count();
-        let oldest = if own >= PLUGIN_MAX {
-            list.iter().position(|(number, _)| *number == self.number)
+        let mut held = lock(&self.list);
+        held.resting.push((self.number, rested));
+        let own = held.resting.iter().filter(|(number, _)| *number == self.number).count();
+        let oldest = if own > PLUGIN_MAX {
+            held.resting.iter().position(|(number, _)| *number == self.number)
         } else {
-            (list.len() >= WARM_MAX as usize).then_some(0)
+            (held.resting.len() + held.leaving > WARM_MAX as usize).then_some(0)
         };
-        let gone = oldest.map(|at| list.remove(at));
-        list.push((self.number, rested));
-        drop(list);
-        // Outside of the lock: its memory is cleared.
+        let gone = oldest.map(|at| held.resting.remove(at));
+        drop(held);
+        // Outside of the lock: its memory is cleared. Until then it has the room of this thread.
         drop(gone);
     }
 }
 
 impl Drop for Warm {
     fn drop(&mut self) {
-        let mut list = lock(&self.list);
-        let gone: Vec<_> = list.extract_if(.., |(number, _)| *number == self.number).collect();
-        drop(list);
-        drop(gone);
+        throw_away(&self.list, |number| number == self.number);
     }
 }

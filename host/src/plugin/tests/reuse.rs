@@ -269,3 +269,20 @@ async fn other_rules_and_the_end_of_a_plugin_throw_its_instances_away() {
     assert_eq!(guest.host.0.resting.count(), 1);
     assert_eq!(count(&guest).await, "2");
 }
+
+/// Without `leaving` the engine has no room for the threads' own while a reload throws many away.
+#[tokio::test]
+async fn an_instance_that_is_being_thrown_away_has_its_room_until_it_is_gone() {
+    let guest = reused(100);
+    let resting = &guest.host.0.resting;
+    resting.set_leaving(16);
+    assert_eq!([count(&guest).await, count(&guest).await], ["1", "1"]);
+    assert_eq!(resting.count(), 0);
+
+    // One has room, and again when the first has left.
+    resting.set_leaving(15);
+    for calls in [50, 100] {
+        assert_eq!([count(&guest).await, count(&guest).await], ["1", "2"]);
+        guest.host.set_rules(Arc::new([(name("guest"), rules(calls))].into()));
+    }
+}
