@@ -173,7 +173,10 @@ impl Parse<'_> {
         let mut found = self.nothing();
         let claims = match self.claims() {
             Ok(claims) => claims,
-            Err(ended) => return ended,
+            Err(unproven) => {
+                compared.is_late = matches!(unproven, Unproven::Plugin(CallError::Deadline { .. }));
+                return self.unproven(&unproven);
+            }
         };
         if claims.handshake.is_some() {
             found.add("proof", "challenge", "an event", "a validation challenge");
@@ -207,13 +210,13 @@ impl Parse<'_> {
     }
 
     /// What the version claims now, if its evidence holds.
-    fn claims(&self) -> Result<Claims, Ended> {
+    fn claims(&self) -> Result<Claims, Unproven> {
         let Self { stage, ask, setup, receipt, .. } = self;
         let (host, plugin, request) = (&stage.host, &ask.plugin, &receipt.request);
         if setup.is_unverified {
             let claimed = host.claims_here(plugin, &setup.settings, request);
             // Nothing needs to be proven, and so nothing needs to be claimed.
-            return claimed.map(Result::unwrap_or_default).map_err(|error| self.broken(&error));
+            return claimed.map(Result::unwrap_or_default).map_err(Unproven::Plugin);
         }
         let receiver = Receiver {
             name: &receipt.source,
@@ -222,14 +225,19 @@ impl Parse<'_> {
             tolerance: setup.tolerance,
             keys_from: &[],
         };
-        proof::prove_here(host, plugin, receiver, request).map_err(|unproven| match &unproven {
+        proof::prove_here(host, plugin, receiver, request)
+    }
+
+    /// How the comparison ends where nothing is proven.
+    fn unproven(&self, unproven: &Unproven) -> Ended {
+        match unproven {
             Unproven::Plugin(error) => self.broken(error),
             Unproven::Key(_) => Ended::Not("key_to_fetch"),
             Unproven::Claims(_) | Unproven::Evidence(_) => {
                 let field = unproven.label().unwrap_or_default();
                 self.not_proven(field, &unproven.to_string())
             }
-        })
+        }
     }
 
     /// The version broke down over the claims, or the gateway did.

@@ -1,7 +1,7 @@
 //! Providers: their receipts, how they were proven, and what they brought.
 
 use super::*;
-use crate::plugin::PROOF_LABEL;
+use crate::plugin::{Deadlines, PROOF_LABEL};
 use crate::store::Retention;
 
 impl Bench {
@@ -170,4 +170,22 @@ async fn no_secret_of_a_source_is_shown() {
     assert_eq!(groups(&report), [("outcome", "permanent reason", 1)], "{report:?}");
     let shown = serde_json::to_string(&report).unwrap();
     assert!(shown.contains("not (hidden)") && !shown.contains("sesame"), "{shown}");
+}
+
+/// Without `is_late` of claims it goes on for as long as all receipts take together.
+#[tokio::test]
+async fn a_provider_that_spins_over_its_claims_ends_the_rehearsal() {
+    let bench = Bench::new();
+    for number in 0..LATE_MAX + 5 {
+        let spins = json!({ "id": number.to_string(), "do": "spin", "at": "claim" });
+        bench.accept(&spins, |_, _| ()).await;
+    }
+    let claims = Duration::from_millis(20);
+    bench.host.set_deadlines(Deadlines { claims, ..Deadlines::default() });
+    let past = bench.store.past().await.unwrap();
+
+    let ask = bench.ask(Role::Provider);
+    let ended = rehearse(past, &bench.stage(), &ask, &Progress::default());
+
+    assert!(matches!(ended, Err(Error::Stuck)), "{ended:?}");
 }
