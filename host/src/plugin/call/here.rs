@@ -1,8 +1,8 @@
 //! Calls on the thread that asks, which waits for them: outside of all pools, and in no queue.
 //!
 //! For whoever has a thread of its own with a stack for guests, and to know what a call costs by
-//! itself. The bounds are those of every call; who compares calls has each made in an instance of its
-//! own. Never takes the time of one that somebody waits for.
+//! itself. The bounds are those of every call; who compares calls has each made in an instance of
+//! its own. Never takes the time of one that somebody waits for.
 
 use std::sync::Arc;
 use std::thread;
