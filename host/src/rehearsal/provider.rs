@@ -214,7 +214,7 @@ impl Parse<'_> {
         let Self { stage, ask, setup, receipt, .. } = self;
         let (host, plugin, request) = (&stage.host, &ask.plugin, &receipt.request);
         if setup.is_unverified {
-            let claimed = host.claims_here(plugin, &setup.settings, request);
+            let claimed = host.claims_alone(plugin, &setup.settings, request);
             // Nothing needs to be proven, and so nothing needs to be claimed.
             return claimed.map(Result::unwrap_or_default).map_err(Unproven::Plugin);
         }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::context::Context;
+use super::effort::Effort;
 use super::error::CallError;
 use super::grant::Grant;
 use super::outbox::Doors;
@@ -18,6 +20,9 @@ use crate::plugin::contract::handler::HandleContext;
 use crate::plugin::engine::THREAD_STACK_BYTES;
 use crate::plugin::{Bounds, Host, Plugin, Role};
 use crate::provider::{Claims, Refusal};
+
+/// A call alone may wait for so much longer than it may compute.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a call took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,6 +54,21 @@ impl Host {
         Ok(claimed.map(|(claims, _)| claims))
     }
 
+    /// The same, made as [`Host::parse_alone`] makes a parse.
+    pub(crate) fn claims_alone(
+        &self,
+        plugin: &Plugin,
+        settings: &Arc<str>,
+        request: &Request,
+    ) -> Result<Result<Claims, Refusal>, CallError> {
+        let bounds = self.bounds(&plugin.name);
+        let deadline = bounds.deadlines.claims;
+        let context = self.context(plugin, Role::Provider, settings, &bounds);
+        let context = patient(context, deadline);
+        let claimed = claim(plugin, settings, (context, None), deadline, request)?;
+        Ok(claimed.map(|(claims, _)| claims))
+    }
+
     /// Asks a provider for the events of a receipt, which are given `source`, or why it has none.
     pub fn parse_here(
         &self,
@@ -57,11 +77,14 @@ impl Host {
         source: &Name,
         request: &Request,
     ) -> (Parsing, Spent) {
-        self.parse_within(&self.bounds(&plugin.name), (plugin, settings), source, request)
+        let bounds = self.bounds(&plugin.name);
+        let context = self.context(plugin, Role::Provider, settings, &bounds);
+        spending(|| parse_in(plugin, context, bounds.deadlines.parse, source, request))
     }
 
-    /// The same in an instance of its own, also if the plugin's are used again: no other call finds
-    /// what this one leaves in memory, and it finds nothing of another's.
+    /// The same, and how it ends depends on nothing else that goes on. In an instance of its own,
+    /// also if the plugin's are used again: no other call finds what this one leaves in memory, and
+    /// it finds nothing of another's. Of its deadline only the time counts in which it computes.
     pub fn parse_alone(
         &self,
         plugin: &Plugin,
@@ -69,7 +92,11 @@ impl Host {
         source: &Name,
         request: &Request,
     ) -> (Parsing, Spent) {
-        self.parse_within(&self.bounds_alone(plugin), (plugin, settings), source, request)
+        let bounds = self.bounds_alone(plugin);
+        let deadline = bounds.deadlines.parse;
+        let context = self.context(plugin, Role::Provider, settings, &bounds);
+        let context = patient(context, deadline);
+        spending(|| parse_in(plugin, context, deadline, source, request))
     }
 
     /// Runs a handler on an event: what it asks for, of which nothing happens, or why it failed.
@@ -83,10 +110,11 @@ impl Host {
         doors: Doors,
     ) -> (Handling, Spent) {
         let bounds = self.bounds(&plugin.name);
-        self.handle_within(&bounds, (plugin, settings), (event, run), (grant, doors))
+        let context = self.run_context(plugin, settings, (run, grant, doors), &bounds);
+        spending(|| handle_in(plugin, context, bounds.deadlines.handle, event, run))
     }
 
-    /// The same in an instance of its own, as [`Host::parse_alone`].
+    /// The same, made as [`Host::parse_alone`] makes a parse.
     pub fn handle_alone(
         &self,
         plugin: &Plugin,
@@ -97,35 +125,22 @@ impl Host {
         doors: Doors,
     ) -> (Handling, Spent) {
         let bounds = self.bounds_alone(plugin);
-        self.handle_within(&bounds, (plugin, settings), (event, run), (grant, doors))
+        let deadline = bounds.deadlines.handle;
+        let context = self.run_context(plugin, settings, (run, grant, doors), &bounds);
+        let context = patient(context, deadline);
+        spending(|| handle_in(plugin, context, deadline, event, run))
     }
 
     /// What a call of the plugin may use whose instance is for that call alone.
     fn bounds_alone(&self, plugin: &Plugin) -> Bounds {
         Bounds { reuse: None, ..self.bounds(&plugin.name) }
     }
+}
 
-    fn parse_within(
-        &self,
-        bounds: &Bounds,
-        (plugin, settings): (&Plugin, &Arc<str>),
-        source: &Name,
-        request: &Request,
-    ) -> (Parsing, Spent) {
-        let context = self.context(plugin, Role::Provider, settings, bounds);
-        spending(|| parse_in(plugin, context, bounds.deadlines.parse, source, request))
-    }
-
-    fn handle_within(
-        &self,
-        bounds: &Bounds,
-        (plugin, settings): (&Plugin, &Arc<str>),
-        (event, run): (&Event, &HandleContext),
-        (grant, doors): (&Arc<Grant>, Doors),
-    ) -> (Handling, Spent) {
-        let context = self.run_context(plugin, settings, (run, grant, doors), bounds);
-        spending(|| handle_in(plugin, context, bounds.deadlines.handle, event, run))
-    }
+/// For a call that begins now on this thread, which may get a core only now and then.
+fn patient(context: Context, deadline: Duration) -> Context {
+    let effort = Effort::begin(deadline, deadline.saturating_add(PATIENCE));
+    Context { effort: Some(effort), ..context }
 }
 
 /// Makes a call, and says what it took.

@@ -1,8 +1,9 @@
 //! What the operator bounds of one plugin, and of no other.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::calls::{Guest, doors, event, lines, request, settings};
 use super::*;
@@ -125,4 +126,39 @@ fn a_call_on_ones_own_thread_has_its_bounds_and_says_what_it_took() {
         assert_eq!(lines(handled.0).len(), 4);
     };
     guest_thread("here").spawn(call).unwrap().join().unwrap();
+}
+
+/// Without `patient` the first of these is cut off: a thread that yields to all others waits for
+/// longer than it may compute.
+#[test]
+fn a_call_alone_may_wait_for_longer_than_its_deadline_and_not_compute_for_as_long() {
+    let guest = Guest::new();
+    let handle = Duration::from_millis(100);
+    guest.host.set_deadlines(Deadlines { handle, ..Deadlines::default() });
+    let call = move || {
+        let handled = |command: Value| {
+            let run = HandleContext {
+                source: "shop".to_owned(),
+                event_id: "evt_1".to_owned(),
+                run_id: "run_1".to_owned(),
+                attempt: 1,
+                now: Timestamp(1_700_000_000_000),
+                replay_by: None,
+                tenant: None,
+            };
+            // Another thread computes for three deadlines meanwhile, and this one waits for it.
+            let doors = doors(Arc::new(move |_: &str| {
+                let until = Instant::now() + 3 * handle;
+                let other = std::thread::spawn(move || while Instant::now() < until {});
+                other.join().map(|()| None).map_err(|_| "it panicked".to_owned())
+            }));
+            let event = event(&command);
+            let (host, plugin) = (&guest.host, &guest.plugin);
+            host.handle_alone(plugin, &settings(), &event, &run, &Arc::default(), doors).0.ended
+        };
+        assert_eq!(handled(json!({ "do": "state" })).unwrap().unwrap().effects.len(), 1);
+        let spun = handled(json!({ "do": "spin" }));
+        assert!(matches!(spun, Err(CallError::Deadline { limit }) if limit == handle), "{spun:?}");
+    };
+    guest_thread("alone").spawn(call).unwrap().join().unwrap();
 }
