@@ -7,7 +7,7 @@ EXAMPLES := $(patsubst %/Cargo.toml,%,$(wildcard examples/*/Cargo.toml))
 
 .PHONY: help setup build dist docs demo languages test crash flips mutants fuzz fuzz-api bench \
 	bench-compare bench-endpoints bench-isolation bench-languages bench-lists bench-owed \
-	bench-replay bench-restart bench-shapes bench-plugins bench-canary lint deny msrv clean
+	bench-replay bench-restart bench-shapes bench-plugins bench-canary bench-try lint deny msrv clean
 
 help:
 	@echo "make demo   builds everything and shows the whole path of an event"
@@ -49,6 +49,7 @@ help:
 	@echo "            log could have"
 	@echo "make bench-plugins  measures starts with thirty plugins, and a handler that is replaced"
 	@echo "            under 5,000 runs a second"
+	@echo "make bench-try  measures a rehearsal of a handler over 100,000 events beside live ones"
 	@echo "make bench-canary  measures how soon a canary is dropped that fails more, in twenty trials"
 
 # Installs compilers that are missing. `hookgate plugin build` finds the wasm compiler itself.
@@ -224,6 +225,12 @@ bench-canary: build
 	$(HOOKGATE) plugin build tests/guest --out target/test-plugins
 	$(CARGO) build --release --locked -p hookgate-bench
 	target/release/hookgate-bench canary $(CANARY)
+
+# While 1,000 events/s come in. TRY="--events 20000 --pairs 1 --seconds 5" takes a minute. Fails if a
+# seeded difference is missed, or if anything is written.
+bench-try: build
+	$(CARGO) build --release --locked -p hookgate-bench
+	target/release/hookgate-bench try $(TRY)
 
 lint: setup
 	$(CARGO) fmt --all --check

@@ -133,6 +133,11 @@ impl Workplace {
         Ok(folder)
     }
 
+    /// The configuration of the gateway that was started last.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("hookgate.toml")
+    }
+
     /// An empty folder for a store of this name.
     pub(crate) fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         let folder = self.folder.path().join(name);
@@ -199,7 +204,7 @@ impl Workplace {
             std::fs::copy(&built, plugins.join(format!("{name}.wasm")))
                 .with_context(|| format!("{} is missing: `make build`", built.display()))?;
         }
-        let config = self.folder.path().join("hookgate.toml");
+        let config = self.config();
         // A text of JSON is one of TOML.
         let place = serde_json::to_string(data)?;
         // The tables may have rules of single plugins, and then the folder too.

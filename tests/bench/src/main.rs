@@ -29,6 +29,7 @@ mod plugins;
 mod process;
 mod processor;
 mod receiver;
+mod rehearsal;
 mod replay;
 mod report;
 mod restart;
@@ -60,6 +61,7 @@ use crate::lists::Lists;
 use crate::owed::Owed;
 use crate::payload::Batch;
 use crate::plugins::Plugins;
+use crate::rehearsal::Rehearsal;
 use crate::replay::Replay;
 use crate::report::Report;
 use crate::restart::Restart;
@@ -120,6 +122,9 @@ enum Role {
     Owed(Owed),
     /// Measures starts with thirty plugins, and a handler that is replaced under load
     Plugins(Plugins),
+    /// Measures how long another version of a handler takes over very many events, and what that
+    /// costs those that come live
+    Try(Rehearsal),
     /// Measures what a bulk replay of very many dead deliveries costs those that come live
     Replay(Replay),
     /// Measures how long a large store takes to be ready after `kill -9`
@@ -151,6 +156,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::Lists(lists)) => lists.run(),
         Some(Role::Owed(owed)) => owed.run(),
         Some(Role::Plugins(plugins)) => plugins.run(),
+        Some(Role::Try(rehearsal)) => rehearsal.run(),
         Some(Role::Replay(replay)) => replay.run(),
         Some(Role::Restart(restart)) => restart.run(),
         Some(Role::Shapes(shapes)) => shapes.run(),

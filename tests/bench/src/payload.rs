@@ -24,6 +24,9 @@ pub(crate) const MARK: &str = "Bench";
 /// Digits of a number.
 pub(crate) const DIGITS: usize = 8;
 
+/// What is random of a body is other than what is random of its subject.
+const OTHER: u64 = 1 << 63;
+
 const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Requests of one length, one after the other, known by their number.
@@ -126,8 +129,18 @@ pub(crate) fn request(source: &str, number: usize) -> (Vec<u8>, usize) {
     salted(source, number, 0)
 }
 
+/// The same as for the source `stripe`, but that one in as many is about the subject of the one
+/// before it.
+pub(crate) fn paired(number: usize, one_in: usize) -> (Vec<u8>, usize) {
+    let about = if number % one_in == one_in - 1 { number - 1 } else { number };
+    signed("stripe", &body(number, 0, &subject(about, 0)))
+}
+
 fn salted(source: &str, number: usize, salt: u64) -> (Vec<u8>, usize) {
-    let body = body(number, salt);
+    signed(source, &body(number, salt, &subject(number, salt)))
+}
+
+fn signed(source: &str, body: &str) -> (Vec<u8>, usize) {
     let time = seconds();
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key will do");
     mac.update(format!("{time}.").as_bytes());
@@ -149,19 +162,25 @@ fn salted(source: &str, number: usize, salt: u64) -> (Vec<u8>, usize) {
 }
 
 /// Another for each number, and for each salt.
-fn body(number: usize, salt: u64) -> String {
+fn subject(number: usize, salt: u64) -> String {
     let mut random = fastrand::Rng::with_seed(number as u64 ^ salt);
-    let mut letters = |count: usize| -> String {
-        (0..count).map(|_| char::from(LETTERS[random.usize(..LETTERS.len())])).collect()
-    };
+    format!("{MARK}{number:0DIGITS$}{}", letters(&mut random, 10))
+}
+
+fn letters(random: &mut fastrand::Rng, count: usize) -> String {
+    (0..count).map(|_| char::from(LETTERS[random.usize(..LETTERS.len())])).collect()
+}
+
+/// The same, about a subject.
+fn body(number: usize, salt: u64, subject: &str) -> String {
+    let mut random = fastrand::Rng::with_seed(number as u64 ^ salt ^ OTHER);
     let mut body = TEMPLATE.trim_end().to_owned();
-    let subject = format!("{MARK}{number:0DIGITS$}{}", letters(10));
-    let event = format!("{}{number:0DIGITS$}", letters(15));
-    for (name, text) in [("{event}", event), ("{subject}", subject)] {
-        body = body.replace(name, &text);
+    let event = format!("{}{number:0DIGITS$}", letters(&mut random, 15));
+    for (name, text) in [("{event}", event.as_str()), ("{subject}", subject)] {
+        body = body.replace(name, text);
     }
     for (name, count) in [("{a}", 25), ("{b}", 14), ("{c}", 23), ("{d}", 23), ("{e}", 14)] {
-        body = body.replace(name, &letters(count));
+        body = body.replace(name, &letters(&mut random, count));
     }
     for (name, digits) in [("{t}", 5), ("{cents}", 3), ("{last}", 4)] {
         let text: String = (0..digits).map(|_| random.digit(10)).collect();
@@ -186,13 +205,22 @@ mod tests {
         assert!((1024..1400).contains(&batch.body_bytes()), "{}", batch.body_bytes());
         for sent in 0..5 {
             assert_eq!(number(batch.request(sent)), Some(sent));
-            assert!(!batch.request(sent).contains(&b'{') || !body(sent, 0).contains("{a}"));
+            let body = body(sent, 0, &subject(sent, 0));
+            assert!(!batch.request(sent).contains(&b'{') || !body.contains("{a}"));
         }
-        assert_ne!(body(1, 0), body(2, 0));
+        assert_ne!(batch.body(1), batch.body(2));
         assert!(batch.event_id(1).starts_with("evt_1") && batch.event_id(1).ends_with("00000001"));
         let object: serde_json::Value = serde_json::from_str(batch.object(2)).unwrap();
         assert_eq!(object["object"], "payment_intent");
         assert_eq!(batch.headers().count(), 7);
+    }
+
+    #[test]
+    fn one_in_as_many_is_about_the_subject_of_the_one_before_it() {
+        let batch = Batch::of(6, |number| paired(number, 3));
+        let numbers: Vec<_> = (0..6).map(|it| number(batch.body(it)).unwrap()).collect();
+        assert_eq!(numbers, [0, 1, 1, 3, 4, 4]);
+        assert_ne!(batch.event_id(1), batch.event_id(2));
     }
 
     #[test]
