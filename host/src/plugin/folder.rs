@@ -162,6 +162,7 @@ impl Folder {
     pub fn look(&mut self, host: &Host, wish: &Wish, now: Instant) -> io::Result<Look> {
         let root = self.path.canonicalize()?;
         let found = plugin_files(&root)?;
+        self.end_promotions(&root, &found);
         let mut look = Look::default();
         let gone: Vec<_> =
             self.files.keys().filter(|stem| !found.contains_key(*stem)).cloned().collect();

@@ -1,15 +1,18 @@
 //! Files of the folder that the gateway moves itself: the next version of a handler into the place
 //! of the live one, or aside.
 //!
-//! Only a file that is still what runs is moved, and its signature moves with it. Never writes a
-//! file, and deletes none but the one that another takes the place of.
+//! Only a file that is still what runs is moved, and its signature moves with it: where a kill came
+//! between the two, at the next look. Never writes a file, and deletes none but the one that
+//! another takes the place of.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::signed::{self, Signed};
 use super::{FILE_BYTES_MAX, Folder, NEXT, Stamp, read_stable};
 use crate::ids::Name;
 use crate::minisign::signature_of;
@@ -59,6 +62,39 @@ impl Folder {
         self.move_file(&from, &from, DROPPED, digest)
     }
 
+    /// Moves the signatures of files that have been promoted and whose own a kill has left behind,
+    /// or those would be refused from the next start on. Only where signatures count, and a file
+    /// has no other that holds.
+    pub(super) fn end_promotions(&self, root: &Path, found: &BTreeMap<String, PathBuf>) {
+        if self.trusted.is_empty() {
+            return;
+        }
+        for (stem, file) in found {
+            let next = format!("{stem}{NEXT}");
+            let from = root.join(format!("{next}.wasm"));
+            if !found.contains_key(&next) && signature_of(&from).exists() {
+                // What can't be read or moved is refused for what it is.
+                drop(self.end_promotion(root, (from.as_path(), file.as_path())));
+            }
+        }
+    }
+
+    fn end_promotion(&self, root: &Path, (from, to): (&Path, &Path)) -> Result<(), LoadError> {
+        let trusted = &self.trusted;
+        let signature =
+            |file: &Path| Signed::read(root, file, signed::stamp(file, trusted).as_ref(), trusted);
+        let target = to.canonicalize().map_err(LoadError::Read)?;
+        if !target.starts_with(root) {
+            return Err(LoadError::Outside);
+        }
+        let stamp = Stamp::of(&fs::metadata(&target).map_err(LoadError::Read)?);
+        let bytes = read_stable(&target, &stamp, FILE_BYTES_MAX)?;
+        if signature(to)?.signer(&bytes).is_err() && signature(from)?.signer(&bytes).is_ok() {
+            fs::rename(signature_of(from), signature_of(to)).map_err(LoadError::SignatureFile)?;
+        }
+        Ok(())
+    }
+
     fn next_file(&self, name: &Name) -> PathBuf {
         self.path.join(format!("{name}{NEXT}.wasm"))
     }
@@ -73,8 +109,8 @@ impl Folder {
     ) -> Result<(), MoveError> {
         check(from, digest)?;
         // First the file: if it can't be moved, nothing has changed. Nobody looks at the folder
-        // meanwhile, and a kill in between leaves a file whose signature is that of another, which
-        // is refused where signatures count.
+        // meanwhile, and a kill in between leaves a file whose signature is still beside the name
+        // that it had.
         rename(from, &behind(to, ending))?;
         let signature = signature_of(from);
         if signature.exists() {

@@ -159,3 +159,24 @@ fn a_signature_may_be_a_link_within_the_folder_only() {
     assert_eq!(signing.loaded(), Some(one));
     fs::remove_dir_all(beyond).unwrap();
 }
+
+/// Without `end_promotions` a kill between the two moves leaves a file that nobody has signed.
+#[test]
+fn a_promotion_that_was_cut_off_before_the_signature_ends_at_the_next_look() {
+    let mut signing = Signing::new();
+    let one = signing.one.public();
+    signing.trust(&[one]);
+    signing.plugins.put("chat.wasm", &version("1"));
+    signing.sign(&signing.one);
+    assert_eq!(signing.loaded(), Some(one));
+    let left = signing.plugins.path().join("chat@next.wasm.minisig");
+    fs::write(&left, signing.one.sign(&version("3"), "of another file")).unwrap();
+
+    signing.plugins.put("chat.wasm", &version("2"));
+    assert!(matches!(signing.kept(), LoadError::Signature(SignatureError::OtherBytes(_))));
+    assert!(left.exists());
+
+    fs::write(&left, signing.one.sign(&version("2"), "of this file")).unwrap();
+    assert_eq!(signing.loaded(), Some(one));
+    assert!(!left.exists());
+}
