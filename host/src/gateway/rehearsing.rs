@@ -146,7 +146,7 @@ impl Rehearses for Desk {
         }
         slot.is_taken = true;
         let held = Held { desk: Arc::clone(&self.0), end: None };
-        Ok(Box::new(move |new| held.begin(new)))
+        Ok(Box::new(move |new: NewRehearsal| held.begin(new)))
     }
 
     fn shown(&self, id: &str) -> Option<RehearsalRow> {

@@ -101,6 +101,8 @@ impl Described for Problem {
         members.add::<String>(schemas, "parameter", said, "maybe");
         let said = "Of an endpoint: the setting that is wrong.";
         members.add::<String>(schemas, "field", said, "maybe");
+        let said = "Of a rehearsal that goes on: its id.";
+        members.add::<String>(schemas, "id", said, "maybe");
         members.add::<u64>(schemas, "line", "Of a body: where it is wrong.", "maybe");
         members.add::<u64>(schemas, "column", "Of a body: where it is wrong.", "maybe");
         let said = "Of a gateway that is not ready: what it lacks.";

@@ -193,7 +193,7 @@ struct Told {
 
 impl Told {
     fn tell(&mut self, done: u64, of: u64) {
-        let tenths = (done.saturating_mul(10)).checked_div(of).unwrap_or(0).min(10);
+        let tenths = done.saturating_mul(10).checked_div(of).unwrap_or(0).min(10);
         if tenths > self.tenths {
             self.tenths = tenths;
             note(format_args!("hookgate: {} % of what is stored is looked at", tenths * 10));
