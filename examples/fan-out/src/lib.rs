@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookgate_sdk::outbox::{self, Severity};
+use hookgate_sdk::outbox::{self, Refusal, Severity};
 use hookgate_sdk::{Context, Event, Failure, Handler, HandlerInfo, Setting, json};
 use serde::Deserialize;
 
@@ -50,8 +50,9 @@ impl Handler for FanOut {
         let body = body.to_string();
         let mut refused = Vec::new();
         for endpoint in endpoints {
-            if outbox::send(endpoint, "application/json", body.as_bytes()).is_err() {
-                refused.push(endpoint.as_str());
+            match outbox::send(endpoint, "application/json", body.as_bytes()) {
+                Err(Refusal::NotGranted(_)) => refused.push(endpoint.as_str()),
+                sent => sent?,
             }
         }
         if !refused.is_empty() {
