@@ -17,7 +17,7 @@ use crate::ids::Name;
 
 /// What is hashed before the handler and the subject, so that nothing else is chosen alike.
 const DOMAIN: &[u8] = b"hookgate canary 1\0";
-/// So many parts has the whole.
+/// The whole, in ten-thousandths.
 const WHOLE: u16 = 10_000;
 
 /// Which events the next version of a handler gets.

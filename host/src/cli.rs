@@ -70,7 +70,7 @@ enum Command {
     Serve(ConfigFile),
     /// Check the configuration and the plugins, list what would run, and exit
     Check(ConfigFile),
-    /// Write, build, inspect, sign and test plugins
+    /// Write, build, test, try, sign and inspect plugins, and look after canaries
     #[command(subcommand)]
     Plugin(plugin::Command),
     /// List the installed provider plugins

@@ -32,8 +32,8 @@ const FILES: &str = "the files";
 /// What a call that ran out of time or memory counts for, and one that trapped.
 const DEAR: u32 = 10;
 const TRAP: u32 = 3;
-/// So much in a row, and the canary is dropped: after 3 calls that ran out of time or memory, or
-/// 10 first tries that trapped.
+/// The sum in a row at which the canary is dropped: 3 calls that ran out of time or memory, or 10
+/// first tries that trapped.
 const PATIENCE: u32 = 30;
 
 /// The versions that are known as dropped of one handler; the store keeps no more.

@@ -191,8 +191,8 @@ fn refused(error: &MoveError) -> CanaryRefused {
             let (from, to) = (from.display(), to.display());
             let typed = format!("mv '{from}' '{to}'");
             CanaryRefused::NotMoved(format!(
-                "{error}; as a user who may write to that folder, type: {typed} (and the same with \
-                 .minisig behind both names, if the file is signed)"
+                "{error}; as a user who may write to that folder, type: {typed} (before it the \
+                 same with .minisig behind both names, if the file is signed)"
             ))
         }
     }

@@ -140,7 +140,7 @@ async fn judge(
     let rewritten = file.expecting(&got(&file.case)).map_err(|error| error.to_string())?;
     let (expected, seen) = both(&rewritten.case);
     if expected != seen {
-        return Err("a case can't say what came out".to_owned());
+        return Err("what came out can't be written as a case".to_owned());
     }
     rewritten.write().map_err(|error| error.to_string())?;
     Ok((about, Judged::Rewritten))

@@ -54,7 +54,7 @@ pub(in crate::cli) struct Command {
     /// Print a line of JSON for each role of the plugin, with all samples
     #[arg(long)]
     json: bool,
-    /// Have the time that calls took in the JSON
+    /// Add the times of the calls to the JSON
     #[arg(long, requires = "json")]
     times: bool,
     /// Ask no gateway: read the store in this folder, which may be a backup; no gateway must run on

@@ -230,7 +230,7 @@ impl Live {
     fn tell_verdict(&mut self, row: &CanaryRow) {
         let CanaryRow { handler, digest, verdict, .. } = row;
         let why = why(row);
-        info!(handler.name = %handler, plugin.digest = %digest, "the canary is {verdict}: {why}");
+        info!(handler.name = %handler, plugin.digest = %digest, "canary {verdict}: {why}");
         self.metrics.canary_verdict(handler, verdict.as_str());
         self.notices.tell(Notice::Canary {
             plugin: handler.to_string(),
@@ -276,7 +276,10 @@ fn why(row: &CanaryRow) -> String {
             live.runs,
             row.p.unwrap_or_default()
         ),
-        CanaryVerdict::DroppedBroke => "its runs broke, one behind the other".to_owned(),
+        CanaryVerdict::DroppedBroke => {
+            "its runs ended one after the other at a deadline, at the memory limit or in a trap"
+                .to_owned()
+        }
         CanaryVerdict::DroppedByOperator => "an operator dropped it".to_owned(),
         CanaryVerdict::Removed => "its file is gone, or another one is in its place".to_owned(),
     }

@@ -76,7 +76,11 @@ impl Live {
             match self.registry.get(name) {
                 Some(plugin) if plugin.handler().is_some() => (),
                 Some(_) => warn!(handler.name = %name, "plugin {name} is not a handler"),
-                None => warn!(handler.name = %name, "handler plugin {name} is not loaded"),
+                None => warn!(
+                    handler.name = %name,
+                    "handler plugin {name} is not loaded: its runs wait, and new events do not go \
+                     to it"
+                ),
             }
         }
     }

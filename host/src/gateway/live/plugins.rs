@@ -107,7 +107,10 @@ impl Live {
     fn remove(&mut self, stem: String) -> ReloadRow {
         self.refused.remove(&stem);
         self.admission.removed(&self.config, &stem);
-        warn!(plugin.name = stem, "a plugin's file was removed; the gateway no longer runs it");
+        warn!(
+            plugin.name = stem,
+            "a plugin's file was removed; the gateway no longer runs it, and its work waits"
+        );
         if let Ok(name) = stem.parse::<Name>() {
             self.registry.remove(&name);
             self.apply_rules();
