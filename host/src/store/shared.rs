@@ -200,7 +200,7 @@ impl Shared {
 
     /// From now on this thread writes.
     pub(super) fn written_here(&self) {
-        drop(self.writer.set(thread::current().id()));
+        _ = self.writer.set(thread::current().id());
     }
 
     /// If this is the thread that writes, and it panics, the store has failed. To be called before

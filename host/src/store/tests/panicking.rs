@@ -41,7 +41,7 @@ impl Operation for Panicking {
 impl Drop for Panicking {
     fn drop(&mut self) {
         if let Some(seen) = self.seen.take() {
-            drop(seen.send(self.shared.check().is_err()));
+            _ = seen.send(self.shared.check().is_err());
         }
         assert!(self.place != Place::Drop, "over what it gives back");
     }

@@ -111,8 +111,11 @@ impl Backlog {
     /// The endpoints that are switched off, if deliveries to them are open that were opened again.
     pub(in crate::store) fn switched_off(&self) -> BTreeSet<Name> {
         let deliveries = &self.queues[WorkKind::Delivery];
-        let off = self.reopened.deliveries.keys().filter(|group| self.is_off(**group));
-        off.map(|group| deliveries.name(*group)).collect()
+        let again = self.reopened.groups[WorkKind::Delivery].keys();
+        again
+            .filter(|group| deliveries.is_off(**group))
+            .map(|group| deliveries.name(*group))
+            .collect()
     }
 
     /// How many of these may not end soon.
