@@ -25,6 +25,7 @@ use crate::lock::lock;
 use crate::plugin::{Host, Role};
 use crate::priority::yield_to_others;
 use crate::rehearsal::{self, Ask, Progress, Report, rehearse};
+use crate::secrets::Redaction;
 use crate::store::Store;
 
 /// Why one failed that did not come to an end of its own.
@@ -42,6 +43,7 @@ struct Shared {
     host: Host,
     store: Store,
     directory: Directory,
+    redaction: Redaction,
     config: Arc<ArcSwap<Config>>,
     slot: Mutex<Slot>,
     /// Whether one reads the store.
@@ -115,6 +117,7 @@ impl Desk {
             host: parts.host.clone(),
             store: parts.store.clone(),
             directory: parts.directory.clone(),
+            redaction: parts.redaction.clone(),
             config,
             slot: Mutex::default(),
             reading: watch::Sender::new(false),
@@ -239,8 +242,8 @@ impl Held {
         runtime: &Handle,
     ) -> End {
         let Some(_reading) = self.desk.read() else { return End::Canceled };
-        let Shared { host, store, directory, .. } = &*self.desk;
-        let stage = stage(host, config, ask.plugin.name(), directory);
+        let Shared { host, store, directory, redaction, .. } = &*self.desk;
+        let stage = stage(host, config, ask.plugin.name(), (directory, redaction));
         let mut reports = Vec::new();
         for (role, progress) in roles(&ask.plugin).into_iter().zip(&**progress) {
             let ask = Ask { role, ..ask.clone() };

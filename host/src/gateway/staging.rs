@@ -15,10 +15,17 @@ use crate::plugin::{
     self, Compiler, Host, LoadError, Plugin, Role, StartError, Threads, signer_of,
 };
 use crate::rehearsal::{SourceSetup, Stage};
+use crate::secrets::Redaction;
 use crate::tenant::Tenant;
 
-/// The stage for this plugin: its grants, its sources and the endpoints as they are now.
-pub(crate) fn stage(host: &Host, config: &Config, plugin: &Name, directory: &Directory) -> Stage {
+/// The stage for this plugin: its grants, its sources and the endpoints as they are now. No report
+/// shows what the redaction knows.
+pub(crate) fn stage(
+    host: &Host,
+    config: &Config,
+    plugin: &Name,
+    (directory, redaction): (&Directory, &Redaction),
+) -> Stage {
     let nothing = Grants::default();
     let Grants { grant, settings, quota } = config.handlers.get(plugin).unwrap_or(&nothing);
     let sources = config.sources.iter().filter(|(_, source)| source.plugin == *plugin);
@@ -31,6 +38,7 @@ pub(crate) fn stage(host: &Host, config: &Config, plugin: &Name, directory: &Dir
         grant: grant.clone(),
         endpoints: Arc::new(endpoints),
         state_term: quota.term,
+        redaction: redaction.clone(),
         sources: sources.map(|(name, source)| (name.clone(), setup(source))).collect(),
     }
 }

@@ -12,7 +12,7 @@ use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::plugin::{EndpointFinder, Grant, Host, Plugin, Role};
 use crate::route::Pattern;
-use crate::secrets::Secret;
+use crate::secrets::{Redaction, Secret};
 
 /// What to rehearse.
 #[derive(Debug, Clone)]
@@ -59,6 +59,8 @@ pub struct Stage {
     pub endpoints: EndpointFinder,
     /// After which time what a handler remembers goes, if nobody sets it again.
     pub state_term: Option<Duration>,
+    /// Knows the secrets that no report shows.
+    pub redaction: Redaction,
     /// The sources that a provider is for; receipts of others are passed over.
     pub sources: BTreeMap<Name, SourceSetup>,
 }

@@ -5,13 +5,12 @@
 //! compared, and no control character gets into what is shown.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::event::{Event, Money, Timestamp};
 use crate::json_text::JsonText;
-use crate::secrets::{HIDDEN, Secret};
+use crate::secrets::Redaction;
 use crate::tenant::Tenant;
 
 /// Most differences of one receipt or run.
@@ -39,8 +38,8 @@ pub(super) struct Difference {
 #[derive(Debug, Default)]
 pub(super) struct Differences {
     all: Vec<Difference>,
-    /// None of these is shown.
-    secrets: Arc<[Secret]>,
+    /// Knows what is not shown.
+    redaction: Redaction,
 }
 
 /// What an event says, whether a provider brings it or a handler emits it.
@@ -75,10 +74,10 @@ impl<'e> Fields<'e> {
 }
 
 impl Differences {
-    /// None yet. Whatever a plugin says of a request may have a secret in it that came with that:
-    /// some sources have one sent along.
-    pub(super) fn without(secrets: &Arc<[Secret]>) -> Self {
-        Self { all: Vec::new(), secrets: Arc::clone(secrets) }
+    /// None yet. Whatever a plugin says may have a secret in it: some sources have one sent along,
+    /// and a handler may have found it in its event.
+    pub(super) fn without(secrets: &Redaction) -> Self {
+        Self { all: Vec::new(), redaction: secrets.clone() }
     }
 
     /// All of them.
@@ -238,11 +237,10 @@ impl Differences {
 
     /// A text as it may be shown. Secrets go before it is cut: a half of one is too much.
     fn shown(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in &*self.secrets {
-            secret.take_out_of(&mut text, HIDDEN);
+        match self.redaction.of_text(text) {
+            Some(hidden) => shown(&hidden),
+            None => shown(text),
         }
-        shown(&text)
     }
 
     fn is_full(&self) -> bool {
@@ -273,6 +271,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::{HIDDEN, Secret};
 
     fn of_documents(recorded: &str, now: &str) -> Vec<(String, String, String)> {
         let mut found = Differences::default();
@@ -330,7 +329,8 @@ mod tests {
 
     #[test]
     fn no_part_of_a_secret_is_shown() {
-        let secrets: Arc<[Secret]> = [Secret::new("sesame").unwrap()].into();
+        let secrets = Redaction::default();
+        secrets.learn([&Secret::new("sesame").unwrap()]);
         let mut found = Differences::without(&secrets);
         let cut = format!("{}sesame", "x".repeat(SHOWN_MAX - 3));
         found.add("outcome", "sesame", "it was sesame", &cut);

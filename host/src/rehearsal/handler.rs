@@ -215,8 +215,8 @@ pub(super) fn perform(stage: &Stage, ask: &Ask, again: RunAgain) -> Compared {
     let Some(then) = End::of_record(&tried.outcome) else {
         return compared(Ended::Not(GATEWAY_FAILED), Spent::default(), false);
     };
+    let mut found = Differences::without(&stage.redaction);
     if !wants(ask, &event) {
-        let mut found = Differences::default();
         let field = format!("{} -> {NOT_CALLED}", then.word);
         found.add("outcome", &field, then.words(), "the version does not run on such events");
         return compared(Ended::Compared(found.into_all()), Spent::default(), false);
@@ -249,7 +249,7 @@ pub(super) fn perform(stage: &Stage, ask: &Ask, again: RunAgain) -> Compared {
         };
         let asked = ended.ok().and_then(Result::ok).unwrap_or_default();
         match end {
-            Some(end) => differences((&*tried, &recorded), (&then, &end), &asked, &log),
+            Some(end) => differences(found, (&*tried, &recorded), (&then, &end), &asked, &log),
             None => Ended::Not(GATEWAY_FAILED),
         }
     };
@@ -276,12 +276,12 @@ fn context(
 /// Compares how a run ended; what it asks for only if that is equal: a run that failed asks for
 /// nothing.
 fn differences(
+    mut found: Differences,
     (tried, recorded): (&PastTry, &Recorded),
     (then, now): (&End, &End),
     asked: &Asked,
     log: &[LogLine],
 ) -> Ended {
-    let mut found = Differences::default();
     if let Some(field) = then.differs(now) {
         found.add("outcome", &field, then.words(), now.words());
     } else {

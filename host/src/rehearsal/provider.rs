@@ -257,7 +257,7 @@ impl Parse<'_> {
 
     /// No difference yet.
     fn nothing(&self) -> Differences {
-        Differences::without(&self.setup.secrets)
+        Differences::without(&self.stage.redaction)
     }
 
     fn compare_claims(&self, found: &mut Differences, claims: &Claims) {

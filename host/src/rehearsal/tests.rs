@@ -19,7 +19,7 @@ use crate::plugin::{
 };
 use crate::provider::Proven;
 use crate::retry::{Outcome, Verdict};
-use crate::secrets::Secret;
+use crate::secrets::{Redaction, Secret};
 use crate::store::{
     Appended, Effects, NewEvent, NewReceipt, PluginStamp, Routes, RunWork, Store, Try,
 };
@@ -178,18 +178,18 @@ impl Bench {
     fn stage(&self) -> Stage {
         let endpoints =
             |tenant: Option<&Tenant>, name: &Name| tenant.is_none().then(|| name.clone());
-        let shop = SourceSetup {
-            settings: "{}".into(),
-            secrets: [Secret::new("sesame").unwrap()].into(),
-            tolerance: None,
-            is_unverified: false,
-        };
+        let secrets: Arc<[Secret]> = [Secret::new("sesame").unwrap()].into();
+        let redaction = Redaction::default();
+        redaction.learn(&*secrets);
+        let shop =
+            SourceSetup { settings: "{}".into(), secrets, tolerance: None, is_unverified: false };
         Stage {
             host: self.host.clone(),
             settings: "{}".into(),
             grant: Arc::new(Grant { endpoints: [name("crm")].into(), ..Grant::default() }),
             endpoints: Arc::new(endpoints),
             state_term: None,
+            redaction,
             sources: [(name("shop"), shop)].into(),
         }
     }

@@ -218,6 +218,24 @@ async fn only_what_is_asked_for_is_compared() {
     assert_eq!(compared(Ask { event_type: other, ..ask() }).await, (0, None));
 }
 
+/// Without the redaction in `perform` the beginning of a secret stands before the cut.
+#[tokio::test]
+async fn a_secret_that_a_handler_says_is_hidden_before_its_value_is_cut() {
+    let bench = Bench::new();
+    let text = |end: &str| format!("{}sesame{end}", "x".repeat(195));
+    let emit = |end: &str| json!({ "do": "emit", "data": { "token": text(end) } });
+    bench.bring(&[("pi_1".to_owned(), emit("1"))]).await;
+    bench.run_all(|_, effects| emitted(effects, &json!({ "token": text("2") }))).await;
+
+    let report = bench.report(Role::Handler).await;
+
+    assert_eq!(report.compared, 1, "{report:?}");
+    let sample = &report.groups[0].samples[0];
+    for shown in [&sample.recorded, &sample.now] {
+        assert!(shown.ends_with('…') && !shown.contains("se"), "{shown}");
+    }
+}
+
 #[tokio::test]
 async fn a_damaged_record_is_counted_and_the_rest_compared() {
     let bench = Bench::new();

@@ -44,7 +44,7 @@ pub(super) async fn rehearse(config: &Path, folder: &Path, asked: Asked) -> anyh
     let vault = Arc::new(Vault::new(config.master_keys.clone()));
     let directory = Directory::of_rows(past.endpoints()?, vault);
     directory.configure(config.endpoints.values().cloned().collect());
-    let stage = stage(&host, &config, &name, &directory);
+    let stage = stage(&host, &config, &name, (&directory, log::redaction()));
     let limit = limit.unwrap_or(u64::MAX);
     let role = Role::Handler;
     let ask = Ask { plugin, role, source, event_type, since, until, limit };
