@@ -149,9 +149,10 @@ async fn a_stop_ends_a_rehearsal_and_a_start_goes_on() {
     assert_eq!(gateway.events("source=stripe").await.len(), 60);
 }
 
-/// Without the scope of the operations a token that reads sees what events say.
+/// Without the scope of the operations a token that reads sees what events say, and one that writes
+/// sends a file that shows the settings and the state of a handler.
 #[tokio::test]
-async fn a_rehearsal_is_for_those_who_may_write_and_its_file_is_bounded() {
+async fn a_rehearsal_is_for_those_who_may_do_all_and_its_file_is_bounded() {
     let gateway = Setup::guest().start().await;
     let long = vec![0; FILE_BYTES_MAX + 1];
     for (query, body, status, kind) in [
@@ -174,7 +175,7 @@ async fn a_rehearsal_is_for_those_who_may_write_and_its_file_is_bounded() {
     let path = path(&begun);
 
     let mut tokens = Vec::new();
-    for scope in ["admin", "read"] {
+    for scope in ["admin", "read", "write"] {
         let made = gateway.client().post(format!("{}/v1/tokens", gateway.admin()));
         let made = made.json(&json!({ "name": scope, "scopes": [scope] }));
         // The first one is made by whoever is on this machine.
@@ -184,12 +185,15 @@ async fn a_rehearsal_is_for_those_who_may_write_and_its_file_is_bounded() {
         };
         tokens.push(text(&answer(made).await.json()["token"]));
     }
-    let reads = &tokens[1];
-    let sent = post(&gateway, "plugin=guest").bearer_auth(reads).body("no plugin");
-    assert_eq!(answer(sent).await.status, 403);
     let url = format!("{}{path}", gateway.admin());
-    let seen = gateway.client().get(&url).bearer_auth(reads);
-    assert_eq!(answer(seen).await.status, 403);
+    for less in &tokens[1..] {
+        let sent = post(&gateway, "plugin=guest").bearer_auth(less).body("no plugin");
+        assert_eq!(answer(sent).await.status, 403);
+        let client = gateway.client();
+        for asked in [client.get(&url), client.delete(&url)] {
+            assert_eq!(answer(asked.bearer_auth(less)).await.status, 403);
+        }
+    }
     let seen = gateway.client().get(&url).bearer_auth(&tokens[0]);
     assert_eq!(answer(seen).await.status, 200);
 }

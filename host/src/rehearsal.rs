@@ -5,7 +5,7 @@
 //! request is genuine. Of what the guests ask for nothing is committed: state comes from the
 //! recorded writes, as it was at each try. On threads of its own, of which two run guests, all at
 //! the lowest priority, and with bounded memory however much is stored. Never writes anything, and
-//! shows no value of a handler's state.
+//! shows no value of a handler's state but what the guest itself says of it.
 
 mod ask;
 mod compared;

@@ -30,7 +30,7 @@ pub enum Scope {
     Replay,
     /// Change what the gateway does, such as by a reload.
     Write,
-    /// All of it, and the tokens and the audit log.
+    /// All of it, and the tokens, the audit log and rehearsals.
     Admin,
 }
 

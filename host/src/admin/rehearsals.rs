@@ -79,7 +79,8 @@ pub(super) static OPERATIONS: [Operation; 3] = [
         id: "beginRehearsal",
         summary: "Begins to run stored work again by the plugin file in the body, and commits \
                   nothing of it.",
-        need: Need::Scope(Scope::Write),
+        // The file is given the settings and the state of a handler, and may show them.
+        need: Need::Scope(Scope::Admin),
         tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[PLUGIN, query::SOURCE, query::TYPE, SINCE, UNTIL, LIMIT, SIGNED],
@@ -104,8 +105,8 @@ pub(super) static OPERATIONS: [Operation; 3] = [
         path: "/v1/rehearsals/{id}",
         id: "getRehearsal",
         summary: "Shows how far a rehearsal has come, or what it has found.",
-        // It shows what events and requests say.
-        need: Need::Scope(Scope::Write),
+        // It shows what the file made of requests, events, settings and state.
+        need: Need::Scope(Scope::Admin),
         tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[REHEARSAL_ID],
@@ -119,7 +120,7 @@ pub(super) static OPERATIONS: [Operation; 3] = [
         path: "/v1/rehearsals/{id}",
         id: "endRehearsal",
         summary: "Ends a rehearsal as soon as its calls return; one that has ended stays as it is.",
-        need: Need::Scope(Scope::Write),
+        need: Need::Scope(Scope::Admin),
         tenants: Tenants::Operator,
         turn: Turn::Shared,
         parameters: &[REHEARSAL_ID],
