@@ -163,7 +163,7 @@ impl Host {
         let (plugin, settings) = (Arc::clone(plugin), Arc::clone(settings));
         let request = Arc::clone(request);
         let deadline = bounds.deadlines.claims;
-        let key = Key::of(&context, Call::Claim, Some(source));
+        let key = Key::of_request(&context, Call::Claim, source);
         let call = move || {
             let claimed = claim(&plugin, &settings, (context, key), deadline, &request);
             claimed.map(|claimed| claimed.map(|(claims, kept)| make(claims, kept)))
@@ -237,7 +237,7 @@ impl Host {
             let mut context = self.context(plugin, Role::Provider, settings, &bounds);
             context.lift_bytes_max = lift_bytes_max;
             context.effort = Some(effort);
-            let key = Key::of(&context, Call::Parse, Some(source));
+            let key = Key::of_request(&context, Call::Parse, source);
             Sandbox::enter(plugin, context, &parsing(request), asked_after, key)
         };
         let (called, _) = parse(sandbox, plugin, source, request, bytes_max);
@@ -358,7 +358,7 @@ fn parse_in(
 ) -> (Parsing, usize) {
     let bytes_max = YIELD_BYTES_MAX + request.body.len();
     context.lift_bytes_max = lifted_at_most(bytes_max);
-    let key = Key::of(&context, Call::Parse, Some(source));
+    let key = Key::of_request(&context, Call::Parse, source);
     let sandbox = Sandbox::enter(plugin, context, &parsing(request), deadline, key);
     parse(sandbox, plugin, source, request, bytes_max)
 }
@@ -398,7 +398,7 @@ fn handle_in(
     event: &Event,
     run: &HandleContext,
 ) -> (Handling, usize) {
-    let key = Key::of(&context, Call::Handle, None);
+    let key = Key::of_run(&context, run.tenant.as_ref());
     let mut sandbox = Sandbox::enter(plugin, context, &Occasion::Run(run), deadline, key);
     let handled = sandbox.call(|store, instance| {
         let handle = &plugin.handler_functions()?.handle;

@@ -2,7 +2,7 @@
 //!
 //! A plugin has a few of them, and all plugins together as many as the engine has room for beside
 //! those of its threads; the one that has rested longest gives way. Never gives one to a call of
-//! another kind, of another source or with other settings.
+//! another kind, of another source, of another tenant or with other settings.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use super::context::Context;
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::plugin::used::Call;
+use crate::tenant::Tenant;
 
 /// Most instances of one plugin that rest.
 const PLUGIN_MAX: usize = 4;
@@ -27,15 +28,31 @@ pub(super) struct Key {
     call: Call,
     /// Whose requests it reads; none of a run.
     source: Option<Name>,
+    /// Whose event a run is on, if it is not the operator's.
+    tenant: Option<Tenant>,
     /// As the guest gets them.
     settings: Arc<str>,
 }
 
 impl Key {
-    /// For a call in this context; `None` if its instance is for this call alone.
-    pub(super) fn of(context: &Context, call: Call, source: Option<&Name>) -> Option<Self> {
-        let settings = || Arc::clone(&context.settings);
-        context.reuse.map(|_| Self { call, source: source.cloned(), settings: settings() })
+    /// For a call about a request of this source; `None` if its instance is for this call alone.
+    pub(super) fn of_request(context: &Context, call: Call, source: &Name) -> Option<Self> {
+        Self::of(context, call, (Some(source), None))
+    }
+
+    /// The same for a run on an event of this tenant.
+    pub(super) fn of_run(context: &Context, tenant: Option<&Tenant>) -> Option<Self> {
+        Self::of(context, Call::Handle, (None, tenant))
+    }
+
+    fn of(
+        context: &Context,
+        call: Call,
+        (source, tenant): (Option<&Name>, Option<&Tenant>),
+    ) -> Option<Self> {
+        context.reuse?;
+        let settings = Arc::clone(&context.settings);
+        Some(Self { call, source: source.cloned(), tenant: tenant.cloned(), settings })
     }
 }
 

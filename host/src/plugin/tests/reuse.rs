@@ -20,6 +20,19 @@ fn reused(calls: u32) -> Guest {
     guest
 }
 
+/// What a run of the operator is told.
+fn run(run_id: &str, now: u64) -> HandleContext {
+    HandleContext {
+        source: "shop".to_owned(),
+        event_id: "evt_1".to_owned(),
+        run_id: run_id.to_owned(),
+        attempt: 1,
+        now: Timestamp(now),
+        replay_by: None,
+        tenant: None,
+    }
+}
+
 /// How many calls the instance of a run has seen, by its own count.
 async fn count(guest: &Guest) -> String {
     lines(guest.handle(json!({ "do": "count" })).await).join(" ")
@@ -62,7 +75,7 @@ async fn a_call_that_fails_ends_its_instance_and_an_answer_that_is_a_failure_doe
 
 /// Without any of the members of `Key` one of these calls finds another's instance.
 #[tokio::test]
-async fn kinds_of_calls_sources_and_settings_never_share_an_instance() {
+async fn kinds_of_calls_sources_tenants_and_settings_never_share_an_instance() {
     let guest = reused(100);
     let other = r#"{"mode":1}"#;
     for (source, settings) in [("shop", "{}"), ("till", "{}"), ("shop", other)] {
@@ -73,6 +86,15 @@ async fn kinds_of_calls_sources_and_settings_never_share_an_instance() {
         assert_eq!(parsed(&guest, source, settings).await, "2", "{source} with {settings}");
     }
     assert_eq!(count(&guest).await, "1");
+    for (tenant, expected) in [("acme", "1"), ("globex", "1"), ("acme", "2")] {
+        let (event, grant) = (event(&json!({ "do": "count" })), Arc::default());
+        let run = HandleContext { tenant: Some(tenant.parse().unwrap()), ..run("run_1", 5) };
+        let doors = doors(Arc::new(|_: &str| Ok(None)));
+        let Guest { host, plugin } = &guest;
+        let called = host.handle(plugin, &settings(), &event, run, &grant, doors).await;
+        assert_eq!(lines(called), [expected], "{tenant}");
+    }
+    assert_eq!(count(&guest).await, "2");
 }
 
 /// Without `sandbox.leave` behind the claims the second of them has all of the memory, and without
@@ -124,15 +146,7 @@ async fn a_call_that_is_made_alone_finds_nothing_and_leaves_nothing() {
     let Guest { host, plugin } = &guest;
     let (host, plugin) = (host.clone(), Arc::clone(plugin));
     let alone = move || {
-        let run = HandleContext {
-            source: "shop".to_owned(),
-            event_id: "evt_1".to_owned(),
-            run_id: "run_1".to_owned(),
-            attempt: 1,
-            now: Timestamp(5),
-            replay_by: None,
-            tenant: None,
-        };
+        let run = run("run_1", 5);
         let (event, grant) = (event(&json!({ "do": "count" })), Arc::default());
         let request = request(&json!({ "do": "count", "at": "parse" }));
         for _ in 0..2 {
@@ -188,32 +202,24 @@ async fn each_call_in_an_instance_has_the_time_and_randomness_that_it_has_in_a_f
     host.set_rules(Arc::new([(name("reused"), rules(9))].into()));
     let module = handler_with_wasi();
     let [reused, fresh] = ["reused", "fresh"].map(|it| host.load(name(it), &module).unwrap());
-    let run = async |plugin: &Arc<Plugin>, run_id: &str, now: u64| {
-        let run = HandleContext {
-            source: "shop".to_owned(),
-            event_id: "evt_1".to_owned(),
-            run_id: run_id.to_owned(),
-            attempt: 1,
-            now: Timestamp(now),
-            replay_by: None,
-            tenant: None,
-        };
+    let said = async |plugin: &Arc<Plugin>, run_id: &str, now: u64| {
+        let told = run(run_id, now);
         let (event, grant) = (event(&json!({})), Arc::default());
         let doors = doors(Arc::new(|_: &str| Ok(None)));
-        let called = host.handle(plugin, &settings(), &event, run, &grant, doors).await;
+        let called = host.handle(plugin, &settings(), &event, told, &grant, doors).await;
         let line = lines(called).join(" ");
         let (letters, numbers) = line.split_at(8);
         (letters.to_owned(), numbers.to_owned())
     };
     for (calls, now) in [("1", 5), ("2", 7), ("3", 6)] {
         for run_id in ["run_1", "run_2"] {
-            let (letters, numbers) = run(&fresh, run_id, now).await;
+            let (letters, numbers) = said(&fresh, run_id, now).await;
             assert_eq!(numbers, format!("1{now}"));
             if run_id == "run_1" {
-                let found = run(&reused, run_id, now).await;
+                let found = said(&reused, run_id, now).await;
                 assert_eq!(found, (letters, format!("{calls}{now}")));
             } else {
-                assert_ne!(letters, run(&fresh, "run_1", now).await.0);
+                assert_ne!(letters, said(&fresh, "run_1", now).await.0);
             }
         }
     }
