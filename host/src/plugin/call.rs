@@ -386,7 +386,7 @@ fn parse(
         }
         Err(failure) => Ok(Err(convert::failure(&failure))),
     });
-    let Left { log, memory, .. } = sandbox.leave(ended.is_ok());
+    let Left { log, memory, .. } = sandbox.leave(matches!(ended, Ok(Ok(_))));
     (Called { ended, log, denied: false }, memory)
 }
 
@@ -408,7 +408,7 @@ fn handle_in(
         })
     });
     sandbox.count(Call::Handle);
-    let Left { log, memory, outbox } = sandbox.leave(handled.is_ok());
+    let Left { log, memory, outbox } = sandbox.leave(matches!(handled, Ok(Ok(()))));
     let denied = outbox.as_ref().is_some_and(Outbox::has_denied);
     let ended = handled.map(|handled| match handled {
         Ok(()) => Ok(outbox.map(Outbox::into_asked).unwrap_or_default()),

@@ -54,9 +54,10 @@ async fn an_instance_is_used_for_as_many_calls_as_the_operator_wrote_and_then_th
     }
 }
 
-/// Without `is_well` in `Sandbox::leave` the next call finds what a call left that was cut off.
+/// Without `is_well` in `Sandbox::leave` the next call finds what a call left that was cut off, or
+/// that gave up halfway.
 #[tokio::test]
-async fn a_call_that_fails_ends_its_instance_and_an_answer_that_is_a_failure_does_not() {
+async fn a_call_that_fails_ends_its_instance_and_so_does_an_answer_that_is_a_failure() {
     let guest = reused(100);
     for command in ["trap", "spin", "violate", "hoard"] {
         assert_eq!([count(&guest).await, count(&guest).await], ["1", "2"], "before `{command}`");
@@ -64,7 +65,10 @@ async fn a_call_that_fails_ends_its_instance_and_an_answer_that_is_a_failure_doe
     }
     assert_eq!(count(&guest).await, "1");
     assert!(guest.handle(json!({ "do": "fail" })).await.ended.unwrap().is_err());
-    assert_eq!(count(&guest).await, "3");
+    assert_eq!(count(&guest).await, "1");
+    assert_eq!(parsed(&guest, "shop", "{}").await, "1");
+    let failure = guest.parse(json!({ "do": "fail", "at": "parse" })).await;
+    assert!(failure.ended.unwrap().is_err());
 
     // The guest returned, and what it returned is no event.
     assert_eq!(parsed(&guest, "shop", "{}").await, "1");
@@ -135,7 +139,8 @@ async fn each_call_in_an_instance_has_its_own_log_outbox_and_settings() {
     assert_eq!(guest.handle(json!({ "do": "state" })).await.ended.unwrap().unwrap().len(), 1);
     let last = guest.handle(json!({ "do": "count" })).await;
     assert!(!last.denied && last.ended.as_ref().unwrap().as_ref().unwrap().is_empty());
-    assert_eq!(lines(last), ["6"]);
+    // The one that gave up over its refusal was the last in its instance.
+    assert_eq!(lines(last), ["2"]);
 }
 
 /// Without `bounds_alone` what is run again is told by what ran before, and tells what runs next.
