@@ -34,9 +34,10 @@ impl MemoryLimit {
         self.most - self.left
     }
 
-    /// Whether less than a quarter is left: what the next call needs may not be there.
+    /// Whether less than a quarter is left of the memory, or of the elements of tables: what the next
+    /// call needs may not be there.
     pub(super) fn is_short(&self) -> bool {
-        self.left < self.most / 4
+        self.left < self.most / 4 || self.elements_left < ALL_TABLE_ELEMENTS_MAX / 4
     }
 }
 
@@ -104,7 +105,10 @@ mod tests {
         assert!(!limit.table_growing(0, TABLE_ELEMENTS_MAX + 1, None).unwrap());
         assert!(!limit.table_growing(0, 11, Some(10)).unwrap());
         assert!(limit.table_growing(0, TABLE_ELEMENTS_MAX, None).unwrap());
+        assert!(!limit.is_short());
         assert!(limit.table_growing(0, TABLE_ELEMENTS_MAX - 10, None).unwrap());
+        // Without the elements in `is_short` the next call finds none left.
+        assert!(limit.is_short());
         assert!(!limit.table_growing(0, 11, None).unwrap());
         assert!(limit.table_growing(0, 10, Some(10)).unwrap());
         assert!(!limit.exceeded);
