@@ -2,7 +2,7 @@
 //!
 //! A task of the gateway beside the path of events, so that a replay needs nobody who waits for it,
 //! and goes on after a start. Near a high-water mark, and while enough is open that was opened
-//! again, it opens nothing. Between its slices a replay rests: by its rate, or at the [`Pace`] that
+//! again, it opens nothing. Between its slices a replay rests, by its rate or at the [`Pace`] that
 //! what comes live can bear. A slice that fails is told and tried again, and the other replays go
 //! on meanwhile; it never ends the gateway.
 
@@ -10,14 +10,16 @@ mod pace;
 
 use std::collections::HashMap;
 use std::future::pending;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use self::pace::Pace;
+use self::pace::{Pace, Turn};
 use crate::causes::chain;
 use crate::disk::Disk;
 use crate::ids::Id;
@@ -25,6 +27,8 @@ use crate::store::{self, Replay, Replayed, Store};
 
 /// Until a slice is tried again that failed.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(10);
+/// Of a replay whose turn came so long ago nobody knows any more how fast it goes.
+const FORGOTTEN: Duration = Duration::from_secs(1);
 /// Between two looks whether enough of the disk is free: as often as somebody looks at that.
 const DISK_PAUSE: Duration = Duration::from_secs(1);
 
@@ -45,19 +49,24 @@ impl Replaying {
     async fn replay(&self) {
         let Self { store, disk } = self;
         let mut last = None;
-        let mut resting: HashMap<Id, Instant> = HashMap::new();
-        let mut pace = Pace::default();
+        let mut turns: HashMap<Id, Turn> = HashMap::new();
+        let mut pace = Pace::new(available_parallelism().map_or(1, NonZero::get));
         loop {
             let moved = store.replays_moved();
-            resting.retain(|_, until| *until > Instant::now());
-            let Some(id) = next(|after| store.next_replay(after), last, &resting) else {
+            let now = Instant::now();
+            pace.look(store.receipts_stored(), now);
+            turns.retain(|_, turn| turn.at + FORGOTTEN > now);
+            let rests = |id: Id| turns.get(&id).is_some_and(|turn| turn.at > now);
+            let Some(id) = next(|after| store.next_replay(after), last, (turns.len(), rests))
+            else {
                 // For one that begins.
                 store.hold_replays(false);
+                let first = turns.values().map(|turn| turn.at).filter(|at| *at > now).min();
                 tokio::select! {
                     () = moved => (),
-                    () = first_of(&resting) => (),
+                    () = until(first) => (),
                 }
-                let over = resting.values().min().map(Instant::elapsed);
+                let over = first.map(|at| at.elapsed());
                 if let Some(late) = over.filter(|late| !late.is_zero()) {
                     pace.woke(late);
                 }
@@ -70,59 +79,69 @@ impl Replaying {
                 continue;
             }
             last = Some(id);
-            let until = self.advance(id, &pace).await;
-            if until > Instant::now() {
-                resting.insert(id, until);
-            }
+            let free = turns.values().filter(|turn| turn.rate.is_none()).count();
+            match self.advance(id, &pace, (turns.get(&id).copied(), free)).await {
+                Some(turn) => turns.insert(id, turn),
+                None => turns.remove(&id),
+            };
         }
     }
 
-    /// Does a slice of a replay. When the next may begin.
-    async fn advance(&self, id: Id, pace: &Pace) -> Instant {
+    /// Does a slice of a replay, where so many have no rate. When it goes on; `None` at its end.
+    async fn advance(
+        &self,
+        id: Id,
+        pace: &Pace,
+        (turn, free): (Option<Turn>, usize),
+    ) -> Option<Turn> {
         let began = Instant::now();
-        match self.store.advance_replay(id).await {
+        let slice = pace.begin(turn, free, began);
+        let rate = turn.and_then(|turn| turn.rate);
+        match self.store.advance_replay(id, slice.most as usize).await {
             Ok(Some(replay)) => {
                 tell(&replay);
-                began + replay.rest().unwrap_or(pace.rest())
+                let goes_on = replay.finished_at.is_none();
+                goes_on.then(|| pace.behind(slice, replay.rate, free, began))
             }
-            Ok(None) => began + TROUBLE_PAUSE,
+            Ok(None) => Some(Turn { at: began + TROUBLE_PAUSE, rate }),
             Err(store::Error::Unavailable(_)) => {
                 self.store.available().await;
-                began
+                Some(Turn { at: began, rate })
             }
             // Others end the gateway for that.
             Err(store::Error::Closed | store::Error::Failed(_)) => pending().await,
             Err(error) => {
                 let reason = chain(&error);
                 error!("failed to go on with {id}; the gateway will try again: {reason}");
-                Instant::now() + TROUBLE_PAUSE
+                Some(Turn { at: Instant::now() + TROUBLE_PAUSE, rate })
             }
         }
     }
 }
 
-/// The replay whose turn is next, behind the last one, among those that do not rest.
+/// The replay whose turn is next, behind the last one, among those that do not rest; no more do
+/// than are counted.
 fn next(
     behind: impl Fn(Option<Id>) -> Option<Id>,
     last: Option<Id>,
-    resting: &HashMap<Id, Instant>,
+    (count, rests): (usize, impl Fn(Id) -> bool),
 ) -> Option<Id> {
     let mut id = last;
     // Behind as many as rest, and as the turns go round, there is one that does not or there is
     // none.
-    for _ in 0..=resting.len() {
+    for _ in 0..=count {
         id = behind(id);
-        if id.is_none_or(|id| !resting.contains_key(&id)) {
+        if id.is_none_or(|id| !rests(id)) {
             return id;
         }
     }
     None
 }
 
-/// Resolves when the first rest is over; never if none rests.
-async fn first_of(resting: &HashMap<Id, Instant>) {
-    match resting.values().min() {
-        Some(until) => sleep_until(*until).await,
+/// Resolves when a time has come; never if there is none.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
         None => pending().await,
     }
 }
@@ -154,10 +173,9 @@ mod tests {
             let later = ids.into_iter().find(|id| Some(*id) > after);
             later.or(Some(ids[0]))
         };
-        let until = Instant::now();
         let next = |last: Option<Id>, resting: &[usize]| {
-            let resting = resting.iter().map(|place| (ids[*place], until)).collect();
-            next(behind, last, &resting)
+            let rests = |id: Id| resting.iter().any(|place| ids[*place] == id);
+            next(behind, last, (resting.len(), rests))
         };
 
         assert_eq!(next(None, &[0]), Some(ids[1]));

@@ -88,6 +88,8 @@ pub(super) struct Shared {
     pub(super) sweeping: Arc<tokio::sync::Mutex<()>>,
     pub(super) queued: AtomicUsize,
     pub(super) commits: AtomicU64,
+    /// Receipts that were stored since the start.
+    pub(super) receipts: AtomicU64,
     pub(super) end: AtomicU64,
     /// Changes with every commit, once what it added can be read.
     pub(super) grown: Bell,
@@ -137,6 +139,7 @@ impl Shared {
             sweeping: Arc::default(),
             queued: AtomicUsize::new(0),
             commits: AtomicU64::new(0),
+            receipts: AtomicU64::new(0),
             end: AtomicU64::new(0),
             grown: Bell::default(),
             id_mark: AtomicU64::new(0),

@@ -106,7 +106,7 @@ impl Replay {
         let named = dead(gateway.admin)?;
         let path = self.begin(gateway.admin, works)?;
         let replaying = Replaying { gateway, path: &path, receiver: &receiver, supply: &supply };
-        let pairs = self.measure(&replaying)?;
+        let (pairs, beside) = self.measure(&replaying, &others)?;
         let (shown, came) = (replaying.shown()?, others.count());
         ensure!(
             shown["finished_at"].is_null() && came < works / 4 * 3,
@@ -126,7 +126,8 @@ impl Replay {
         replaying.gateway.stop()?;
 
         println!("{} dead deliveries, killed half done", Unit::Count.show(works as f64));
-        println!("  {} after the kill", Unit::PerSecond.show(rate));
+        println!("  {} beside what comes live", Unit::PerSecond.show(beside));
+        println!("  {} after the kill, with nothing live", Unit::PerSecond.show(rate));
         let mut bars = Bars::default();
         let lost = works.abs_diff(others.count()) + others.missing(&named);
         bars.at_most("lost, or under another id", Unit::Count, lost as f64, 0.0);
@@ -174,13 +175,22 @@ impl Replay {
         Ok(path)
     }
 
-    /// The 99th percentiles in milliseconds: with the replay paused, and while it goes on.
-    fn measure(&self, replaying: &Replaying<'_>) -> anyhow::Result<Vec<(f64, f64)>> {
+    /// The 99th percentiles in milliseconds: with the replay paused, and while it goes on. And how
+    /// many of the dead arrived a second meanwhile.
+    fn measure(
+        &self,
+        replaying: &Replaying<'_>,
+        others: &Others,
+    ) -> anyhow::Result<(Vec<(f64, f64)>, f64)> {
         let time = Duration::from_secs(self.seconds);
-        let beside = || {
+        let (mut arrived, mut took) = (0, Duration::ZERO);
+        let mut beside = || {
+            let (before, began) = (others.count(), Instant::now());
             replaying.act("resume")?;
             let beside = replaying.live(time)?;
             replaying.act("pause")?;
+            arrived += others.count() - before;
+            took += began.elapsed();
             anyhow::Ok(beside)
         };
         let mut pairs = Vec::new();
@@ -195,7 +205,7 @@ impl Replay {
                 (replaying.live(time)?, beside)
             });
         }
-        Ok(pairs)
+        Ok((pairs, arrived as f64 / took.as_secs_f64()))
     }
 
     /// What is sent live in all pairs.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::by_filter::SLICE;
+use super::drive::SLICE;
 use super::replays::reopened;
 use super::*;
 use crate::effect::Parcel;
@@ -35,7 +35,7 @@ async fn begin(case: &Case<impl Subject>, new: impl Into<NewReplay>) -> Replay {
 }
 
 async fn advance(case: &Case<impl Subject>, id: Id) -> Replay {
-    case.store.advance_replay(id).await.unwrap().expect("it is kept")
+    case.store.advance_replay(id, SLICE).await.unwrap().expect("it is kept")
 }
 
 /// What a replay of this comes to.

@@ -4,11 +4,9 @@
 use std::iter::once;
 use std::pin::pin;
 
+use super::drive::SLICE;
 use super::replays::reopened;
 use super::*;
-
-/// Works that one slice opens.
-pub(super) const SLICE: usize = 32;
 
 fn all() -> EventFilter {
     EventFilter { source: Some(name("stripe")), ..EventFilter::default() }
@@ -39,7 +37,7 @@ pub(in crate::store) async fn a_replay_goes_on_after_a_start_and_never_comes_to_
     let case = Case::<S>::new();
     let names = done(&case, 600).await;
     let begun = case.store.begin_replay(all()).await.unwrap();
-    let slice = case.store.advance_replay(begun.id).await.unwrap().unwrap();
+    let slice = case.store.advance_replay(begun.id, SLICE).await.unwrap().unwrap();
     assert_eq!((slice.replayed, slice.finished_at), (reopened(SLICE), None));
     case.bring(vec![event("evt_later", "").to(&["ledger"], &[])]).await;
 
@@ -85,7 +83,7 @@ pub(in crate::store) async fn a_slice_that_two_ask_for_at_once_is_done_once<S: S
     let case = Case::<S>::new();
     done(&case, 300).await;
     let id = case.store.begin_replay(all()).await.unwrap().id;
-    let advance = async || case.store.advance_replay(id).await.unwrap().unwrap();
+    let advance = async || case.store.advance_replay(id, SLICE).await.unwrap().unwrap();
     // Both have looked before either is committed.
     case.subject.hold_commits();
     let go_on = async {
@@ -183,7 +181,7 @@ pub(in crate::store) async fn a_canceled_replay_goes_no_further_and_leaves_its_p
     done(&case, 300).await;
     let begin = async || case.store.begin_replay(all()).await;
     let begun = begin().await.unwrap();
-    let slice = case.store.advance_replay(begun.id).await.unwrap().unwrap();
+    let slice = case.store.advance_replay(begun.id, SLICE).await.unwrap().unwrap();
     for _ in 1..16 {
         begin().await.unwrap();
     }
@@ -198,7 +196,7 @@ pub(in crate::store) async fn a_canceled_replay_goes_no_further_and_leaves_its_p
     let case = case.restart().await;
     assert_ne!(case.store.next_replay(None), Some(begun.id));
     let again = [
-        case.store.advance_replay(begun.id).await.unwrap(),
+        case.store.advance_replay(begun.id, SLICE).await.unwrap(),
         case.store.change_replay(begun.id, ReplayChange::Cancel).await.unwrap(),
         case.store.replay_progress(begun.id).await.unwrap(),
     ];
@@ -233,7 +231,7 @@ pub(in crate::store) async fn a_slice_has_no_more_works_where_an_event_has_many<
         .await;
     let begun = case.store.begin_replay(all()).await.unwrap();
 
-    let slice = case.store.advance_replay(begun.id).await.unwrap().unwrap();
+    let slice = case.store.advance_replay(begun.id, SLICE).await.unwrap().unwrap();
 
     assert_eq!((slice.replayed.unchanged, slice.finished_at), (SLICE, None));
     assert_eq!(case.finish_replay(slice).await.replayed.unchanged, 2000);
@@ -246,7 +244,7 @@ pub(in crate::store) async fn a_look_in_which_nothing_matches_costs_one_commit<S
     let dead = EventFilter { state: Some(State::Dead), ..all() };
     let begun = case.store.begin_replay(dead).await.unwrap();
 
-    let slice = case.store.advance_replay(begun.id).await.unwrap().unwrap();
+    let slice = case.store.advance_replay(begun.id, SLICE).await.unwrap().unwrap();
 
     assert_eq!((slice.replayed, slice.finished_at), (Replayed::default(), Some(NOW)));
 }

@@ -13,6 +13,9 @@ use crate::store::{
     Replayed, RunWork, Store,
 };
 
+/// Most works of a slice where a test drives a replay.
+pub(in crate::store) const SLICE: usize = 32;
+
 /// Something with a store that is driven through one event after the other.
 pub(in crate::store) trait Drive {
     fn store(&self) -> &Store;
@@ -59,7 +62,8 @@ pub(in crate::store) trait Drive {
     /// Goes on with a replay by filter to its end.
     async fn finish_replay(&self, mut replay: Replay) -> Replay {
         while replay.finished_at.is_none() {
-            replay = self.store().advance_replay(replay.id).await.unwrap().expect("it is kept");
+            replay =
+                self.store().advance_replay(replay.id, SLICE).await.unwrap().expect("it is kept");
         }
         replay
     }

@@ -1,4 +1,5 @@
-//! What was stored last and is worked on, kept in memory so that fresh work never reads the file.
+//! What was stored last, or opened again, and is worked on: kept in memory so that neither fresh
+//! work nor a replay has whoever takes works read the file.
 //!
 //! Pure. Bounded by bytes; the oldest goes first. What all work on has ended goes at once: where
 //! works flow, little is kept, and what comes next gets memory that is still near the processor.
@@ -24,8 +25,8 @@ struct Kept {
     /// What it takes.
     bytes: usize,
     /// Works on it that have not ended; of a receipt also the events that go back to it, which may
-    /// be delivered as it came. A work that is opened again may end twice: then it goes too soon,
-    /// and whoever asks for it reads the file.
+    /// be delivered as it came. Of what was read again only those count that were opened again:
+    /// where another ends, it goes too soon, and whoever asks for it reads the file.
     open: usize,
 }
 
@@ -37,14 +38,27 @@ impl Recent {
     /// Keeps what was stored behind all else, unless nobody works on it.
     pub(in crate::store) fn keep(&mut self, stored: Stored) {
         let (position, bytes, open) = (stored.id().position, stored.bytes(), stored.works_max());
-        if open == 0 {
-            return;
+        if open > 0 {
+            self.put(position, Kept { stored, bytes, open });
         }
-        if let Some(receipt) = receipt_of(&stored).and_then(|it| self.kept.get_mut(&it)) {
+    }
+
+    /// Keeps what a work was opened again on: it was read for that, and whoever takes the work asks
+    /// for it next.
+    pub(in crate::store) fn keep_again(&mut self, stored: Stored) {
+        let (position, bytes) = (stored.id().position, stored.bytes());
+        match self.kept.get_mut(&position) {
+            Some(kept) => kept.open += 1,
+            None => self.put(position, Kept { stored, bytes, open: 1 }),
+        }
+    }
+
+    fn put(&mut self, position: u64, kept: Kept) {
+        if let Some(receipt) = receipt_of(&kept.stored).and_then(|it| self.kept.get_mut(&it)) {
             receipt.open += 1;
         }
-        self.bytes += bytes;
-        self.kept.insert(position, Kept { stored, bytes, open });
+        self.bytes += kept.bytes;
+        self.kept.insert(position, kept);
         while self.bytes > self.bytes_max {
             let Some((_, oldest)) = self.kept.pop_first() else { break };
             self.bytes -= oldest.bytes;
@@ -143,5 +157,27 @@ mod tests {
         assert_eq!(end(&mut recent, 2), [2]);
         assert_eq!(end(&mut recent, 6), [6, 1]);
         assert_eq!((recent.bytes, recent.kept.len()), (0, 0));
+    }
+
+    /// Have `keep_again` add nothing to what is there, and it goes with the first of both.
+    #[test]
+    fn what_is_opened_again_is_kept_until_that_has_ended() {
+        let mut recent = Recent::new(1 << 20);
+        recent.keep_again(of(1, 2, &["crm", "erp"]));
+        assert!(recent.get(2).is_some(), "nobody has to read it");
+        recent.keep_again(of(1, 2, &["crm", "erp"]));
+
+        assert!(end(&mut recent, 2).is_empty(), "one of the two deliveries");
+        assert_eq!(end(&mut recent, 2), [2]);
+        assert_eq!((recent.bytes, recent.kept.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_opened_again_goes_before_what_is_new() {
+        let mut recent = Recent::new(2 * receipt(9).bytes());
+        recent.keep(receipt(8));
+        recent.keep(receipt(9));
+        recent.keep_again(receipt(1));
+        assert_eq!([1, 8, 9].map(|it| recent.get(it).is_some()), [false, true, true]);
     }
 }

@@ -7,7 +7,6 @@ mod preview;
 mod row;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -83,11 +82,6 @@ pub struct Replay {
     pub(in crate::store) aside: Vec<(Name, u64)>,
 }
 
-/// Most works of a slice. They go out at once, so an event that comes live waits for as many.
-const SLICE_MAX: usize = 32;
-/// Slices a second of a replay with a rate, unless each has one work.
-const SLICES: u32 = 50;
-
 impl Replay {
     /// One that begins now.
     pub(in crate::store) fn begun(id: Id, new: NewReplay, now: Timestamp) -> Self {
@@ -147,19 +141,6 @@ impl Replay {
     /// Whether nothing is left that it is for.
     pub(in crate::store) fn is_done(&self) -> bool {
         self.next >= self.id.position && self.aside.is_empty()
-    }
-
-    /// Most works that its next slice opens or hastens.
-    pub(in crate::store) fn slice(&self) -> usize {
-        let at_a_time = |rate: u32| usize::try_from(rate / SLICES).unwrap_or(SLICE_MAX);
-        self.rate.map_or(SLICE_MAX, |rate| at_a_time(rate).clamp(1, SLICE_MAX))
-    }
-
-    /// How long after the beginning of a slice the next may begin, by its rate; `None` if it has
-    /// none.
-    pub fn rest(&self) -> Option<Duration> {
-        let works = u32::try_from(self.slice()).unwrap_or(u32::MAX);
-        self.rate.map(|rate| Duration::from_secs(1) * works / rate.max(1))
     }
 
     /// As it is for whoever looks now.
@@ -226,23 +207,4 @@ pub(in crate::store) fn open_replays(
     damages: &Damages,
 ) -> Result<Vec<OpenReplay>, Failure> {
     Ok(kept(file, damages)?.iter().filter_map(Replay::open).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_slice_has_more_than_a_fiftieth_of_a_second_at_the_rate_of_its_replay() {
-        let rests = |rate: Option<u32>| {
-            let new = NewReplay { rate, ..NewReplay::default() };
-            let id = Id { kind: IdKind::Replay, position: 1, tag: 7 };
-            let replay = Replay::begun(id, new, Timestamp(0));
-            (replay.slice(), replay.rest())
-        };
-        assert_eq!(rests(None), (32, None));
-        assert_eq!(rests(Some(500)), (10, Some(Duration::from_millis(20))));
-        assert_eq!(rests(Some(1)), (1, Some(Duration::from_secs(1))));
-        assert_eq!(rests(Some(32_000)), (32, Some(Duration::from_millis(1))));
-    }
 }

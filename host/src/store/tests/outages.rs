@@ -325,7 +325,7 @@ async fn whoever_asks_and_can_not_read_waits_for_the_end_of_an_outage() {
             "a list" => store.receipts(&all, page).await.map(drop),
             "a replay" => {
                 let begun = store.next_replay(None).expect("one is not finished");
-                store.advance_replay(begun).await.map(drop)
+                store.advance_replay(begun, 1).await.map(drop)
             }
             _ => store.sweep(&Retention::default()).await.map(drop),
         };

@@ -280,6 +280,11 @@ impl<'d> Draft<'d> {
         Ok(())
     }
 
+    /// A work was opened again on this.
+    pub(in crate::store) fn keep_again(&mut self, stored: Stored) {
+        self.changes.read_again.push(stored);
+    }
+
     /// A work that waits for a time waits no longer.
     pub(in crate::store) fn hasten(
         &mut self,

@@ -5,6 +5,7 @@
 //! to read what is owed. Never takes anything off the queue.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::batch::Batch;
 use super::draft::{Basis, Changes, Draft, InOrder};
@@ -161,6 +162,7 @@ impl<P: Place> GroupCommit<P> {
             in_order,
             hastened,
             stored,
+            read_again,
             finished,
             dead,
             replays,
@@ -190,9 +192,12 @@ impl<P: Place> GroupCommit<P> {
         let tries = tried.iter().chain(&finished);
         let tries = tries.map(|(kind, _, standing)| standing.counted(*kind, at));
         self.shared.index.add(end, stored.iter().map(Stored::indexed), tries);
+        let receipts = stored.iter().filter(|stored| matches!(stored, Stored::Receipt(_))).count();
+        self.shared.receipts.fetch_add(receipts as u64, Ordering::Relaxed);
         {
             let mut recent = self.shared.recent();
             stored.into_iter().for_each(|stored| recent.keep(stored));
+            read_again.into_iter().for_each(|stored| recent.keep_again(stored));
         }
         let ended = {
             let mut backlog = self.shared.backlog();

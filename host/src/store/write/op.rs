@@ -25,8 +25,8 @@ pub(in crate::store) trait Operation: fmt::Debug + Send {
         false
     }
 
-    /// Whether nobody waits for this, and nothing follows from it: it may wait a moment for others
-    /// to be committed with.
+    /// Whether this may wait a moment for others to be committed with: nobody waits for it, or who
+    /// does has time.
     fn is_patient(&self) -> bool {
         false
     }

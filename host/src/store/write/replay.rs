@@ -148,18 +148,24 @@ impl Draft<'_> {
                 continue;
             };
             let owed = stored.as_ref().and_then(|it| it.works_of(*id, self.basis.order_keys));
-            match owed {
-                Some(owed) => works.extend(owed.into_iter().map(|work| (work, *only))),
-                None if *is_named => unknown.push(*id),
-                None => (),
+            match (owed, &stored) {
+                (Some(owed), Some(stored)) => {
+                    works.extend(owed.into_iter().map(|work| (work, *only, stored.clone())));
+                }
+                _ if *is_named => unknown.push(*id),
+                _ => (),
             }
             last = stored;
         }
         if !unknown.is_empty() {
             return Ok(Err(Unknown(unknown)));
         }
-        for (work, only) in works {
+        for (work, only, stored) in works {
+            let before = replayed.reopened;
             self.replay_work(work, only, &mut replayed)?;
+            if replayed.reopened > before {
+                self.keep_again(stored);
+            }
         }
         Ok(Ok(replayed))
     }

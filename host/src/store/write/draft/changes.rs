@@ -23,6 +23,8 @@ pub(in crate::store) struct Changes {
     pub(in crate::store) hastened: Vec<(OpenWork, Option<Timestamp>)>,
     /// What was stored.
     pub(in crate::store) stored: Vec<Stored>,
+    /// What was read of the log to open a work again, once for each.
+    pub(in crate::store) read_again: Vec<Stored>,
     /// Works that were done when what owes them was stored, in the order of their positions.
     pub(in crate::store) finished: Vec<(WorkKind, u64, Standing)>,
     /// The sources of which a receipt is to be parsed from this commit on.

@@ -6,6 +6,7 @@
 //! again.
 
 use std::future::pending;
+use std::sync::atomic::Ordering;
 
 use super::{BATCH_MAX, TARGET_BYTES, Targets};
 use crate::ids::{Id, IdKind, Name};
@@ -32,6 +33,9 @@ struct Places {
 const OF_ALL: Places = Places { going: 16, all: 100 };
 /// Of one tenant: none has all places of the others.
 const OF_TENANT: Places = Places { going: 4, all: 16 };
+/// A slice of so few works shares the commit of what comes in the next moment: what comes live then
+/// pays for no other. Who opens more at a time wants to get on.
+const SMALL: usize = 8;
 /// Finished replays that are kept.
 const FINISHED_MAX: usize = 100;
 
@@ -79,9 +83,15 @@ impl Store {
         }
     }
 
-    /// Does the next slice of a replay by filter, if it goes on and may open works, and gives how
-    /// far it is then; `None` if there is no such replay. Dropped, it may have done the slice.
-    pub async fn advance_replay(&self, id: Id) -> Result<Option<Replay>, Error> {
+    /// How many receipts were stored since the start: if it grows, something comes live.
+    pub fn receipts_stored(&self) -> u64 {
+        self.handle.shared.receipts.load(Ordering::Relaxed)
+    }
+
+    /// Does the next slice of a replay by filter, of at most so many works, if it goes on and may
+    /// open works, and gives how far it is then; `None` if there is no such replay. Dropped, it may
+    /// have done the slice.
+    pub async fn advance_replay(&self, id: Id, works: usize) -> Result<Option<Replay>, Error> {
         // Where cores are short, whoever posts an event comes first.
         let looked = self.in_background(move |shared| {
             let Some(replay) = shared.replay(id)? else { return Ok(None) };
@@ -94,7 +104,7 @@ impl Store {
                 return Ok(Some((replay, None)));
             };
             let course = aside.as_ref().map_or(Course::Past(&leaves), Course::To);
-            let (part, most) = (from..id.position, replay.slice().min(most));
+            let (part, most) = (from..id.position, works.min(most));
             let found = shared.matching(course, &replay.filter, part, most)?;
             Ok(Some((replay, Some((aside, from, found)))))
         });
@@ -187,6 +197,10 @@ impl Operation for AdvanceReplay {
         let advanced = draft.advance_replay(self.id, from, &self.found)?;
         self.reply.keep(Ok(advanced));
         Ok(())
+    }
+
+    fn is_patient(&self) -> bool {
+        self.found.targets.len() <= SMALL
     }
 
     fn reply(&mut self) -> Option<&mut dyn Answer> {

@@ -92,6 +92,9 @@ fn the_deliveries_of_an_event_are_replayed_with_one_look_at_it() {
 
     assert_eq!(replayed, Replayed { reopened: 3, ..Replayed::default() });
     assert_eq!(one_event.read.get(), 1);
+    // Take `keep_again` out of the replay, and whoever takes these reads the file.
+    let kept = changes.read_again.iter().map(|stored| stored.id().position);
+    assert_eq!(kept.collect::<Vec<_>>(), [7; 3]);
     let opened = changes.opened.iter().map(|work| work.group.as_str());
     assert_eq!(opened.collect::<Vec<_>>(), ["crm", "erp", "ledger"]);
 }
