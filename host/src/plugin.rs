@@ -24,6 +24,7 @@ use std::io;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -175,9 +176,10 @@ pub enum StartError {
     Thread(#[source] io::Error),
 }
 
-/// What loads and calls plugins. Cheap to clone; the threads end with the last clone.
+/// What loads and calls plugins. Cheap to clone; the threads end with the last clone. Its calls
+/// alone are cut off [once somebody says so](Self::until).
 #[derive(Clone)]
-pub struct Host(Arc<Parts>);
+pub struct Host(Arc<Parts>, Option<Arc<AtomicBool>>);
 
 /// What a [`Host`] is made of.
 struct Parts {
@@ -254,7 +256,13 @@ impl Host {
             resting: Resting::default(),
             pools,
         };
-        Ok(Self(Arc::new(parts)))
+        Ok(Self(Arc::new(parts), None))
+    }
+
+    /// The same host, whose calls alone are cut off as soon as this is set, as if their deadline had
+    /// passed. No other call is.
+    pub(crate) fn until(&self, is_over: &Arc<AtomicBool>) -> Self {
+        Self(Arc::clone(&self.0), Some(Arc::clone(is_over)))
     }
 
     /// How many threads there are.

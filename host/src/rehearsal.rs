@@ -74,7 +74,7 @@ pub enum Error {
 }
 
 /// Runs again what is stored and was asked for, oldest first, and compares. Blocks until that is
-/// done; whoever cancels it by its progress waits for the calls that are under way. Two rehearsals
+/// done, or cancelled by its progress, which cuts off the calls that are under way. Two rehearsals
 /// of the same past give the same report, but for the [times](Report::measured).
 ///
 /// What happens to the store meanwhile is not seen: it ends where the log ended when it began.
@@ -84,6 +84,7 @@ pub fn rehearse(
     ask: &Ask,
     progress: &Progress,
 ) -> Result<Report, Error> {
+    let stage = &Stage { host: stage.host.until(progress.end()), ..stage.clone() };
     apart(move || {
         let version = match ask.role {
             Role::Handler => ask.plugin.handler().map(|info| info.version.as_str()),

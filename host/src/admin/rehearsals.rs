@@ -119,7 +119,7 @@ pub(super) static OPERATIONS: [Operation; 3] = [
         verb: Verb::Delete,
         path: "/v1/rehearsals/{id}",
         id: "endRehearsal",
-        summary: "Ends a rehearsal as soon as its calls return; one that has ended stays as it is.",
+        summary: "Ends a rehearsal and cuts off its calls; one that has ended stays as it is.",
         need: Need::Scope(Scope::Admin),
         tenants: Tenants::Operator,
         turn: Turn::Shared,

@@ -91,7 +91,7 @@ pub struct Progress {
     from: AtomicU64,
     done: AtomicU64,
     of: AtomicU64,
-    is_cancelled: AtomicBool,
+    is_cancelled: Arc<AtomicBool>,
 }
 
 impl Progress {
@@ -105,8 +105,8 @@ impl Progress {
         self.of.load(Ordering::Relaxed)
     }
 
-    /// Ends the rehearsal as soon as the calls have ended that are under way. That it has ended is
-    /// said by what it returns.
+    /// Ends the rehearsal, and cuts off the calls that are under way. That it has ended is said by
+    /// what it returns.
     pub fn cancel(&self) {
         self.is_cancelled.store(true, Ordering::Relaxed);
     }
@@ -114,6 +114,11 @@ impl Progress {
     /// Whether somebody wants it to end.
     pub fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::Relaxed)
+    }
+
+    /// What is set once somebody wants it to end.
+    pub(super) fn end(&self) -> &Arc<AtomicBool> {
+        &self.is_cancelled
     }
 
     pub(super) fn begin(&self, from: u64, end: u64) {

@@ -6,6 +6,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
@@ -37,6 +38,8 @@ pub(in crate::plugin) struct Context {
     pub(super) lift_bytes_max: usize,
     /// If its time is not what passes.
     pub(super) effort: Option<Effort>,
+    /// Ends the call once it is set, if it has an effort.
+    pub(super) is_over: Option<Arc<AtomicBool>>,
     /// What a run asks for; none in every other call.
     pub(super) outbox: Option<Outbox>,
     /// Only for plugins that import it.
@@ -53,6 +56,7 @@ impl Context {
             memory: MemoryLimit::new(bounds.memory),
             lift_bytes_max: LIFT_BYTES_MAX,
             effort: None,
+            is_over: None,
             outbox: None,
             wasi: None,
         }

@@ -64,7 +64,7 @@ impl Host {
         let bounds = self.bounds(&plugin.name);
         let deadline = bounds.deadlines.claims;
         let context = self.context(plugin, Role::Provider, settings, &bounds);
-        let context = patient(context, deadline);
+        let context = self.patient(context, deadline);
         let claimed = claim(plugin, settings, (context, None), deadline, request)?;
         Ok(claimed.map(|(claims, _)| claims))
     }
@@ -95,7 +95,7 @@ impl Host {
         let bounds = self.bounds_alone(plugin);
         let deadline = bounds.deadlines.parse;
         let context = self.context(plugin, Role::Provider, settings, &bounds);
-        let context = patient(context, deadline);
+        let context = self.patient(context, deadline);
         spending(|| parse_in(plugin, context, deadline, source, request))
     }
 
@@ -127,7 +127,7 @@ impl Host {
         let bounds = self.bounds_alone(plugin);
         let deadline = bounds.deadlines.handle;
         let context = self.run_context(plugin, settings, (run, grant, doors), &bounds);
-        let context = patient(context, deadline);
+        let context = self.patient(context, deadline);
         spending(|| handle_in(plugin, context, deadline, event, run))
     }
 
@@ -135,12 +135,12 @@ impl Host {
     fn bounds_alone(&self, plugin: &Plugin) -> Bounds {
         Bounds { reuse: None, ..self.bounds(&plugin.name) }
     }
-}
 
-/// For a call that begins now on this thread, which may get a core only now and then.
-fn patient(context: Context, deadline: Duration) -> Context {
-    let effort = Effort::begin(deadline, deadline.saturating_add(PATIENCE));
-    Context { effort: Some(effort), ..context }
+    /// For a call that begins now on this thread, which may get a core only now and then.
+    fn patient(&self, context: Context, deadline: Duration) -> Context {
+        let effort = Effort::begin(deadline, deadline.saturating_add(PATIENCE));
+        Context { effort: Some(effort), is_over: self.1.clone(), ..context }
+    }
 }
 
 /// Makes a call, and says what it took.

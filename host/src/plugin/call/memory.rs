@@ -34,8 +34,8 @@ impl MemoryLimit {
         self.most - self.left
     }
 
-    /// Whether less than a quarter is left of the memory, or of the elements of tables: what the next
-    /// call needs may not be there.
+    /// Whether less than a quarter is left of the memory, or of the elements of tables: what the
+    /// next call needs may not be there.
     pub(super) fn is_short(&self) -> bool {
         self.left < self.most / 4 || self.elements_left < ALL_TABLE_ELEMENTS_MAX / 4
     }

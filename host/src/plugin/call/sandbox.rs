@@ -4,6 +4,7 @@
 //! memory is the instance's. Never says which call may follow which in one instance; behind a call
 //! that went well it lets the instance rest, if its plugin may use one again.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::Instance;
@@ -155,13 +156,17 @@ impl<'p> Sandbox<'p> {
     fn bound(&mut self) {
         let context = self.store.data_mut();
         let (lift_bytes_max, effort) = (context.lift_bytes_max, context.effort.take());
+        let is_over = context.is_over.take();
         self.store.set_hostcall_fuel(lift_bytes_max);
-        self.store.set_epoch_deadline(engine::ticks(self.deadline));
+        // Whoever may cut it off is asked at each tick.
+        let asked_after = if is_over.is_some() { 1 } else { engine::ticks(self.deadline) };
+        self.store.set_epoch_deadline(asked_after);
         match effort {
             None => self.store.epoch_deadline_trap(),
             Some(effort) => self.store.epoch_deadline_callback(move |_| {
-                let is_spent = effort.is_spent();
-                Ok(if is_spent { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
+                let is_over = is_over.as_ref().is_some_and(|it| it.load(Ordering::Relaxed));
+                let ends = is_over || effort.is_spent();
+                Ok(if ends { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
             }),
         }
     }

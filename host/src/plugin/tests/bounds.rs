@@ -129,14 +129,14 @@ fn a_call_on_ones_own_thread_has_its_bounds_and_says_what_it_took() {
 }
 
 /// Without `patient` the first of these is cut off: a thread that yields to all others waits for
-/// longer than it may compute.
+/// longer than it may compute. Without `is_over` in `Sandbox::bound` the last spins for a minute.
 #[test]
 fn a_call_alone_may_wait_for_longer_than_its_deadline_and_not_compute_for_as_long() {
     let guest = Guest::new();
     let handle = Duration::from_millis(100);
     guest.host.set_deadlines(Deadlines { handle, ..Deadlines::default() });
     let call = move || {
-        let handled = |command: Value| {
+        let handled = |host: &Host, command: Value| {
             let run = HandleContext {
                 source: "shop".to_owned(),
                 event_id: "evt_1".to_owned(),
@@ -153,12 +153,19 @@ fn a_call_alone_may_wait_for_longer_than_its_deadline_and_not_compute_for_as_lon
                 other.join().map(|()| None).map_err(|_| "it panicked".to_owned())
             }));
             let event = event(&command);
-            let (host, plugin) = (&guest.host, &guest.plugin);
-            host.handle_alone(plugin, &settings(), &event, &run, &Arc::default(), doors).0.ended
+            let plugin = &guest.plugin;
+            host.handle_alone(plugin, &settings(), &event, &run, &Arc::default(), doors)
         };
-        assert_eq!(handled(json!({ "do": "state" })).unwrap().unwrap().effects.len(), 1);
-        let spun = handled(json!({ "do": "spin" }));
+        let (waited, _) = handled(&guest.host, json!({ "do": "state" }));
+        assert_eq!(waited.ended.unwrap().unwrap().effects.len(), 1);
+        let spun = handled(&guest.host, json!({ "do": "spin" })).0.ended;
         assert!(matches!(spun, Err(CallError::Deadline { limit }) if limit == handle), "{spun:?}");
+
+        let minute = Duration::from_secs(60);
+        guest.host.set_deadlines(Deadlines { handle: minute, ..Deadlines::default() });
+        let over = guest.host.until(&Arc::new(AtomicBool::new(true)));
+        let (cut_off, spent) = handled(&over, json!({ "do": "spin" }));
+        assert!(cut_off.ended.is_err() && spent.time < minute, "{cut_off:?}");
     };
     guest_thread("alone").spawn(call).unwrap().join().unwrap();
 }
