@@ -8,6 +8,7 @@ mod breaker;
 mod canaries;
 mod early;
 mod emitted;
+mod excess;
 mod opening;
 mod parses;
 mod patience;
@@ -39,6 +40,7 @@ use crate::tenant::{Tenant, TenantOf};
 pub(crate) use breaker::Breakers;
 pub(crate) use canaries::Canaries;
 pub(crate) use early::Early;
+pub(crate) use excess::Excess;
 pub(crate) use parses::Parses;
 pub(crate) use presence::Waiting;
 pub(crate) use runs::Runs;
@@ -127,6 +129,8 @@ pub(crate) struct Dispatch {
     pub(crate) run_breakers: Breakers,
     /// Which runs the next version of a handler gets.
     pub(crate) canaries: Canaries,
+    /// Which runs end because too many wait for a handler that is stopped.
+    pub(crate) excess: Excess,
 }
 
 /// How a call for a parse or a run ended, and what it asks for, which is nothing if it failed.

@@ -6,6 +6,7 @@
 mod admission;
 mod calling;
 mod canaries;
+mod crowding;
 mod early;
 mod endpoints;
 mod faring;
@@ -52,7 +53,7 @@ use crate::delivery::{Deliveries, Delivery};
 use crate::directory::Directory;
 use crate::directory::vault::Vault;
 use crate::disk::Disk;
-use crate::dispatch::{Breakers, Dispatch, Early, Runs};
+use crate::dispatch::{Breakers, Dispatch, Early, Excess, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest, Intake, Notes, Pacing};
 use crate::keys::Keys;
@@ -208,6 +209,7 @@ impl Gateway {
         let replaying = Replaying { store: parts.store.clone(), disk: parts.disk.clone() };
         self.beside(Endpoints::of(parts).run(self.cancel.clone()));
         self.beside(Faring::of(parts).run(self.cancel.clone()));
+        self.beside(crowding::look(parts.dispatch.clone(), self.cancel.clone()));
         self.beside(sweeping.run(self.cancel.clone()));
         self.beside(high_water.run(self.cancel.clone()));
         self.beside(noting.run(self.cancel.clone()));
@@ -401,6 +403,7 @@ impl Parts {
             parse_breakers: breakers(Kind::Receipt),
             run_breakers: breakers(Kind::Run),
             canaries: canaries::restored(&store).await?,
+            excess: Excess::default(),
         });
         let egress = Egress::new(live::egress_config(config), clock.clone())?;
         let keys = keys.map_or_else(|| Keys::fetched(egress.clone(), clock.clone()), Ok)?;

@@ -259,8 +259,8 @@ impl Host {
         Ok(Self(Arc::new(parts), None))
     }
 
-    /// The same host, whose calls alone are cut off as soon as this is set, as if their deadline had
-    /// passed. No other call is.
+    /// The same host, whose calls alone are cut off as soon as this is set, as if their deadline
+    /// had passed. No other call is.
     pub(crate) fn until(&self, is_over: &Arc<AtomicBool>) -> Self {
         Self(Arc::clone(&self.0), Some(Arc::clone(is_over)))
     }

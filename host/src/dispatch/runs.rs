@@ -40,11 +40,11 @@ impl Work for Runs {
         dispatch.store.take_runs_by(room, &|handler| {
             // As they are in here: whoever changes them has all of it asked again behind that.
             let rules = dispatch.rules.load();
-            if dispatch.missing_of_handler(&rules, handler).is_some() {
-                return 0;
-            }
             let own = rules.concurrency(handler);
             let most = fair_limit(own.unwrap_or(dispatch.runs_per_handler), room);
+            if dispatch.missing_of_handler(&rules, handler).is_some() {
+                return if dispatch.has_excess(&rules, handler) { most } else { 0 };
+            }
             let digest = || Some(dispatch.registry.get(handler)?.digest().to_owned());
             dispatch.run_breakers.limit(handler, digest, most)
         })
@@ -80,7 +80,7 @@ impl Dispatch {
         let nothing = Grants::default();
         let grants = rules.handlers.get(&work.handler).unwrap_or(&nothing);
         let ended = match rules.stopped_handlers.contains_key(&work.handler) {
-            true => None,
+            true => self.ended_as_excess(&work.handler),
             false => self.handled(&work, &rules, grants, began.0).await,
         };
         // Its handler went since it was taken: it goes back untried, and waits there.

@@ -57,6 +57,7 @@ impl Bench {
             parse_breakers: breakers(Kind::Receipt),
             run_breakers: breakers(Kind::Run),
             canaries: Canaries::default(),
+            excess: Excess::default(),
             metrics,
         };
         Self { dispatch: Arc::new(dispatch), clock, _folder: folder }

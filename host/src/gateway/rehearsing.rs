@@ -2,8 +2,8 @@
 //! rehearsal at a time, on a thread of its own.
 //!
 //! A rehearsal goes by the configuration as it is when it begins. The report of the last one stays
-//! in memory until the next begins. A stop ends it with its calls, and waits only until it no longer
-//! reads the store. Never puts a plugin in place, and keeps no file.
+//! in memory until the next begins. A stop ends it with its calls, and waits only until it no
+//! longer reads the store. Never puts a plugin in place, and keeps no file.
 
 use std::sync::{Arc, Mutex};
 use std::thread;

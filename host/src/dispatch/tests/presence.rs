@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::store::RunWork;
+use crate::store::{Marks, RunWork};
 use crate::worker::work;
 
 impl Bench {
@@ -200,4 +200,36 @@ async fn a_handler_that_is_missing_costs_no_processor() {
     assert!((1..10).contains(&takes), "{takes} takes of nothing");
     cancel.cancel();
     working.join_next().await.unwrap().unwrap().unwrap();
+}
+
+/// Without `has_excess` in `Runs::take` all seven wait, and without the count in `Excess::take` all
+/// that were taken end.
+#[tokio::test]
+async fn no_more_than_half_of_a_mark_waits_for_a_handler_that_is_stopped() {
+    let bench = Bench::new();
+    bench.dispatch.store.set_marks(Marks { all: 9, per_source: 8 });
+    for number in 0..7 {
+        bench.accept(&json!({ "id": number.to_string() })).await;
+        assert_eq!(bench.parse().await, Some(0));
+    }
+    bench.stop(&[], &["guest"]);
+    assert!(bench.run().await.is_none());
+
+    bench.dispatch.bound_stopped();
+    let taken = bench.runs().take(9).await.unwrap();
+    assert_eq!(taken.len(), 4, "half of the room");
+    for run in taken {
+        bench.runs().perform(run, Slot::default()).await.unwrap();
+    }
+    assert!(bench.run().await.is_none(), "three are dead, and four wait");
+    bench.dispatch.store.idle().await;
+
+    let dead = bench.dispatch.store.dead(Page { cursor: None, limit: 9 }).await.unwrap();
+    let reasons: Vec<_> = dead.items.iter().map(|letter| letter.reason).collect();
+    assert_eq!(reasons, [Reason::PluginMissing; 3]);
+    assert_eq!(bench.dispatch.waiting()[0].works, 4);
+    bench.dispatch.bound_stopped();
+    assert!(bench.run().await.is_none(), "four may wait");
+    bench.stop(&[], &[]);
+    assert_eq!(bench.run().await.expect("its handler is there").tries_made, 0);
 }
