@@ -30,6 +30,7 @@ mod error;
 mod facts;
 mod file;
 mod gate;
+mod handlers;
 mod ids;
 mod index;
 mod keep;
@@ -83,6 +84,7 @@ pub use self::facts::{
 pub use self::file::OpenError;
 pub use self::file::backend::{Ahead, Backend, Medium};
 pub(crate) use self::file::file_in;
+pub use self::handlers::{HANDLERS_MAX, HandlerRow};
 pub use self::ids::terms::Terms;
 pub use self::keep::retention::Retention;
 pub use self::keep::sweep::Swept;

@@ -23,6 +23,7 @@ use super::file::kept_rows::Kept;
 use super::file::view::View;
 use super::file::volumes::{Extent, Found, Point, Scan, Scanned, Shown, file_name};
 use super::file::{self, OpenError};
+use super::handlers;
 use super::log::record::Record;
 use super::log::segment::Segment;
 use super::read::replays::Replay;
@@ -336,7 +337,7 @@ impl<'i> Check<'i> {
         Ok(())
     }
 
-    /// The tokens of the admin port, the endpoints, the canaries, and the audit log.
+    /// The tokens of the admin port, the endpoints, the canaries, the handlers, and the audit log.
     fn kept(&mut self, view: &View) -> Result<(), Failure> {
         for _ in 0..tokens::unread(&view.kept(Kept::Tokens)?.all()?) {
             self.tell_row(None, "the row in `tokens` of a token can't be decoded");
@@ -346,6 +347,9 @@ impl<'i> Check<'i> {
         }
         for _ in 0..canaries::unread(&view.kept(Kept::Canaries)?)? {
             self.tell_row(None, "a row in `canaries` can't be decoded");
+        }
+        for _ in 0..handlers::unread(&view.kept(Kept::Handlers)?)? {
+            self.tell_row(None, "a row in `handlers` can't be decoded");
         }
         let checked = audit::check(&view.kept(Kept::Audit)?, None)?;
         for fault in checked.faults {

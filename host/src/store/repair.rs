@@ -71,6 +71,9 @@ pub struct Repaired {
     /// Verdicts of canaries may be gone: a version that was dropped may be one again.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub canaries_lost: bool,
+    /// What missing handlers run on may be gone: new events may pass these by.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub handlers_lost: bool,
     /// Where the old file is now, if there was one.
     pub kept: Option<PathBuf>,
 }
@@ -137,6 +140,7 @@ fn remake(
     let audit_lost = !rebuild.keep(Kept::Audit)?;
     let endpoints_lost = !rebuild.keep(Kept::Endpoints)?;
     let canaries_lost = !rebuild.keep(Kept::Canaries)?;
+    let handlers_lost = !rebuild.keep(Kept::Handlers)?;
     mark(rebuild)?;
     Ok(Repaired {
         volumes,
@@ -151,6 +155,7 @@ fn remake(
         audit_lost,
         endpoints_lost,
         canaries_lost,
+        handlers_lost,
         kept: None,
     })
 }

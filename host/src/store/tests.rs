@@ -15,6 +15,7 @@ mod endpointing;
 mod flipping;
 mod following;
 mod frames;
+mod handling;
 mod indexing;
 mod knowing;
 mod letters;

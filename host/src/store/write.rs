@@ -17,6 +17,7 @@ pub(super) mod ending;
 pub(super) mod endpoints;
 pub(super) mod file_place;
 mod group;
+pub(super) mod handlers;
 pub(super) mod indexing;
 pub(super) mod letters;
 pub(super) mod look;

@@ -115,6 +115,9 @@ pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
     if repaired.canaries_lost {
         say!("verdicts of canaries may be gone: a version that was dropped may run again")?;
     }
+    if repaired.handlers_lost {
+        say!("events may pass by handlers that are missing now: load each of them once")?;
+    }
     if let Some(kept) = &repaired.kept {
         say!("the old file is now {}", kept.display())?;
     }

@@ -1,5 +1,6 @@
 //! The rows of which the log says nothing: the tokens of the admin port, the audit log, the
-//! answers to writes that are done once, endpoints, and the verdicts of canaries.
+//! answers to writes that are done once, endpoints, the verdicts of canaries, and what handlers run
+//! on.
 //!
 //! No frame spells them, so an older Hookgate, which knows none of these tables, can still make
 //! every change again that it finds in the log. What becomes of them is durable by a checkpoint,
@@ -13,7 +14,7 @@ use redb::{
     WriteTransaction,
 };
 
-use super::schema::{ANSWERS, AUDIT, CANARIES, ENDPOINTS, TOKENS};
+use super::schema::{ANSWERS, AUDIT, CANARIES, ENDPOINTS, HANDLERS, TOKENS};
 use crate::store::error::Failure;
 
 /// A table whose rows are in no redo.
@@ -24,6 +25,7 @@ pub(in crate::store) enum Kept {
     Answers,
     Endpoints,
     Canaries,
+    Handlers,
 }
 
 impl Kept {
@@ -34,6 +36,7 @@ impl Kept {
             Self::Answers => ANSWERS,
             Self::Endpoints => ENDPOINTS,
             Self::Canaries => CANARIES,
+            Self::Handlers => HANDLERS,
         }
     }
 }

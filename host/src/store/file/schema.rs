@@ -47,6 +47,8 @@ pub(super) const ANSWERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::n
 pub(super) const ENDPOINTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("endpoints");
 /// What became of the canaries of handlers, by handler and digest.
 pub(super) const CANARIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("canaries");
+/// What handlers of the configuration run on, by handler.
+pub(super) const HANDLERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("handlers");
 /// Facts of the store itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
