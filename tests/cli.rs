@@ -230,12 +230,12 @@ async fn check_finds_settings_that_a_plugin_refuses() {
 #[tokio::test]
 async fn check_finds_a_plugin_that_is_not_there() {
     let folder = Folder::new(CONFIG, &["stripe", "standard-webhooks"]);
-
     let checked = folder.check().await;
 
     checked.failed_with("problems found: 1");
     let missing = "dunning: NOT LOADED, the plugins folder has no such file";
     assert_eq!(checked.line("dunning:"), missing);
+    checked.line("events wait for it if it has run before, and else pass it by");
 }
 
 #[tokio::test]

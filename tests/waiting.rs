@@ -1,5 +1,5 @@
 //! Work whose plugin is gone: it waits, for all to see, uses no try, and goes on when the plugin
-//! returns.
+//! returns. So do the events that come meanwhile for a handler that the configuration names.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +34,84 @@ async fn waiting(gateway: &Harness) -> (Value, Value, Option<String>) {
     let series = "hookgate_waiting_for_plugin{kind=\"run\",name=\"guest\"} ";
     let counted = metrics.lines().find_map(|line| line.strip_prefix(series)).map(str::to_owned);
     (row["missing"].clone(), row["waiting"].clone(), counted)
+}
+
+/// A gateway with the endpoint `crm` for notices, and whatever else is there.
+fn with_crm(receiver: &Receiver) -> Setup {
+    Setup::stripe().endpoint("crm", receiver, &["customer.*"])
+}
+
+async fn fail(gateway: &Harness, event_id: &str) {
+    gateway.stripe(&payment(event_id, "pi_1", "payment_failed")).await.accepted();
+    gateway.settle().await;
+}
+
+/// How many failures in a row the notices speak of.
+fn failures(receiver: &Receiver) -> Vec<u64> {
+    let received = receiver.received();
+    let counts = received.iter().filter_map(|it| it.json()["data"]["failures"].as_u64());
+    let mut counts: Vec<u64> = counts.collect();
+    counts.sort_unstable();
+    counts
+}
+
+/// Guards I8. Without `remember_handlers` in `Live::take` no event waits for the handler; without
+/// `Handling`, none that comes after the restart.
+#[tokio::test]
+async fn events_that_come_while_a_configured_handler_is_gone_wait_for_it_over_a_restart_too() {
+    let receiver = Receiver::start().await;
+    let gateway = with_crm(&receiver).handler("dunning", "endpoints = [\"crm\"]").start().await;
+
+    remove(&gateway, "dunning").await;
+    fail(&gateway, "evt_1").await;
+    let gone = gateway.plugin("dunning").await;
+    let gateway = gateway.restart().await;
+    fail(&gateway, "evt_2").await;
+    let still = gateway.plugin("dunning").await;
+    let before = failures(&receiver);
+    put_back(&gateway, "dunning", "dunning").await;
+
+    assert_eq!((&gone["missing"], &gone["waiting"]), (&json!(true), &json!(1)));
+    assert_eq!((&still["missing"], &still["waiting"]), (&json!(true), &json!(2)));
+    assert_eq!((before, failures(&receiver)), (vec![], vec![1, 2]));
+    assert_eq!(gateway.dead().await, Vec::<Value>::new());
+}
+
+/// With all that is live in place of the names of the configuration in `remember_handlers`, work
+/// waits for ever for a handler that the operator took away.
+#[tokio::test]
+async fn a_handler_without_a_table_that_is_removed_gets_nothing() {
+    let receiver = Receiver::start().await;
+    let gateway = with_crm(&receiver).plugin("dunning").start().await;
+
+    remove(&gateway, "dunning").await;
+    fail(&gateway, "evt_1").await;
+    let gone = gateway.plugin("dunning").await;
+    put_back(&gateway, "dunning", "dunning").await;
+
+    assert_eq!(gone, Value::Null);
+    assert_eq!(gateway.event("evt_1").await["runs"], json!([]));
+}
+
+/// Without `remember_handlers` in `Live::apply` the first event waits for the handler; without the
+/// last loop of `note` in `store/handlers.rs`, the second.
+#[tokio::test]
+async fn a_handler_whose_table_was_removed_while_it_was_gone_is_not_remembered() {
+    let receiver = Receiver::start().await;
+    // What it runs on is in the store behind a restart.
+    let gateway = with_crm(&receiver).handler("dunning", "").start().await.restart().await;
+    let table = "[handlers.dunning]";
+
+    remove(&gateway, "dunning").await;
+    gateway.reconfigure(|config| config.replace(table, "")).await;
+    fail(&gateway, "evt_1").await;
+    gateway.rewrite_config(|config| format!("{config}\n{table}\n"));
+    let gateway = gateway.restart().await;
+    fail(&gateway, "evt_2").await;
+
+    for id in ["evt_1", "evt_2"] {
+        assert_eq!(gateway.event(id).await["runs"], json!([]), "{id}");
+    }
 }
 
 /// Guards I8. Without `missing_of_handler` in `Runs::take` the runs are tried until they are dead.

@@ -29,7 +29,7 @@ use crate::event::Event;
 use crate::failure::Reason;
 use crate::ids::Name;
 use crate::metrics::{Cause, Metrics};
-use crate::plugin::{self, AllRules, CallError, Called, Grant, Plugin, Registry};
+use crate::plugin::{self, AllRules, CallError, Called, Grant, Registry};
 use crate::retry::{Outcome, RetryPolicy};
 use crate::route::Pattern;
 use crate::secrets::Secret;
@@ -170,12 +170,11 @@ impl Dispatch {
     ) -> Routes {
         let event_type = event.event_type.as_str();
         let wanted = |patterns: &[Pattern]| patterns.iter().any(|it| it.matches(event_type));
-        let handles = |plugin: &Arc<Plugin>| {
-            let types = &plugin.handler()?.types;
-            let is_own = emitted.is_some_and(|(handler, _)| handler == plugin.name());
+        let handles = |name: &Name, types: &[Pattern]| {
+            let is_own = emitted.is_some_and(|(handler, _)| handler == name);
             let goes =
                 if is_own { types.iter().any(|it| it.names(event_type)) } else { wanted(types) };
-            goes.then(|| plugin.name().clone())
+            goes.then(|| name.clone())
         };
         let allowed = |subscriber: &Subscriber| match (emitted, &subscriber.tenant) {
             (None, _) => true,

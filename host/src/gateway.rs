@@ -12,6 +12,7 @@ mod endpoints;
 mod faring;
 mod fitting;
 mod fronts;
+mod handling;
 mod high_water;
 mod holding;
 mod live;
@@ -74,6 +75,7 @@ use endpoints::Endpoints;
 use faring::Faring;
 pub(crate) use fitting::misfits;
 use fronts::Fronts;
+use handling::Handling;
 use high_water::HighWater;
 use live::Live;
 use noting::Noting;
@@ -145,6 +147,7 @@ struct Parts {
     disk: Arc<Disk>,
     host: plugin::Host,
     registry: Arc<Registry>,
+    handlers: handling::Shared,
     metrics: Metrics,
     notices: Notices,
     clock: Clock,
@@ -218,6 +221,7 @@ impl Gateway {
         self.beside(Publishing::of(parts).run(self.cancel.clone()));
         self.beside(Operations::of(parts).run(self.cancel.clone()));
         self.beside(Canarying::of(parts).run(self.cancel.clone()));
+        self.beside(Handling::of(parts).run(self.cancel.clone()));
     }
 
     fn beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
@@ -411,11 +415,13 @@ impl Parts {
         let delivery = Arc::new(Delivery::new(owed, clock.clone(), out, egress, limits.deliveries));
         let tokens = (&config.tokens[..], config.open_metrics);
         let access = Access::open(store.clone(), clock.clone(), tokens).await?;
+        let handlers = handling::restored(&store).await?;
         Ok(Self {
             store,
             disk,
             host,
             registry,
+            handlers,
             metrics,
             notices,
             clock,

@@ -46,6 +46,7 @@ pub use self::contract::convert::{EVENTS_MAX, PROOF_LABEL, YIELD_BYTES_MAX};
 pub use self::contract::handler::{HandleContext, HandlerInfo, StateRule};
 pub use self::contract::violation::Violation;
 pub use self::engine::FILE_BYTES_MAX;
+pub(crate) use self::folder::Remembered;
 pub use self::folder::{
     Folder, Job, Look, MoveError, NEXT, Registry, Reloaded, Wish, name_of, signer_of,
 };

@@ -50,6 +50,9 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
             None => not_loaded(&config, name),
         };
         say!("  {name}: {state}")?;
+        if registry.get(name).is_none() {
+            say!("    events wait for it if it has run before, and else pass it by")?;
+        }
         wrong += 1;
     }
     if wrong > 0 {

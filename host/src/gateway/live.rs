@@ -8,6 +8,7 @@ mod canary;
 mod missing;
 mod noted;
 mod plugins;
+mod remembered;
 mod reopening;
 mod rows;
 mod trusting;
@@ -30,6 +31,7 @@ use self::canary::NextFiles;
 use super::admission::{Admission, Refusals};
 use super::endpoints::bound_delays;
 use super::fronts::Fronts;
+use super::handling;
 use super::loading::Loading;
 use super::{Parts, misfits, outline};
 use crate::admin::{Access, Ask, Auditor, ConfigRow, PluginRow, ReloadRow, Report};
@@ -76,6 +78,7 @@ pub(super) struct Live {
     rows: Arc<ArcSwap<Vec<PluginRow>>>,
     host: plugin::Host,
     registry: Arc<Registry>,
+    handlers: handling::Shared,
     store: Store,
     disk: Arc<Disk>,
     metrics: Metrics,
@@ -130,6 +133,7 @@ impl Live {
             rows: Arc::default(),
             host: parts.host.clone(),
             registry: parts.registry.clone(),
+            handlers: parts.handlers.clone(),
             store: parts.store.clone(),
             disk: parts.disk.clone(),
             metrics: parts.metrics.clone(),
@@ -370,6 +374,7 @@ impl Live {
         self.disk.set_mark(config.limits.disk_free_bytes.map(|bytes| bytes as u64));
         self.retention.store(Arc::new(config.retention.clone()));
         self.admin_hosts.store(Arc::new(config.admin_hosts.clone()));
+        self.remember_handlers();
         self.apply_rules();
     }
 

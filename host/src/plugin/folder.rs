@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 pub use self::moves::MoveError;
 pub use self::registry::Registry;
+pub(crate) use self::registry::Remembered;
 use self::signed::Signed;
 pub use self::signed::signer_of;
 use super::engine::FILE_BYTES_MAX;

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::plugin::Plugin;
 use crate::store::{Marks, RunWork};
 use crate::worker::work;
 

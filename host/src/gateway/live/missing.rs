@@ -12,7 +12,9 @@ use super::super::high_water;
 use super::Live;
 use crate::admin::{PluginRow, Ready};
 use crate::causes::chain;
+use crate::ids::Name;
 use crate::secrets::shown;
+use crate::store::HANDLERS_MAX;
 
 impl Live {
     /// Says which sources have no provider that works for them, why the plugins folder can't be
@@ -72,16 +74,38 @@ impl Live {
                 }
             }
         }
+        if let Some(first) = self.config.handlers.keys().nth(HANDLERS_MAX) {
+            warn!(
+                "events wait for {HANDLERS_MAX} handlers of the configuration when these are \
+                 missing, and pass by {first} and those behind it"
+            );
+        }
         for name in self.config.handlers.keys() {
             match self.registry.get(name) {
                 Some(plugin) if plugin.handler().is_some() => (),
                 Some(_) => warn!(handler.name = %name, "plugin {name} is not a handler"),
                 None => warn!(
                     handler.name = %name,
-                    "handler plugin {name} is not loaded: its runs wait, and new events do not go \
-                     to it"
+                    "handler plugin {name} is not loaded: its runs wait{}",
+                    self.events_without(name)
                 ),
             }
+        }
+    }
+
+    /// What becomes of the new events for a handler without its plugin, to be said behind what
+    /// becomes of its work. Nothing if it is no handler that anybody knows.
+    pub(super) fn events_without(&self, name: &Name) -> &'static str {
+        let is_named = self.config.handlers.contains_key(name);
+        let is_handler = || self.registry.get(name).is_some_and(|it| it.handler().is_some());
+        if self.is_remembered(name) {
+            ", and new events for it wait too"
+        } else if is_named {
+            ", and new events pass it by, because it has not run here yet"
+        } else if is_handler() {
+            ", and new events pass it by, because no [handlers] table names it"
+        } else {
+            ""
         }
     }
 }

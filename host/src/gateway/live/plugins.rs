@@ -63,6 +63,7 @@ impl Live {
         let before = self.rows.swap(Arc::new(self.plugin_rows()));
         self.note_plugins(&before);
         if !loaded.is_empty() {
+            self.remember_handlers();
             self.tell_misfits(loaded);
         }
     }
@@ -107,11 +108,13 @@ impl Live {
     fn remove(&mut self, stem: String) -> ReloadRow {
         self.refused.remove(&stem);
         self.admission.removed(&self.config, &stem);
+        let name = stem.parse::<Name>();
+        let events = name.as_ref().map_or("", |name| self.events_without(name));
         warn!(
             plugin.name = stem,
-            "a plugin's file was removed; the gateway no longer runs it, and its work waits"
+            "a plugin's file was removed; the gateway no longer runs it, and its work waits{events}"
         );
-        if let Ok(name) = stem.parse::<Name>() {
+        if let Ok(name) = name {
             self.registry.remove(&name);
             self.apply_rules();
             self.metrics.reload(&name, metrics::Reloaded::Removed);

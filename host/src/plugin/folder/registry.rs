@@ -1,4 +1,5 @@
-//! Which plugin goes by which name, now, and which handlers have a next version beside it.
+//! Which plugin goes by which name, now, which handlers have a next version beside it, and which
+//! are missing and get events all the same.
 //!
 //! A reload swaps one entry; whoever holds the `Arc` of the old plugin finishes on it. Never knows
 //! where plugins come from, nor which events the next version of a handler gets.
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::ids::Name;
 use crate::plugin::Plugin;
+use crate::route::Pattern;
 
 /// The plugins that are loaded, by name.
 #[derive(Debug, Default)]
@@ -22,20 +24,56 @@ pub struct Registry {
 /// Plugins by name.
 type ByName = BTreeMap<Name, Arc<Plugin>>;
 
+/// The event types that handlers run on, by their names, as they last said it.
+pub(crate) type Remembered = BTreeMap<Name, Arc<[Pattern]>>;
+
 #[derive(Debug, Default)]
 struct Loaded {
     /// The live versions.
     live: ByName,
     /// The next versions of handlers.
     next: ByName,
-    /// Of the live ones those that handle events, in the same order.
-    handlers: Vec<Arc<Plugin>>,
+    /// Whose events wait for them while they are missing.
+    remembered: Arc<Remembered>,
+    /// Of the live ones those that handle events, and those that are missing, by name.
+    handlers: Vec<Takes>,
+}
+
+/// A handler that events go to.
+#[derive(Debug)]
+enum Takes {
+    Live(Arc<Plugin>),
+    Missing(Name, Arc<[Pattern]>),
+}
+
+impl Takes {
+    fn name(&self) -> &Name {
+        match self {
+            Self::Live(plugin) => &plugin.name,
+            Self::Missing(name, _) => name,
+        }
+    }
+
+    fn types(&self) -> &[Pattern] {
+        match self {
+            Self::Live(plugin) => match plugin.handler() {
+                Some(info) => &info.types,
+                None => &[],
+            },
+            Self::Missing(_, types) => types,
+        }
+    }
 }
 
 impl Loaded {
-    fn of(live: ByName, next: ByName) -> Self {
-        let handlers = live.values().filter(|plugin| plugin.handler().is_some());
-        Self { handlers: handlers.cloned().collect(), live, next }
+    fn of(live: ByName, next: ByName, remembered: Arc<Remembered>) -> Self {
+        let handles = |name: &Name| live.get(name).is_some_and(|it| it.handler().is_some());
+        let of_live = live.values().filter(|plugin| plugin.handler().is_some());
+        let missing = remembered.iter().filter(|&(name, _)| !handles(name));
+        let missing = missing.map(|(name, types)| Takes::Missing(name.clone(), types.clone()));
+        let mut handlers: Vec<Takes> = of_live.cloned().map(Takes::Live).chain(missing).collect();
+        handlers.sort_by(|one, other| one.name().cmp(other.name()));
+        Self { live, next, remembered, handlers }
     }
 }
 
@@ -82,11 +120,18 @@ impl Registry {
         self.change(|_, next| drop(next.remove(name)));
     }
 
+    /// Has events go to these handlers too while they are missing, and to no other that is.
+    pub(crate) fn remember(&self, remembered: Remembered) {
+        let remembered = Arc::new(remembered);
+        self.loaded
+            .rcu(|loaded| Loaded::of(loaded.live.clone(), loaded.next.clone(), remembered.clone()));
+    }
+
     fn change(&self, change: impl Fn(&mut ByName, &mut ByName)) {
         self.loaded.rcu(|loaded| {
             let (mut live, mut next) = (loaded.live.clone(), loaded.next.clone());
             change(&mut live, &mut next);
-            Loaded::of(live, next)
+            Loaded::of(live, next, loaded.remembered.clone())
         });
         self.changed.send_replace(());
     }
@@ -96,13 +141,15 @@ impl Registry {
         self.changed.subscribe()
     }
 
-    /// What is made of each live handler that is chosen, by name, without a hold on any: each event
-    /// asks all of them, and of many plugins most only read requests.
+    /// What is made of the name and the types of each handler that is chosen, in the order of their
+    /// names, without a hold on any: each event asks all of them, and of many plugins most only
+    /// read requests. Those that are missing and remembered are asked as well.
     pub(crate) fn choose_handlers<T>(
         &self,
-        choose: impl FnMut(&Arc<Plugin>) -> Option<T>,
+        mut choose: impl FnMut(&Name, &[Pattern]) -> Option<T>,
     ) -> Vec<T> {
-        self.loaded.load().handlers.iter().filter_map(choose).collect()
+        let loaded = self.loaded.load();
+        loaded.handlers.iter().filter_map(|it| choose(it.name(), it.types())).collect()
     }
 
     /// All live ones, by name.

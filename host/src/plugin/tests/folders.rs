@@ -6,6 +6,7 @@ use std::time::Instant;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::*;
+use crate::route::Pattern;
 
 struct Watched {
     plugins: Plugins,
@@ -56,10 +57,12 @@ impl Watched {
         plugin.handler().map(|info| info.version.clone())
     }
 
-    /// The versions of all handlers that an event may go to.
+    /// The names of all handlers that an event may go to, each with its types.
     fn handlers(&self) -> Vec<String> {
-        let version = |plugin: &Arc<Plugin>| Some(plugin.handler()?.version.clone());
-        self.registry.choose_handlers(version)
+        self.registry.choose_handlers(|name, types| {
+            let types: Vec<_> = types.iter().map(ToString::to_string).collect();
+            Some(format!("{name} {}", types.join(" ")))
+        })
     }
 }
 
@@ -82,7 +85,7 @@ fn a_plugin_comes_changes_and_goes() {
     let kept = watched.registry.get(&name("chat")).unwrap();
     assert!(matches!(watched.only(), Reloaded::Loaded(_)));
     assert_eq!(watched.version("chat").as_deref(), Some("2"));
-    assert_eq!(watched.handlers(), ["2"]);
+    assert_eq!(watched.handlers(), ["chat *"]);
     assert_eq!(kept.handler().unwrap().version, "1", "whoever holds the old one keeps it");
     assert!(matches!(watched.only(), Reloaded::Unchanged));
     assert!(matches!(watched.only(), Reloaded::Unchanged));
@@ -91,6 +94,30 @@ fn a_plugin_comes_changes_and_goes() {
     assert!(matches!(watched.only(), Reloaded::Removed));
     assert!(watched.registry.list().is_empty() && watched.handlers().is_empty());
     assert!(watched.rescan().is_empty());
+}
+
+/// Take `missing` out of `Loaded::of`, and no event waits for a handler that is gone; take its
+/// filter out, and one that is there gets each event twice.
+#[test]
+fn events_go_to_a_handler_that_is_missing_by_what_it_said_last() {
+    let mut watched = Watched::new();
+    let mut said = Remembered::new();
+    for (handler, types) in [("away", "payment.*"), ("chat", "x.y")] {
+        let types: Vec<Pattern> = vec![types.parse().unwrap()];
+        said.insert(name(handler), types.into());
+    }
+    watched.registry.remember(said);
+    assert_eq!(watched.handlers(), ["away payment.*", "chat x.y"]);
+
+    watched.plugins.put("chat.wasm", &version("1"));
+    watched.rescan();
+    assert_eq!(watched.handlers(), ["away payment.*", "chat *"], "it says something else now");
+    fs::remove_file(watched.plugins.path().join("chat.wasm")).unwrap();
+    watched.rescan();
+    assert_eq!(watched.handlers(), ["away payment.*", "chat x.y"]);
+
+    watched.registry.remember(Remembered::new());
+    assert_eq!(watched.handlers(), Vec::<String>::new());
 }
 
 #[test]
