@@ -194,6 +194,8 @@ impl Gateway {
         };
         let desk = Desk::of(&parts, live.config());
         gateway.spawn_beside(&parts);
+        let (dispatch, loaded) = (parts.dispatch.clone(), live.loaded());
+        gateway.beside(crowding::look(dispatch, loaded, gateway.cancel.clone()));
         gateway.beside(desk.clone().closed(gateway.cancel.clone()));
         gateway.spawn(parts, (live, asked, desk), &limits, public.into(), admin);
         Ok(gateway)
@@ -212,7 +214,6 @@ impl Gateway {
         let replaying = Replaying { store: parts.store.clone(), disk: parts.disk.clone() };
         self.beside(Endpoints::of(parts).run(self.cancel.clone()));
         self.beside(Faring::of(parts).run(self.cancel.clone()));
-        self.beside(crowding::look(parts.dispatch.clone(), self.cancel.clone()));
         self.beside(sweeping.run(self.cancel.clone()));
         self.beside(high_water.run(self.cancel.clone()));
         self.beside(noting.run(self.cancel.clone()));

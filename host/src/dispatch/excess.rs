@@ -1,11 +1,11 @@
-//! The excess of what waits for a handler that is stopped: new events still go to it, and without a
-//! bound what waits would bring their sources to their marks.
+//! The excess of what waits for a handler that is stopped, or missing: new events still go to it,
+//! and without a bound what waits would bring their sources to their marks.
 //!
 //! The oldest runs beyond the bound end as dead letters, each in the turn of its handler, and can
-//! be replayed. A handler that is missing gets no new events, so nothing of it is ever excess.
-//! Never ends a run of a handler that works.
+//! be replayed. A handler that is missing and that the configuration does not name gets no new
+//! events, so nothing of it is ever excess. Never ends a run of a handler that works.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use tracing::warn;
@@ -18,11 +18,12 @@ use crate::retry::Outcome;
 use crate::store::WorkKind;
 
 /// Why a run ends for which there is no room.
-const NO_ROOM: &str = "more runs wait for the handler, which refuses its settings, than may";
+const NO_ROOM: &str =
+    "more runs wait for the handler, which is missing or refuses its settings, than may";
 
-/// What part of a high-water mark may wait for all handlers that are stopped: the rest is for what
+/// What part of a high-water mark may wait for all handlers that do not work: the rest is for what
 /// goes on.
-const OF_STOPPED: usize = 2;
+const OF_WAITING: usize = 2;
 
 /// How many runs of each handler are still to end; no handler has none.
 #[derive(Debug, Default)]
@@ -47,21 +48,23 @@ impl Excess {
 }
 
 impl Dispatch {
-    /// Looks at how many runs wait for handlers that are stopped, and has the oldest end of those
-    /// that have more than their share.
-    pub(crate) fn bound_stopped(&self) {
+    /// Looks at how many runs wait for handlers that do not work and still get events, and has the
+    /// oldest end of those that have more than their share.
+    pub(crate) fn bound_waiting(&self) {
         let rules = self.rules.load();
-        let stopped = &rules.stopped_handlers;
-        lock(&self.excess.0).retain(|handler, _| stopped.contains_key(handler));
-        if stopped.is_empty() {
+        let named = rules.stopped_handlers.keys().chain(rules.handlers.keys());
+        let growing: BTreeSet<&Name> =
+            named.filter(|handler| self.is_growing(&rules, handler)).collect();
+        lock(&self.excess.0).retain(|handler, _| growing.contains(handler));
+        if growing.is_empty() {
             return;
         }
         let marks = self.store.open_works().marks;
-        let keep = (marks.per_source.min(marks.all) / OF_STOPPED / stopped.len()).max(1);
+        let keep = (marks.per_source.min(marks.all) / OF_WAITING / growing.len()).max(1);
         let mut is_more = false;
         for (handler, works) in self.store.waiting(WorkKind::Run) {
             // One that is at it goes on: those in its hands are no part of what waits.
-            if works <= keep || !stopped.contains_key(&handler) || self.excess.is_of(&handler) {
+            if works <= keep || !growing.contains(&handler) || self.excess.is_of(&handler) {
                 continue;
             }
             warn!(handler.name = %handler, ending = works - keep, keep, "ending runs: {NO_ROOM}");
@@ -73,12 +76,19 @@ impl Dispatch {
         }
     }
 
-    /// Whether runs of a handler may be taken to end, which is stopped.
-    pub(super) fn has_excess(&self, rules: &Rules, handler: &Name) -> bool {
-        rules.stopped_handlers.contains_key(handler) && self.excess.is_of(handler)
+    /// Whether new events go to a handler that does not work.
+    fn is_growing(&self, rules: &Rules, handler: &Name) -> bool {
+        rules.stopped_handlers.contains_key(handler)
+            || rules.handlers.contains_key(handler)
+                && self.missing_of_handler(rules, handler).is_some()
     }
 
-    /// How a run of a stopped handler ends, if it is excess.
+    /// Whether runs of a handler may be taken to end, which does not work.
+    pub(super) fn has_excess(&self, rules: &Rules, handler: &Name) -> bool {
+        self.excess.is_of(handler) && self.is_growing(rules, handler)
+    }
+
+    /// How a run of a handler that does not work ends, if it is excess.
     pub(super) fn ended_as_excess(&self, handler: &Name) -> Option<Ended<'_, Wishes>> {
         let (is_excess, is_last) = self.excess.take(handler);
         if is_last {

@@ -2,8 +2,7 @@
 //!
 //! A work whose plugin is not loaded, or is stopped because it refuses its settings, stays in the
 //! store and uses up no try, like one that is paused: whoever removes a plugin loses nothing by it.
-//! How many may wait for one that is stopped is not said here. Never says why a plugin is not
-//! there.
+//! How many may wait for a handler is not said here. Never says why a plugin is not there.
 
 use std::sync::Arc;
 

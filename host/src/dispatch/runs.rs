@@ -80,8 +80,12 @@ impl Dispatch {
         let nothing = Grants::default();
         let grants = rules.handlers.get(&work.handler).unwrap_or(&nothing);
         let ended = match rules.stopped_handlers.contains_key(&work.handler) {
-            true => self.ended_as_excess(&work.handler),
+            true => None,
             false => self.handled(&work, &rules, grants, began.0).await,
+        };
+        let ended = match ended {
+            None if self.has_excess(&rules, &work.handler) => self.ended_as_excess(&work.handler),
+            ended => ended,
         };
         // Its handler went since it was taken: it goes back untried, and waits there.
         let Some(ended) = ended else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! Has it looked at, now and then, whether too much waits for handlers that are stopped.
+//! Has it looked at, now and then, whether too much waits for handlers that do not work.
 //!
 //! A task of the gateway beside the path of events. Which runs end is dispatch's to say; this never
 //! touches one.
@@ -13,12 +13,21 @@ use crate::dispatch::Dispatch;
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Looks until cancelled.
-pub(super) async fn look(dispatch: Arc<Dispatch>, cancel: CancellationToken) {
+/// Looks until cancelled, once the plugins are loaded that were there at the start: a handler that
+/// is still being compiled is not missing.
+pub(super) async fn look(
+    dispatch: Arc<Dispatch>,
+    loaded: CancellationToken,
+    cancel: CancellationToken,
+) {
+    tokio::select! {
+        () = cancel.cancelled() => return,
+        () = loaded.cancelled() => (),
+    }
     loop {
         tokio::select! {
             () = cancel.cancelled() => return,
-            () = tokio::time::sleep(PAUSE) => dispatch.bound_stopped(),
+            () = tokio::time::sleep(PAUSE) => dispatch.bound_waiting(),
         }
     }
 }

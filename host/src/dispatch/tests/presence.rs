@@ -216,7 +216,7 @@ async fn no_more_than_half_of_a_mark_waits_for_a_handler_that_is_stopped() {
     bench.stop(&[], &["guest"]);
     assert!(bench.run().await.is_none());
 
-    bench.dispatch.bound_stopped();
+    bench.dispatch.bound_waiting();
     let taken = bench.runs().take(9).await.unwrap();
     assert_eq!(taken.len(), 4, "half of the room");
     for run in taken {
@@ -229,8 +229,41 @@ async fn no_more_than_half_of_a_mark_waits_for_a_handler_that_is_stopped() {
     let reasons: Vec<_> = dead.items.iter().map(|letter| letter.reason).collect();
     assert_eq!(reasons, [Reason::PluginMissing; 3]);
     assert_eq!(bench.dispatch.waiting()[0].works, 4);
-    bench.dispatch.bound_stopped();
+    bench.dispatch.bound_waiting();
     assert!(bench.run().await.is_none(), "four may wait");
     bench.stop(&[], &[]);
+    assert_eq!(bench.run().await.expect("its handler is there").tries_made, 0);
+}
+
+/// Without `rules.handlers` in `is_growing`, what waits for a missing handler brings its sources to
+/// their marks; without the look at them, runs end of one that gets no new events.
+#[tokio::test]
+async fn what_waits_for_a_missing_handler_is_bound_if_the_configuration_names_it() {
+    let bench = Bench::new();
+    bench.dispatch.store.set_marks(Marks { all: 9, per_source: 8 });
+    for number in 0..7 {
+        bench.accept(&json!({ "id": number.to_string() })).await;
+        assert_eq!(bench.parse().await, Some(0));
+    }
+    let guest = bench.guest();
+    bench.remove();
+    bench.dispatch.bound_waiting();
+    assert!(bench.run().await.is_none(), "all seven may wait");
+
+    bench.dispatch.set_rules(Rules {
+        sources: [(name("shop"), reading("guest"))].into(),
+        handlers: [(name("guest"), Grants::default())].into(),
+        ..Rules::default()
+    });
+    bench.dispatch.bound_waiting();
+    for run in bench.runs().take(9).await.unwrap() {
+        bench.runs().perform(run, Slot::default()).await.unwrap();
+    }
+    bench.dispatch.store.idle().await;
+    let dead = bench.dispatch.store.dead(Page { cursor: None, limit: 9 }).await.unwrap();
+    let reasons: Vec<_> = dead.items.iter().map(|letter| letter.reason).collect();
+    assert_eq!(reasons, [Reason::PluginMissing; 3]);
+    assert!(bench.run().await.is_none(), "four may wait");
+    bench.put_back(&guest);
     assert_eq!(bench.run().await.expect("its handler is there").tries_made, 0);
 }
