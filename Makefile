@@ -91,7 +91,7 @@ languages:
 # own, because the plugins' build macros select other features of wasmtime's dependencies: one
 # command for both would build wasmtime twice. The last command makes about 2,000 calls of the admin
 # port within a minute; where there is no Python, or no network to install Schemathesis from, it
-# says so and passes. So does the one that builds handlers in other languages, except where CI=true.
+# says so and passes. So does the one that builds handlers in other languages.
 test: build
 	$(HOOKGATE) plugin build tests/guest tests/prover --out target/test-plugins
 	$(HOOKGATE) plugin build $(EXAMPLES) --out target/examples
