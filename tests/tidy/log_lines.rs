@@ -59,7 +59,8 @@ pub(super) fn apart(code: &str) -> (String, Vec<(usize, &str)>) {
         } else if first == '"' {
             text_length(rest)
         } else if rest.starts_with("'\\") || is_char {
-            1 + rest[2..].find('\'').map_or(1, |at| at + 2)
+            let inside = 1 + rest[1..].chars().next().map_or(1, char::len_utf8);
+            inside + rest[inside..].find('\'').map_or(1, |at| at + 1)
         } else {
             plain.push(first);
             rest = &rest[first.len_utf8()..];

@@ -169,7 +169,9 @@ impl Canaries {
             if row.verdict.is_dropped() {
                 book.note_dropped(&row);
             }
-            let is_newer = |state: &State| state.row.at > row.at;
+            // Of two of one moment the one that runs came behind the other.
+            let when = |row: &CanaryRow| (row.at, row.verdict == CanaryVerdict::Running);
+            let is_newer = |state: &State| when(&state.row) > when(&row);
             if !book.states.get(&row.handler).is_some_and(is_newer) {
                 let epoch = book.next_epoch();
                 book.states.insert(row.handler.clone(), State::new(row, epoch, false));

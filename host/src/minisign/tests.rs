@@ -1,3 +1,5 @@
+//! What minisign itself made, and what it would refuse.
+
 use super::*;
 
 /// What minisign 0.11 made: a key pair without a password, another with one, and signatures of
