@@ -49,7 +49,7 @@ static HOST: LazyLock<Host> = LazyLock::new(|| {
     };
     let brief = PluginRules { handle: Some(DEADLINE), ..patient.clone() };
     let rules = [("patient", patient), ("brief", brief)];
-    host.set_rules(Arc::new(rules.map(|(it, rules)| (name(it), rules)).into()));
+    host.set_rules(&Arc::new(rules.map(|(it, rules)| (name(it), rules)).into()));
     host
 });
 

@@ -54,16 +54,15 @@ use crate::delivery::{Deliveries, Delivery};
 use crate::directory::Directory;
 use crate::directory::vault::Vault;
 use crate::disk::Disk;
-use crate::dispatch::{Breakers, Dispatch, Early, Excess, Runs};
+use crate::dispatch::{Dispatch, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest, Intake, Notes, Pacing};
 use crate::keys::Keys;
 use crate::listener::{self, Front, Port, Socket};
-use crate::metrics::{Kind, Metrics};
+use crate::metrics::Metrics;
 use crate::notices::Notices;
 use crate::plugin::{self, Compiler, Registry};
 use crate::refused::RefusedRequests;
-use crate::retry::RetryPolicy;
 use crate::secrets::Redaction;
 use crate::store::{Retention, Store};
 use crate::worker::work;
@@ -390,26 +389,12 @@ impl Parts {
         let host = plugin::Host::new(calling::plugins(limits, compiler, compiled))?;
         let registry = Arc::new(Registry::default());
         let notices = Notices::new(metrics.clone());
-        let breakers =
-            |kind| Breakers::new(kind, clock.clone(), metrics.clone()).telling(notices.clone());
-        let dispatch = Arc::new(Dispatch {
-            host: host.clone(),
-            registry: registry.clone(),
-            directory: directory.clone(),
-            store: store.clone(),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            rules: ArcSwap::default(),
-            failures: RetryPolicy::plugins(),
-            crashes: RetryPolicy::crashes(),
-            runs_per_handler: limits.runs_per_handler,
-            allowance: limits.allowance(),
-            early: Early::default(),
-            parse_breakers: breakers(Kind::Receipt),
-            run_breakers: breakers(Kind::Run),
-            canaries: canaries::restored(&store).await?,
-            excess: Excess::default(),
-        });
+        let dispatch = Arc::new(calling::dispatch(
+            limits,
+            (host.clone(), registry.clone(), directory.clone(), store.clone()),
+            (clock.clone(), metrics.clone(), notices.clone()),
+            canaries::restored(&store).await?,
+        ));
         let egress = Egress::new(live::egress_config(config), clock.clone())?;
         let keys = keys.map_or_else(|| Keys::fetched(egress.clone(), clock.clone()), Ok)?;
         let (owed, out) = ((store.clone(), directory.clone()), metrics.clone());

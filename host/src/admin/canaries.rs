@@ -205,6 +205,9 @@ pub(crate) enum CanaryRefused {
     Panicked,
 }
 
+/// Finds the last canary of a handler.
+type Show = dyn Fn(&Name) -> Option<CanaryView> + Send + Sync;
+
 /// What comes of a decision.
 pub(crate) type Acting =
     Pin<Box<dyn Future<Output = Result<CanaryView, CanaryRefused>> + Send + 'static>>;
@@ -213,7 +216,7 @@ pub(crate) type Acting =
 #[derive(Clone)]
 pub(crate) struct CanaryDesk {
     /// The last canary of a handler.
-    pub(crate) show: Arc<dyn Fn(&Name) -> Option<CanaryView> + Send + Sync>,
+    pub(crate) show: Arc<Show>,
     /// Has it done.
     pub(crate) act: Arc<dyn Fn(Name, CanaryAct) -> Acting + Send + Sync>,
 }

@@ -241,9 +241,7 @@ impl Kind {
             Self::TooManyRequests => ("too-many-requests", 429, "Too many requests of the token"),
             Self::TooManyKeys => ("too-many-keys", 429, "Too many idempotency keys"),
             Self::TooManyReplays => ("too-many-replays", 429, "Too many replays"),
-            Self::TooManyWrongTokens => {
-                ("too-many-wrong-tokens", 429, "Too many requests with wrong tokens")
-            }
+            Self::TooManyWrongTokens => ("too-many-wrong-tokens", 429, "Too many wrong tokens"),
             Self::Damaged => ("damaged", 500, "Damaged record"),
             Self::StoreFailed => ("store-failed", 500, "Store has failed"),
             Self::Unrecorded => ("unrecorded", 500, "Done and not in the audit log"),

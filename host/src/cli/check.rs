@@ -20,7 +20,7 @@ pub(super) async fn check(path: &Path) -> anyhow::Result<()> {
         say!("WARNING {warning}")?;
     }
     let host = super::offline_host()?;
-    host.set_rules(config.plugin_rules.clone());
+    host.set_rules(&config.plugin_rules);
     let registry = Registry::default();
     let mut wrong = load(&host, &registry, &config).await?;
 

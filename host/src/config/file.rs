@@ -27,7 +27,7 @@ use crate::egress::Authorities;
 use crate::event::OWN_SOURCE;
 use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
-use crate::plugin::{Grant, Tenanting};
+use crate::plugin::{AllRules, Grant, Tenanting};
 use crate::store::{Quota, Terms};
 use crate::tenant::{Tenant, TenantOf};
 
@@ -62,7 +62,6 @@ pub(super) fn read<'a>(
         let (mut named, plugins) = named(table, folder);
         let behind_proxy = table.take("behind_proxy").and_then(|entry| entry.truth());
         let (trusted_proxies, proxy_protocol) = proxies(table);
-        let tls = table.take("tls");
         let admin_hosts = all(table.take("admin_hosts"), HOST_NAMES, Entry::host);
         let [sources, endpoints, handlers] =
             ["sources", "endpoints", "handlers"].map(|key| table.take(key));
@@ -73,11 +72,11 @@ pub(super) fn read<'a>(
         let retention = table.section("retention", retention::read).unwrap_or_default();
 
         let mut secrets = Secrets::new(text, folder);
-        let egress = table.section("egress", |table| egress(table, &mut secrets));
-        let (egress_allow, egress_ca) = egress.unwrap_or_default();
+        let (egress_allow, egress_ca) =
+            table.section("egress", |table| egress(table, &mut secrets)).unwrap_or_default();
         let master_keys = master::keys_of(table.take("master_key"), &mut secrets);
         let tokens = each(table.take("tokens"), |name, table| token_of(name, table, &mut secrets));
-        let pairs = Pairs::read(tls, &mut secrets);
+        let pairs = Pairs::read(table.take("tls"), &mut secrets);
         named.check_addresses(pairs.names_admin || behind_proxy == Some(true));
         let shares = limits.shares();
         let source =
@@ -89,11 +88,7 @@ pub(super) fn read<'a>(
         let endpoints = each(endpoints, |name, table| {
             endpoint_of((name, table), &egress_allow, &mut secrets, &mut unsubscribed)
         });
-        let names = endpoints.keys().cloned().collect();
-        let handlers = each_but_own(handlers, |name, table| {
-            let bytes = plugins.rules.get(name).and_then(|rules| rules.state_bytes);
-            grants_of(table, &names, bytes)
-        });
+        let handlers = handlers_of(handlers, &endpoints.keys().cloned().collect(), &plugins.rules);
         check_unsubscribed(unsubscribed, &handlers);
         named.check(extent);
         Some(Config {
@@ -345,6 +340,18 @@ fn check_unsubscribed(
              either, so the gateway would deliver nothing to it",
         );
     }
+}
+
+/// What all handlers may do, to these endpoints and by these rules of plugins.
+fn handlers_of(
+    entry: Option<Entry<'_>>,
+    endpoints: &BTreeSet<Name>,
+    rules: &AllRules,
+) -> BTreeMap<Name, Option<Grants>> {
+    each_but_own(entry, |name, table| {
+        let bytes = rules.get(name).and_then(|rules| rules.state_bytes);
+        grants_of(table, endpoints, bytes)
+    })
 }
 
 /// What a handler may do. `state_bytes` is what `[plugins.NAME]` says of it.

@@ -8,13 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::clock::Clock;
 use crate::config::Limits;
-use crate::dispatch::{Dispatch, Parses};
-use crate::plugin::{self, Compiler};
-use crate::store;
+use crate::directory::Directory;
+use crate::dispatch::{Breakers, Canaries, Dispatch, Early, Excess, Parses};
+use crate::metrics::{Kind, Metrics};
+use crate::notices::Notices;
+use crate::plugin::{self, Compiler, Registry};
+use crate::retry::RetryPolicy;
+use crate::store::{self, Store};
 use crate::worker::work;
 
 /// How long parses and runs wait for plugins that are compiled at the start.
@@ -27,6 +33,36 @@ pub(super) fn plugins(limits: &Limits, compiler: Compiler, compiled: PathBuf) ->
     plugins.deadlines = deadlines(limits);
     plugins.memory_max = limits.plugin_memory_bytes;
     plugins
+}
+
+/// What hands parses and runs to plugins. It has no rules yet.
+pub(super) fn dispatch(
+    limits: &Limits,
+    (host, registry, directory, store): (plugin::Host, Arc<Registry>, Directory, Store),
+    (clock, metrics, notices): (Clock, Metrics, Notices),
+    canaries: Canaries,
+) -> Dispatch {
+    let breakers =
+        |kind| Breakers::new(kind, clock.clone(), metrics.clone()).telling(notices.clone());
+    let (parse_breakers, run_breakers) = (breakers(Kind::Receipt), breakers(Kind::Run));
+    Dispatch {
+        host,
+        registry,
+        directory,
+        store,
+        clock,
+        metrics,
+        rules: ArcSwap::default(),
+        failures: RetryPolicy::plugins(),
+        crashes: RetryPolicy::crashes(),
+        runs_per_handler: limits.runs_per_handler,
+        allowance: limits.allowance(),
+        early: Early::default(),
+        parse_breakers,
+        run_breakers,
+        canaries,
+        excess: Excess::default(),
+    }
 }
 
 /// Parses receipts, so many at a time, and from now on requests before they are stored too.

@@ -158,7 +158,7 @@ impl Live {
         live.loading.look(Wish::default());
         let until = Instant::now() + START_PATIENCE;
         let mut has_looked = false;
-        while !live.loading.is_done() && !(has_looked && live.has_provider()) {
+        while !(live.loading.is_done() || has_looked && live.has_provider()) {
             // Only the waiting is cut off, and not the taking.
             let Ok(news) = tokio::time::timeout_at(until, live.loading.next()).await else { break };
             has_looked |= news.looked.is_some();
@@ -369,7 +369,7 @@ impl Live {
         self.store.know_ids_for(super::opening::terms(config));
         self.store.bound_state(super::opening::quotas(config));
         self.host.set_deadlines(super::calling::deadlines(&config.limits));
-        self.host.set_rules(config.plugin_rules.clone());
+        self.host.set_rules(&config.plugin_rules);
         self.store.set_marks(config.limits.marks());
         self.disk.set_mark(config.limits.disk_free_bytes.map(|bytes| bytes as u64));
         self.retention.store(Arc::new(config.retention.clone()));

@@ -85,6 +85,6 @@ pub(crate) fn rehearsal_host(config: &Config, compiler: Compiler) -> Result<Host
     let least = Threads::LEAST;
     plugins.threads = Threads { claims: least, parse: least, run: least };
     let host = Host::new(plugins)?;
-    host.set_rules(config.plugin_rules.clone());
+    host.set_rules(&config.plugin_rules);
     Ok(host)
 }

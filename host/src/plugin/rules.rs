@@ -86,9 +86,9 @@ impl Bounds {
 
 impl Host {
     /// Has the calls that begin from now on go by these rules.
-    pub fn set_rules(&self, rules: Arc<AllRules>) {
-        let before = self.0.rules.swap(Arc::clone(&rules));
-        if before != rules {
+    pub fn set_rules(&self, rules: &Arc<AllRules>) {
+        let before = self.0.rules.swap(Arc::clone(rules));
+        if before != *rules {
             // What rests was made by the rules before.
             self.0.resting.clear();
         }

@@ -50,7 +50,7 @@ impl Languages {
         let fresh = PluginRules { memory: Some(MEMORY), ..PluginRules::default() };
         let reused = PluginRules { reuse: NonZeroU32::new(REUSE), ..fresh.clone() };
         let (one, many): (Name, Name) = ("fresh".parse()?, "reused".parse()?);
-        host.set_rules(Arc::new([(one.clone(), fresh), (many.clone(), reused)].into()));
+        host.set_rules(&Arc::new([(one.clone(), fresh), (many.clone(), reused)].into()));
 
         let mut bars = Bars::default();
         for language in LANGUAGES {

@@ -162,7 +162,7 @@ fn what_could_not_be_stored_is_given_again() {
     assert_eq!(canaries.take_unstored(NOW).len(), 1);
 
     let ended = canaries.end(&handler(), CanaryVerdict::DroppedByOperator, "the API", NOW).unwrap();
-    assert_eq!(canaries.take_unstored(NOW), [ended.clone()]);
+    assert_eq!(canaries.take_unstored(NOW), std::slice::from_ref(&ended));
     canaries.not_stored(ended.clone());
     assert_eq!(canaries.take_unstored(NOW), [ended]);
 }

@@ -160,7 +160,7 @@ mod tests {
         names
     }
 
-    fn shown<'n>(names: &'n [(String, String)]) -> Vec<(&'n str, &'n str)> {
+    fn shown(names: &[(String, String)]) -> Vec<(&str, &str)> {
         names.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect()
     }
 

@@ -13,7 +13,7 @@ use crate::event::Timestamp;
 fn guests(rules: PluginRules) -> (Guest, Guest) {
     let bounded = Guest::new();
     let other = bounded.host.load(name("other"), &guest()).unwrap();
-    bounded.host.set_rules(Arc::new([(name("guest"), rules)].into()));
+    bounded.host.set_rules(&Arc::new([(name("guest"), rules)].into()));
     let host = bounded.host.clone();
     (bounded, Guest { host, plugin: other })
 }
@@ -81,7 +81,7 @@ async fn other_rules_are_for_the_next_call() {
     let flood = || bounded.handle(json!({ "do": "log", "lines": 60 }));
 
     assert_eq!(lines(flood().await).len(), 4);
-    bounded.host.set_rules(Arc::default());
+    bounded.host.set_rules(&Arc::default());
     assert_eq!(lines(flood().await).len(), 51);
 }
 
@@ -90,7 +90,7 @@ async fn other_rules_are_for_the_next_call() {
 fn a_file_is_loaded_by_the_memory_of_its_plugin() {
     let host = host();
     let rules = PluginRules { memory: Some(1 << 17), ..PluginRules::default() };
-    host.set_rules(Arc::new([(name("small"), rules)].into()));
+    host.set_rules(&Arc::new([(name("small"), rules)].into()));
     // Four pages, which are 256 KiB.
     let module = module_for("handler-plugin", &handler_by_hand("", "(i32.const 8)"));
 

@@ -16,7 +16,7 @@ fn rules(calls: u32) -> PluginRules {
 /// The guest, each of whose instances is used for so many calls.
 fn reused(calls: u32) -> Guest {
     let guest = Guest::new();
-    guest.host.set_rules(Arc::new([(name("guest"), rules(calls))].into()));
+    guest.host.set_rules(&Arc::new([(name("guest"), rules(calls))].into()));
     guest
 }
 
@@ -204,7 +204,7 @@ fn handler_with_wasi() -> Vec<u8> {
 #[tokio::test]
 async fn each_call_in_an_instance_has_the_time_and_randomness_that_it_has_in_a_fresh_one() {
     let host = host();
-    host.set_rules(Arc::new([(name("reused"), rules(9))].into()));
+    host.set_rules(&Arc::new([(name("reused"), rules(9))].into()));
     let module = handler_with_wasi();
     let [reused, fresh] = ["reused", "fresh"].map(|it| host.load(name(it), &module).unwrap());
     let said = async |plugin: &Arc<Plugin>, run_id: &str, now: u64| {
@@ -247,7 +247,7 @@ async fn a_plugin_has_four_that_rest_and_the_one_that_rested_longest_is_gone() {
 async fn all_plugins_have_sixteen_that_rest() {
     let Guest { host, plugin } = Guest::new();
     let names = ["one", "two", "three", "four", "five"].map(name);
-    host.set_rules(Arc::new(names.iter().map(|it| (it.clone(), rules(100))).collect()));
+    host.set_rules(&Arc::new(names.iter().map(|it| (it.clone(), rules(100))).collect()));
     drop(plugin);
     let plugins: Vec<_> = names
         .into_iter()
@@ -268,7 +268,7 @@ async fn all_plugins_have_sixteen_that_rest() {
 async fn other_rules_and_the_end_of_a_plugin_throw_its_instances_away() {
     let guest = reused(100);
     assert_eq!([count(&guest).await, count(&guest).await], ["1", "2"]);
-    guest.host.set_rules(Arc::new([(name("guest"), rules(50))].into()));
+    guest.host.set_rules(&Arc::new([(name("guest"), rules(50))].into()));
     assert_eq!(count(&guest).await, "1");
 
     // What another load of the same file has is its own.
@@ -294,6 +294,6 @@ async fn an_instance_that_is_being_thrown_away_has_its_room_until_it_is_gone() {
     resting.set_leaving(15);
     for calls in [50, 100] {
         assert_eq!([count(&guest).await, count(&guest).await], ["1", "2"]);
-        guest.host.set_rules(Arc::new([(name("guest"), rules(calls))].into()));
+        guest.host.set_rules(&Arc::new([(name("guest"), rules(calls))].into()));
     }
 }

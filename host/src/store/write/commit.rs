@@ -167,7 +167,7 @@ impl Operation for CommitRun {
             let is_promised = self.promise.is_some();
             self.no_room = draft.run(work, report, &self.effects, is_promised)?.err();
         }
-        answer((&mut self.reply, &mut self.refused), admitted);
+        answer(&mut self.reply, &mut self.refused, admitted);
         Ok(())
     }
 
@@ -219,7 +219,7 @@ impl Operation for RecordAttempt {
         if admitted.is_ok() {
             draft.attempt(&self.work, &self.attempt)?;
         }
-        answer((&mut self.reply, &mut self.refused), admitted);
+        answer(&mut self.reply, &mut self.refused, admitted);
         Ok(())
     }
 
@@ -259,7 +259,8 @@ impl Operation for RecordAttempt {
 /// Keeps whether a try is admitted: for whoever waits, and where nobody does, for the log if it is
 /// not.
 fn answer<E: From<Refused>>(
-    (reply, kept): (&mut Option<Reply<Result<(), E>>>, &mut Option<Refused>),
+    reply: &mut Option<Reply<Result<(), E>>>,
+    kept: &mut Option<Refused>,
     admitted: Result<(), Refused>,
 ) {
     match reply {

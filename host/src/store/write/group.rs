@@ -192,13 +192,7 @@ impl<P: Place> GroupCommit<P> {
         let tries = tried.iter().chain(&finished);
         let tries = tries.map(|(kind, _, standing)| standing.counted(*kind, at));
         self.shared.index.add(end, stored.iter().map(Stored::indexed), tries);
-        let receipts = stored.iter().filter(|stored| matches!(stored, Stored::Receipt(_))).count();
-        self.shared.receipts.fetch_add(receipts as u64, Ordering::Relaxed);
-        {
-            let mut recent = self.shared.recent();
-            stored.into_iter().for_each(|stored| recent.keep(stored));
-            read_again.into_iter().for_each(|stored| recent.keep_again(stored));
-        }
+        self.keep(stored, read_again);
         let ended = {
             let mut backlog = self.shared.backlog();
             backlog.seen(self.batch.since);
@@ -222,6 +216,15 @@ impl<P: Place> GroupCommit<P> {
         touched.into_iter().for_each(|kind| self.shared.wake(kind));
         // Everybody is told first: to give memory back takes a while.
         self.let_go(&finished, &ended);
+    }
+
+    /// Has in memory what is worked on next: what was stored, and what was read to open it again.
+    fn keep(&self, stored: Vec<Stored>, read_again: Vec<Stored>) {
+        let receipts = stored.iter().filter(|stored| matches!(stored, Stored::Receipt(_))).count();
+        self.shared.receipts.fetch_add(receipts as u64, Ordering::Relaxed);
+        let mut recent = self.shared.recent();
+        stored.into_iter().for_each(|stored| recent.keep(stored));
+        read_again.into_iter().for_each(|stored| recent.keep_again(stored));
     }
 
     /// Has the works that were tried leave the backlog, or wait for another try. Gives where those

@@ -21,7 +21,7 @@ fn a_refusal_that_nobody_waits_for_is_logged_once_however_often_it_is_drafted() 
     let (mut nobody, mut refused) = (None::<Reply<Result<(), Refused>>>, None);
 
     for _ in 0..2 {
-        answer((&mut nobody, &mut refused), Err(Refused::OtherLife));
+        answer(&mut nobody, &mut refused, Err(Refused::OtherLife));
     }
     assert_eq!(lines(), 0, "nobody knows whether it holds");
     let id = Id { kind: IdKind::Delivery, position: 7, tag: 0 };
@@ -29,8 +29,8 @@ fn a_refusal_that_nobody_waits_for_is_logged_once_however_often_it_is_drafted() 
         say(id, &mut refused);
     }
     assert_eq!(lines(), 1);
-    answer((&mut nobody, &mut refused), Err(Refused::OtherLife));
-    answer((&mut nobody, &mut refused), Ok(()));
+    answer(&mut nobody, &mut refused, Err(Refused::OtherLife));
+    answer(&mut nobody, &mut refused, Ok(()));
     say(id, &mut refused);
     assert_eq!(lines(), 1, "it was admitted in the end");
 }
