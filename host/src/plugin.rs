@@ -178,7 +178,7 @@ pub enum StartError {
 }
 
 /// What loads and calls plugins. Cheap to clone; the threads end with the last clone. Its calls
-/// alone are cut off [once somebody says so](Self::until).
+/// alone are cut off once somebody says so.
 #[derive(Clone)]
 pub struct Host(Arc<Parts>, Option<Arc<AtomicBool>>);
 
