@@ -31,7 +31,7 @@ pub(crate) struct PluginRow {
     pub(crate) loading: bool,
     /// The sources and handlers that it refuses to work for, and why: they are stopped.
     pub(crate) stopped: Vec<String>,
-    /// Whether there is no such file, though work waits for the plugin.
+    /// Whether the plugin's file is missing while work waits for the plugin.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) missing: bool,
     /// How many parses and runs wait until it is there and not stopped.

@@ -29,7 +29,7 @@ object! {
         loading: bool,
         /// The sources and handlers that it refuses to work for, and why: they are stopped.
         stopped: Vec<String>,
-        /// Whether there is no such file, though work waits for the plugin.
+        /// Whether the plugin's file is missing while work waits for the plugin.
         [maybe] missing: bool,
         /// The number of parses and runs that wait until the plugin is there and not stopped.
         [maybe] waiting: u64,

@@ -187,7 +187,7 @@ mod tests {
             sdk_of(&file)
         };
         let (own, sdk) = (package("dunning", "1.4.0"), package("hookgate-sdk", "0.1.0"));
-        assert_eq!(sdk_of(&file), "", "there is no such file");
+        assert_eq!(sdk_of(&file), "", "the file is missing");
         assert_eq!(locked(&[own.clone(), sdk.clone()]), "0.1.0");
         assert_eq!(locked(std::slice::from_ref(&own)), "");
         assert_eq!(locked(&[sdk, package("hookgate-sdk", "0.2.0"), own]), "", "which of them?");

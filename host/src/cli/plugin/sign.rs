@@ -74,7 +74,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// The signature beside a file, which may hold or not; none if there is no such file.
+/// Reads the signature beside a plugin file and does not verify it. `None` if the signature file is
+/// missing.
 pub(super) fn found(file: &Path) -> anyhow::Result<Option<Signature>> {
     let path = signature_of(file);
     if !path.exists() {
