@@ -71,6 +71,23 @@ async fn a_form_can_neither_replay_nor_reload() {
     check_answers(&gateway, 415, &requests).await;
 }
 
+/// The content type is asked for by the operation, and there is none. Guards that `is_no_form` is
+/// asked behind the router.
+#[tokio::test]
+async fn a_method_or_a_path_that_is_not_there_is_said_to_be_so_whatever_the_body_is() {
+    let gateway = Setup::stripe().start().await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+
+    let requests: [(&str, &str, &[Field<'_>]); 3] = [
+        ("PATCH", "/v1/rehearsals", &form),
+        ("POST", "/v1/events", &form),
+        ("PATCH", "/v1/endpoints/a/stats", &form),
+    ];
+    check_answers(&gateway, 405, &requests).await;
+
+    check_answers(&gateway, 404, &[("POST", "/v1/nothing", &form)]).await;
+}
+
 #[tokio::test]
 async fn programs_and_a_page_of_the_operators_port_are_answered() {
     let gateway = Setup::stripe().start().await;

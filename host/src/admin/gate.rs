@@ -16,7 +16,7 @@ use super::operation::{Need, Operation, Tenants, Turn, Verb};
 use super::problem::{Kind, Problem};
 use super::reach::{self, Reach};
 use super::turns::Asker;
-use super::{Admin, audit, idempotency, query};
+use super::{Admin, audit, idempotency, query, visitor};
 use crate::listener::Connection;
 use crate::token::Scope;
 
@@ -47,6 +47,9 @@ async fn let_through(
     mut request: Request,
     next: Next,
 ) -> Response {
+    if let Err(problem) = visitor::is_no_form(operation, request.headers()) {
+        return problem.into_response();
+    }
     let connection = request.extensions().get::<Arc<Connection>>().cloned();
     let caller = match caller(&admin, operation, &request, connection.as_deref()) {
         Ok(caller) => caller,

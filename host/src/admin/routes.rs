@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
-use axum::http::Method;
 use axum::{Extension, Router};
 
 use super::openapi::{self, Document};
-use super::operation::{FILE, Need, Operation};
+use super::operation::{Need, Operation};
 use super::{
     Admin, audit, canaries, deliveries, endpoints, event_types, gate, health, items, lists,
     plugins, refused, rehearsals, replays, stream, tokens,
@@ -48,15 +47,6 @@ pub(crate) fn document() -> String {
 /// Whether this path is answered to anybody, under whatever name.
 pub(super) fn is_open(path: &str) -> bool {
     all().any(|operation| operation.need == Need::Nothing && operation.path == path)
-}
-
-/// Whether what is posted to this path is a file.
-pub(super) fn takes_file(method: &Method, path: &str) -> bool {
-    *method == Method::POST
-        && all().any(|operation| {
-            let body = operation.body.as_ref();
-            operation.path == path && body.is_some_and(|body| body.content_type == FILE)
-        })
 }
 
 /// Every operation behind its gate.

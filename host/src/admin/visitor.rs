@@ -10,12 +10,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::Host;
 
-use super::operation::{FILE, JSON};
+use super::operation::{JSON, Operation, Verb};
 use super::problem::{Kind, Problem};
 use super::{Admin, routes};
 
@@ -40,14 +40,14 @@ pub(super) async fn ours(
     if !routes::is_open(request.uri().path()) {
         let own = admin.hosts.load();
         let names = Names { own: &own, any_address: admin.access.is_needed() };
-        if let Err(problem) = check(request.method(), request.uri(), request.headers(), names) {
+        if let Err(problem) = check(request.uri(), request.headers(), names) {
             return problem.into_response();
         }
     }
     next.run(request).await
 }
 
-fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: Names<'_>) -> Result<(), Problem> {
+fn check(uri: &Uri, headers: &HeaderMap, names: Names<'_>) -> Result<(), Problem> {
     let refused = |kind, reason: &str| Err(Problem::new(kind, reason));
     let mut authorities: Vec<&str> = uri.authority().map(|it| it.as_str()).into_iter().collect();
     for host in headers.get_all(header::HOST) {
@@ -72,14 +72,22 @@ fn check(method: &Method, uri: &Uri, headers: &HeaderMap, names: Names<'_>) -> R
             "the admin port rejects requests from pages of other sites",
         );
     }
-    if *method == Method::POST || *method == Method::PATCH {
-        let taken = if routes::takes_file(method, uri.path()) { FILE } else { JSON };
-        if !is_of(headers, taken) {
-            let reason = format!("the content type of a {method} to this path must be {taken}");
-            return refused(Kind::UnsupportedMediaType, &reason);
-        }
-    }
     Ok(())
+}
+
+/// Lets a request through if its body is of the kind that the operation takes: a page can have a
+/// browser post a form, but neither JSON nor a file without asking first.
+pub(super) fn is_no_form(operation: &Operation, headers: &HeaderMap) -> Result<(), Problem> {
+    if !matches!(operation.verb, Verb::Post | Verb::Patch) {
+        return Ok(());
+    }
+    let taken = operation.body.as_ref().map_or(JSON, |body| body.content_type);
+    if is_of(headers, taken) {
+        return Ok(());
+    }
+    let method = operation.verb.name().to_ascii_uppercase();
+    let reason = format!("the content type of a {method} to this path must be {taken}");
+    Err(Problem::new(Kind::UnsupportedMediaType, reason))
 }
 
 /// Whether an authority is this port's: a name or an address of loopback, where a token is asked
