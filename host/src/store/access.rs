@@ -6,6 +6,8 @@
 
 pub(super) mod answers;
 pub(super) mod audit;
+#[cfg(test)]
+pub(super) mod memory;
 pub(super) mod tokens;
 
 use std::collections::BTreeMap;

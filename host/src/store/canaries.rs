@@ -262,30 +262,8 @@ fn make_room(rows: &mut impl Rows, handler: &Name) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-
-    /// Rows that lie nowhere.
-    #[derive(Default)]
-    struct Memory(BTreeMap<Vec<u8>, Bytes>);
-
-    impl Rows for Memory {
-        fn row(&self, _: Kept, key: &[u8]) -> Result<Option<Bytes>, Failure> {
-            Ok(self.0.get(key).cloned())
-        }
-
-        fn rows(&self, _: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
-            Ok(self.0.clone())
-        }
-
-        fn put(&mut self, _: Kept, key: Vec<u8>, row: Option<Bytes>) {
-            match row {
-                Some(row) => drop(self.0.insert(key, row)),
-                None => drop(self.0.remove(&key)),
-            }
-        }
-    }
+    use crate::store::access::memory::Memory;
 
     fn row(handler: &str, digest: &str) -> CanaryRow {
         CanaryRow {
@@ -305,7 +283,8 @@ mod tests {
     }
 
     fn read(rows: &Memory) -> Vec<CanaryRow> {
-        rows.0.iter().map(|(key, row)| CanaryRow::read(key, row).unwrap()).collect()
+        let rows = rows.rows(Kept::Canaries).unwrap();
+        rows.iter().map(|(key, row)| CanaryRow::read(key, row).unwrap()).collect()
     }
 
     /// Without the look at what was there, a dropped version is a canary again after a restart.

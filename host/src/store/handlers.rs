@@ -105,30 +105,8 @@ pub(in crate::store) fn note(rows: &mut impl Rows, all: &[HandlerRow]) -> Result
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-
-    /// Rows that lie nowhere.
-    #[derive(Default)]
-    struct Memory(BTreeMap<Vec<u8>, Bytes>);
-
-    impl Rows for Memory {
-        fn row(&self, _: Kept, key: &[u8]) -> Result<Option<Bytes>, Failure> {
-            Ok(self.0.get(key).cloned())
-        }
-
-        fn rows(&self, _: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
-            Ok(self.0.clone())
-        }
-
-        fn put(&mut self, _: Kept, key: Vec<u8>, row: Option<Bytes>) {
-            match row {
-                Some(row) => drop(self.0.insert(key, row)),
-                None => drop(self.0.remove(&key)),
-            }
-        }
-    }
+    use crate::store::access::memory::Memory;
 
     fn row(name: &str, types: &[&str]) -> HandlerRow {
         HandlerRow {
@@ -140,7 +118,8 @@ mod tests {
     }
 
     fn read(rows: &Memory) -> Vec<HandlerRow> {
-        rows.0.iter().map(|(key, row)| HandlerRow::read(key, row).unwrap()).collect()
+        let rows = rows.rows(Kept::Handlers).unwrap();
+        rows.iter().map(|(key, row)| HandlerRow::read(key, row).unwrap()).collect()
     }
 
     /// Without the last loop of `note`, a handler that the configuration has no more stays.
@@ -159,7 +138,7 @@ mod tests {
         let mut rows = Memory::default();
         let all: Vec<_> = (0..=HANDLERS_MAX).map(|it| row(&format!("h{it}"), &["*"])).collect();
         note(&mut rows, &all).unwrap();
-        assert_eq!(rows.0.len(), HANDLERS_MAX);
+        assert_eq!(rows.rows(Kept::Handlers).unwrap().len(), HANDLERS_MAX);
     }
 
     /// The bytes as another version reads them: a change here is another format.

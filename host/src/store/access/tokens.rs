@@ -197,29 +197,8 @@ pub(in crate::store) fn reset(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::access::memory::Memory;
     use crate::token::Scope;
-
-    /// Rows that lie nowhere.
-    #[derive(Default)]
-    struct Memory(BTreeMap<(Kept, Vec<u8>), Bytes>);
-
-    impl Rows for Memory {
-        fn row(&self, kept: Kept, key: &[u8]) -> Result<Option<Bytes>, Failure> {
-            Ok(self.0.get(&(kept, key.to_vec())).cloned())
-        }
-
-        fn rows(&self, kept: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
-            let of = self.0.iter().filter(|((of, _), _)| *of == kept);
-            Ok(of.map(|((_, key), row)| (key.clone(), row.clone())).collect())
-        }
-
-        fn put(&mut self, kept: Kept, key: Vec<u8>, row: Option<Bytes>) {
-            match row {
-                Some(row) => drop(self.0.insert((kept, key), row)),
-                None => drop(self.0.remove(&(kept, key))),
-            }
-        }
-    }
 
     fn token(name: &str) -> Token {
         Token {

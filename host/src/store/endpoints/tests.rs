@@ -3,29 +3,7 @@
 use super::health::{EndpointNote, StatsHour, note, stand};
 use super::*;
 use crate::endpoint::{Sealed, Status, Why};
-use crate::store::access::Puts;
-
-/// Rows that lie nowhere.
-#[derive(Default)]
-struct Memory(Puts);
-
-impl Rows for Memory {
-    fn row(&self, kept: Kept, key: &[u8]) -> Result<Option<Bytes>, Failure> {
-        Ok(self.0.get(&(kept, key.to_vec())).cloned().flatten())
-    }
-
-    fn rows(&self, kept: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
-        let of = self.0.iter().filter(|((of, _), _)| *of == kept);
-        Ok(of.filter_map(|((_, key), row)| Some((key.clone(), row.clone()?))).collect())
-    }
-
-    fn put(&mut self, kept: Kept, key: Vec<u8>, row: Option<Bytes>) {
-        match row {
-            Some(row) => drop(self.0.insert((kept, key), Some(row))),
-            None => drop(self.0.remove(&(kept, key))),
-        }
-    }
-}
+use crate::store::access::memory::Memory;
 
 fn id(position: u64) -> Id {
     Id { kind: IdKind::Endpoint, position, tag: 7 }

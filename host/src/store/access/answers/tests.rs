@@ -1,29 +1,7 @@
 //! Keys and answers, in rows that lie nowhere.
 
-use std::collections::BTreeMap;
-
 use super::*;
-
-/// Rows that lie nowhere.
-#[derive(Default)]
-struct Memory(BTreeMap<Vec<u8>, Bytes>);
-
-impl Rows for Memory {
-    fn row(&self, _: Kept, key: &[u8]) -> Result<Option<Bytes>, Failure> {
-        Ok(self.0.get(key).cloned())
-    }
-
-    fn rows(&self, _: Kept) -> Result<BTreeMap<Vec<u8>, Bytes>, Failure> {
-        Ok(self.0.clone())
-    }
-
-    fn put(&mut self, _: Kept, key: Vec<u8>, row: Option<Bytes>) {
-        match row {
-            Some(row) => drop(self.0.insert(key, row)),
-            None => drop(self.0.remove(&key)),
-        }
-    }
-}
+use crate::store::access::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const ONE: [u8; 32] = [1; 32];
@@ -68,10 +46,10 @@ fn a_write_is_begun_once_and_has_its_answer_for_a_day() {
     let back = Timestamp(NOW.0 - HOUR_MILLIS);
     assert_eq!(begun(&mut rows, key, ONE, back), Once::Answered(answer()));
     assert_eq!(begun(&mut rows, key, [2; 32], NOW), Once::Other);
-    assert_eq!(rows.0.len(), 2, "the write, and how many its owner has");
+    assert_eq!(rows.rows(Kept::Answers).unwrap().len(), 2, "the write, and how many its owner has");
     assert_eq!(begun(&mut rows, key, ONE, later(26)), Once::First);
-    let expired = rows.0.range(..=last_expired(later(26))).count();
-    assert_eq!(expired, 2, "and not the new ones");
+    let expired = rows.within(Kept::Answers, &[], &last_expired(later(26))).unwrap();
+    assert_eq!(expired.len(), 2, "and not the new ones");
 }
 
 #[test]
@@ -79,10 +57,10 @@ fn what_was_not_done_may_be_begun_again_and_what_can_not_be_read_may_not() {
     let (mut rows, key) = (Memory::default(), key("", "a"));
     begun(&mut rows, key, ONE, NOW);
     end(&mut rows, key, ONE, None, NOW).unwrap();
-    assert!(rows.0.is_empty(), "and takes no room");
+    assert!(rows.rows(Kept::Answers).unwrap().is_empty(), "and takes no room");
     assert_eq!(begun(&mut rows, key, ONE, NOW), Once::First);
     let place = place(hour(NOW), &key.write);
-    rows.0.insert(place, Bytes::from_static(&[9]));
+    rows.put(Kept::Answers, place, Some(Bytes::from_static(&[9])));
     assert_eq!(begun(&mut rows, key, ONE, NOW), Once::Unfinished);
 }
 
