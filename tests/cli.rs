@@ -23,47 +23,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::harness::{Harness, Receiver, Setup, payment, plugin_file, program, reasons, text};
-
-/// What became of a command.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    #[track_caller]
-    fn succeeded(&self) -> &str {
-        assert_eq!(self.code, Some(0), "{}\n{}", self.out, self.err);
-        &self.out
-    }
-
-    /// Failed, with these words on standard error.
-    #[track_caller]
-    fn failed_with(&self, words: &str) {
-        assert_eq!(self.code, Some(1), "{}\n{}", self.out, self.err);
-        assert!(self.err.contains(words), "no `{words}` in\n{}", self.err);
-    }
-
-    /// The line of standard output that begins so.
-    #[track_caller]
-    fn line(&self, beginning: &str) -> &str {
-        let line = self.out.lines().find(|line| line.trim_start().starts_with(beginning));
-        line.unwrap_or_else(|| panic!("no line begins with `{beginning}`:\n{}", self.out)).trim()
-    }
-}
+use crate::harness::{Harness, Ran, Receiver, Setup, payment, plugin_file, program, reasons, text};
 
 async fn hookgate<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Ran {
-    let ran = Command::new(program())
-        .args(args)
-        .env_remove("RUST_LOG")
-        .kill_on_drop(true)
-        .output()
-        .await
-        .expect("the program can be started");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
-    Ran { code: ran.status.code(), out: text(ran.stdout), err: text(ran.stderr) }
+    Ran::of(Command::new(program()).args(args)).await
 }
 
 /// A folder with a configuration and these plugins.

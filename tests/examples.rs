@@ -11,37 +11,11 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use crate::harness::{program, target};
-
-/// What became of a command.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    #[track_caller]
-    fn succeeded(&self) -> &str {
-        assert_eq!(self.code, Some(0), "{}\n{}", self.out, self.err);
-        &self.out
-    }
-
-    /// Failed, and said this on standard error.
-    #[track_caller]
-    fn failed_with(&self, words: &str) {
-        assert_eq!(self.code, Some(1), "{}\n{}", self.out, self.err);
-        assert!(self.err.contains(words), "no `{words}` in\n{}", self.err);
-    }
-}
+use crate::harness::{Ran, program, target};
 
 /// `hookgate plugin test FILE`, with these arguments behind it.
 async fn test<A: AsRef<OsStr>>(file: &Path, args: impl IntoIterator<Item = A>) -> Ran {
-    let mut command = Command::new(program());
-    command.args(["plugin", "test"]).arg(file).args(args).env_remove("RUST_LOG");
-    let ran = command.kill_on_drop(true).output().await.expect("the program can be started");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
-    Ran { code: ran.status.code(), out: text(ran.stdout), err: text(ran.stderr) }
+    Ran::of(Command::new(program()).args(["plugin", "test"]).arg(file).args(args)).await
 }
 
 fn repository() -> PathBuf {

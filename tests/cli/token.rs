@@ -4,19 +4,17 @@ use std::path::Path;
 
 use tokio::process::Command;
 
-use super::{CONFIG, Folder, Ran};
-use crate::harness::{Harness, Setup, program};
+use super::{CONFIG, Folder};
+use crate::harness::{Harness, Ran, Setup, program};
 
 /// Runs a command with this token in the environment.
 async fn hookgate(token: Option<&str>, args: &[&str]) -> Ran {
     let mut command = Command::new(program());
-    command.args(args).env_remove("RUST_LOG").env_remove("HOOKGATE_TOKEN").kill_on_drop(true);
+    command.args(args).env_remove("HOOKGATE_TOKEN");
     if let Some(token) = token {
         command.env("HOOKGATE_TOKEN", token);
     }
-    let ran = command.output().await.expect("the program can be started");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
-    Ran { code: ran.status.code(), out: text(ran.stdout), err: text(ran.stderr) }
+    Ran::of(&mut command).await
 }
 
 /// Makes a token from the command line.
