@@ -9,6 +9,127 @@ use crate::harness::{Authority, Setup};
 const PLANTED: &str = "whsec_Hunter2Tr0ub4dor";
 
 #[tokio::test]
+async fn check_says_what_would_run() {
+    let folder = Folder::new(CONFIG, PLUGINS);
+
+    let checked = folder.check().await;
+
+    checked.succeeded();
+    let stripe = checked.line("stripe:");
+    assert!(stripe.contains(" bytes, "), "{stripe}");
+    assert_eq!(
+        checked.line("POST /in/cards"),
+        "POST /in/cards: provider stripe (loaded), secrets: 1"
+    );
+    let partner = "POST /in/partner: provider standard-webhooks (loaded), NOT VERIFIED";
+    assert_eq!(checked.line("POST /in/partner"), partner);
+    let crm = "crm: payment.*, customer.payment_failed_notice to http://127.0.0.1:9000/hooks";
+    assert_eq!(checked.line("crm:"), crm);
+    let dunning = "dunning: runs on payment.failed, payment.succeeded, may send to crm";
+    assert!(checked.out.lines().any(|line| line.trim() == dunning), "{}", checked.out);
+    assert_eq!(checked.out.lines().last(), Some("everything can run"));
+    assert!(!checked.out.contains("whsec_"), "{}", checked.out);
+    assert!(!folder.path("data").exists(), "a check makes nothing");
+}
+
+#[tokio::test]
+async fn check_says_where_the_configuration_is_wrong() {
+    let cases = [
+        (
+            "secrets = [{ value = \"whsec_n",
+            "secret = [{ value = \"whsec_n",
+            "8:1: unknown key `secret`",
+        ),
+        ("endpoints = [\"crm\"]", "endpoints = [\"c rm\"]", "20:14: `endpoints` must be a name"),
+        ("[sources.cards]", "[sources.Cards]", "6:10: `Cards` is not a name"),
+        ("verify = \"none\"", "", "10:1: [sources.partner] has no secrets"),
+    ];
+
+    for (right, wrong, expected) in cases {
+        assert_eq!(CONFIG.matches(right).count(), 1, "{right}");
+        let folder = Folder::new(&CONFIG.replace(right, wrong), &[]);
+        let checked = folder.check().await;
+        let place = format!("{}:{expected}", folder.path("hookgate.toml").display());
+        checked.failed_with(&place);
+    }
+}
+
+#[tokio::test]
+async fn check_finds_a_source_with_nothing_to_verify_with() {
+    let written = "secrets = [{ value = \"whsec_never_shown\" }]";
+    let folder = Folder::new(&CONFIG.replace(written, "secrets = []"), PLUGINS);
+
+    let checked = folder.check().await;
+
+    checked.failed_with("problems found: 1");
+    let wrong = "stripe: WRONG: [sources.cards] has no secrets, and plugin stripe pins no root";
+    assert!(checked.line("stripe:").starts_with(wrong), "{}", checked.out);
+}
+
+#[tokio::test]
+async fn check_finds_a_plugin_that_can_not_run() {
+    let folder = Folder::new(CONFIG, PLUGINS);
+    folder.write("plugins/broken.wasm", b"\0asm but no plugin");
+    folder.write("plugins/stripe.wasm", b"nothing of the kind");
+
+    let checked = folder.check().await;
+
+    checked.failed_with("problems found: 3");
+    assert!(checked.line("broken:").starts_with("broken: WRONG: "), "{}", checked.out);
+    assert!(checked.line("stripe:").starts_with("stripe: WRONG: "), "{}", checked.out);
+    assert!(checked.line("POST /in/cards").contains("provider stripe (NOT LOADED)"));
+}
+
+#[tokio::test]
+async fn check_finds_settings_that_a_plugin_refuses() {
+    let config = CONFIG.replace("alert_after = 3", "alert_after = \"soon\"");
+    let folder = Folder::new(&config, PLUGINS);
+
+    let checked = folder.check().await;
+
+    checked.failed_with("problems found: 1");
+    let wrong = "dunning: WRONG: plugin dunning refuses the config of [handlers.dunning]: ";
+    assert!(checked.line("dunning: WRONG").starts_with(wrong), "{}", checked.out);
+}
+
+#[tokio::test]
+async fn check_finds_a_plugin_that_is_not_there() {
+    let folder = Folder::new(CONFIG, &["stripe", "standard-webhooks"]);
+    let checked = folder.check().await;
+
+    checked.failed_with("problems found: 1");
+    let missing = "dunning: NOT LOADED, the plugins folder has no such file";
+    assert_eq!(checked.line("dunning:"), missing);
+    checked.line("events wait for it if it has run before, and else pass it by");
+}
+
+#[tokio::test]
+async fn check_finds_a_plugin_of_the_other_kind() {
+    let config = CONFIG.replace("plugin  = \"stripe\"", "plugin  = \"dunning\"");
+    let folder = Folder::new(&format!("{config}\n[handlers.stripe]\n"), PLUGINS);
+
+    let checked = folder.check().await;
+
+    checked.failed_with("problems found: 2");
+    let source = checked.line("POST /in/cards");
+    assert!(source.contains("provider dunning (NOT A PROVIDER)"), "{source}");
+    assert_eq!(checked.line("stripe: NOT"), "stripe: NOT A HANDLER");
+}
+
+#[tokio::test]
+async fn a_gateway_does_not_start_on_a_wrong_configuration() {
+    let folder = Folder::new(&CONFIG.replace("plugins = ", "plugin = "), &[]);
+    let config = folder.path("hookgate.toml");
+
+    let wrong = hookgate(["serve".as_ref(), "--config".as_ref(), config.as_os_str()]).await;
+    let missing = hookgate(["serve", "--config", "no/such/hookgate.toml"]).await;
+
+    wrong.failed_with(&format!("{}:4:1: unknown key `plugin`", config.display()));
+    missing.failed_with("failed to read the configuration no/such/hookgate.toml: No such file");
+    assert!(!folder.path("data").exists());
+}
+
+#[tokio::test]
 async fn check_says_everything_that_is_wrong_at_once() {
     let config = CONFIG
         .replace("admin   = \"127.0.0.1:0\"", "admin   = \"localhost:8081\"")
