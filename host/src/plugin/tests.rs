@@ -7,6 +7,7 @@ mod folders;
 mod kept;
 mod loads;
 mod reuse;
+mod runs;
 mod signed;
 
 use std::fs;

@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::calls::{Guest, doors, event, lines, request, settings};
+use super::calls::{Guest, doors, event, lines, request, settings, told};
 use super::*;
-use crate::event::Timestamp;
 
 /// Two plugins of one file, of which only the first has these rules.
 fn guests(rules: PluginRules) -> (Guest, Guest) {
@@ -112,15 +111,7 @@ fn a_call_on_ones_own_thread_has_its_bounds_and_says_what_it_took() {
         assert!(!spent.time.is_zero());
 
         let flood = event(&json!({ "do": "log", "lines": 60 }));
-        let run = HandleContext {
-            source: "shop".to_owned(),
-            event_id: "evt_1".to_owned(),
-            run_id: "run_1".to_owned(),
-            attempt: 1,
-            now: Timestamp(1_700_000_000_000),
-            replay_by: None,
-            tenant: None,
-        };
+        let run = told("run_1");
         let (grant, doors) = (Arc::default(), doors(Arc::new(|_: &str| Ok(None))));
         let handled = host.handle_here(&bounded.plugin, &settings, &flood, &run, &grant, doors);
         assert_eq!(lines(handled.0).len(), 4);
@@ -137,15 +128,7 @@ fn a_call_alone_may_wait_for_longer_than_its_deadline_and_not_compute_for_as_lon
     guest.host.set_deadlines(Deadlines { handle, ..Deadlines::default() });
     let call = move || {
         let handled = |host: &Host, command: Value| {
-            let run = HandleContext {
-                source: "shop".to_owned(),
-                event_id: "evt_1".to_owned(),
-                run_id: "run_1".to_owned(),
-                attempt: 1,
-                now: Timestamp(1_700_000_000_000),
-                replay_by: None,
-                tenant: None,
-            };
+            let run = told("run_1");
             // Another thread computes for three deadlines meanwhile, and this one waits for it.
             let doors = doors(Arc::new(move |_: &str| {
                 let until = Instant::now() + 3 * handle;

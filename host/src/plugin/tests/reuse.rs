@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::calls::{Guest, doors, event, lines, request, settings};
+use super::calls::{Guest, doors, event, lines, request, settings, told};
 use super::*;
 use crate::event::Timestamp;
 
@@ -22,15 +22,7 @@ fn reused(calls: u32) -> Guest {
 
 /// What a run of the operator is told.
 fn run(run_id: &str, now: u64) -> HandleContext {
-    HandleContext {
-        source: "shop".to_owned(),
-        event_id: "evt_1".to_owned(),
-        run_id: run_id.to_owned(),
-        attempt: 1,
-        now: Timestamp(now),
-        replay_by: None,
-        tenant: None,
-    }
+    HandleContext { now: Timestamp(now), ..told(run_id) }
 }
 
 /// How many calls the instance of a run has seen, by its own count.
