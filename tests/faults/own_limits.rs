@@ -82,6 +82,24 @@ async fn the_process_that_compiles_limits_itself_before_it_reads_the_file() {
     );
 }
 
+/// The niceness of a process: the 17th number behind its name, which is in brackets.
+fn niceness(process: u32) -> String {
+    let stat = about(process, "stat");
+    let (_, behind) = stat.rsplit_once(')').expect("its name is in brackets");
+    behind.split_whitespace().nth(16).expect("it has a niceness").to_owned()
+}
+
+/// Guards I12. Without: plugin/load/compiling.rs: `nice(NICENESS)`.
+#[tokio::test]
+async fn the_process_that_compiles_yields_to_all_others() {
+    let folder = tempfile::tempdir().unwrap();
+
+    let child = compiling(Command::new(program()), folder.path()).await;
+
+    let process = child.id().expect("it waits for the end of the file");
+    assert_eq!(niceness(process), "19");
+}
+
 /// Guards I12.
 #[tokio::test]
 async fn a_limit_that_is_lower_already_does_not_keep_the_process_from_compiling() {

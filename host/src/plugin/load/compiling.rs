@@ -24,13 +24,15 @@ use crate::subprocess::{self, ChildError, Ended};
 /// The hidden argument under which the program compiles.
 pub const COMPILE_ARGUMENT: &str = "compile-plugin";
 
-/// How long a child may take.
-const WALL_MAX: Duration = Duration::from_secs(120);
+/// How long a child may take. What a file costs is bounded by the time of the processor: this is for
+/// a child that hardly gets any, because the gateway needs all of it.
+const WALL_MAX: Duration = Duration::from_secs(600);
 const CPU_SECONDS_MAX: u64 = 120;
 const ADDRESS_SPACE_MAX: u64 = 4 << 30;
 const CODE_BYTES_MAX: u64 = 1 << 30;
-/// The child yields to everything that serves.
-const NICENESS: i32 = 10;
+/// The child yields to everything that serves. Where cores are short it gets a seventieth of what
+/// each of the others does; five children at a niceness of 10 would take a third of a core.
+const NICENESS: i32 = 19;
 /// Where memory is short, the child is what the system ends first. From 0 to 1000.
 const OUT_OF_MEMORY_SCORE: &str = "1000";
 /// The decoder and the compiler are recursive. Addresses, of which only what is used costs memory.
