@@ -214,7 +214,7 @@ bench-shapes:
 	target/release/hookgate-bench shapes $(SHAPES)
 
 # BENCH_PLUGINS="--only NAME" (starting, swapping), "--starts N", "--pairs N" or "--seconds N"
-# measures less. Fails if a bar does not hold.
+# measures less. "--together 1" posts each event by itself. Fails if a bar does not hold.
 bench-plugins: build
 	$(CARGO) build --release --locked -p hookgate-bench
 	target/release/hookgate-bench plugins $(BENCH_PLUGINS)

@@ -2,8 +2,10 @@
 //!
 //! `starting` starts a gateway with thirty plugins, with and without their compiled code;
 //! `swapping` replaces a handler again and again while events go through it. All limits of the
-//! gateway are the defaults. Never measures one beside the other.
+//! gateway are the defaults, unless somebody asks what others would do. Never measures one beside
+//! the other.
 
+mod batches;
 mod starting;
 mod swapping;
 
@@ -12,6 +14,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use clap::{Args, ValueEnum};
 
+use self::swapping::Swapping;
 pub(crate) use self::swapping::edition;
 use crate::bar::Bars;
 use crate::gateway::Workplace;
@@ -31,6 +34,14 @@ pub(crate) struct Plugins {
     /// How long each half measures, in seconds
     #[arg(long, default_value_t = 6)]
     seconds: u64,
+    /// How many events each request brings where a handler is replaced; with 1 each is posted by
+    /// itself
+    #[arg(long, value_name = "EVENTS", default_value_t = 10)]
+    together: usize,
+    /// Other limits where a handler is replaced, such as `runs_per_handler = 32`, to see what they
+    /// do: the bar is about the defaults
+    #[arg(long, value_name = "TOML", default_value = "", hide_default_value = true)]
+    limits: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -52,7 +63,8 @@ impl Plugins {
             starting::measure(&workplace, self.starts, &mut bars)?;
         }
         if wanted(Experiment::Swapping) {
-            swapping::measure(&workplace, self.pairs, time, &mut bars)?;
+            let (pairs, together, limits) = (self.pairs, self.together, self.limits.as_str());
+            Swapping { pairs, time, together, limits }.measure(&workplace, &mut bars)?;
         }
         bars.all_hold()
     }
@@ -80,6 +92,7 @@ mod tests {
         let parse = |words: &[&str]| Program::try_parse_from(words).map(|it| it.plugins);
         let plugins = parse(&["bench"]).unwrap();
         assert!(plugins.only.is_empty() && plugins.starts > 1 && plugins.pairs > 1);
+        assert!(plugins.limits.is_empty(), "the bar is about the defaults");
         let plugins = parse(&["bench", "--only", "swapping", "--pairs", "1"]).unwrap();
         assert_eq!((&plugins.only[..], plugins.pairs), (&[Experiment::Swapping][..], 1));
         assert!(parse(&["bench", "--only", "stopping"]).is_err());

@@ -1,8 +1,10 @@
-//! A handler that is replaced again and again, by a file that has to be compiled each time, while
-//! thousands of events a second go through it.
+//! A handler that is replaced again and again, by a file that has to be compiled each time, while it
+//! runs thousands of times a second.
 //!
-//! Each event is waited for from when it should have been sent until its notice has arrived: the
-//! longest wait with a handler that is replaced, against the longest with one that stays, in turn.
+//! Each run is waited for from when its request should have been sent until its notice has arrived:
+//! the longest wait with a handler that is replaced, against the longest with one that stays, in
+//! turn. The admin port is asked as often in both halves. How long the cores idle is said beside
+//! it: where they never do, every wait is that of a machine that is too small, and grows by itself.
 //! No run may fail. Never changes what the handler does.
 
 use std::net::SocketAddr;
@@ -16,23 +18,26 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::ms;
+use super::batches::batch;
 use crate::asking::get;
 use crate::bar::Bars;
 use crate::figure::Unit;
 use crate::gateway::{Gateway, Path, Workplace};
 use crate::load::{Schedule, open};
-use crate::payload::Batch;
+use crate::processor::metered;
 use crate::receiver::Receiver;
 use crate::report::median;
 use crate::scenario::count;
 use crate::supply::Supply;
+use crate::times::Times;
+use crate::typed::SOURCE;
 
-/// Events a second, with a run each.
+/// Runs a second.
 const RATE: usize = 5_000;
 const MORE_MAX_MS: f64 = 50.0;
 
 const HANDLER: &str = "dunning";
+const PLUGINS: [(&str, &str); 2] = [("cloudevents", "cloudevents"), (HANDLER, HANDLER)];
 /// Before anything counts.
 const WARM_UP: Duration = Duration::from_secs(2);
 /// From when one file runs until the next is put in its place.
@@ -41,6 +46,18 @@ const PAUSE: Duration = Duration::from_millis(300);
 const LOOK: Duration = Duration::from_millis(20);
 /// Nobody waits longer for a file to run, or for an event to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What to measure.
+pub(super) struct Swapping<'a> {
+    /// How many pairs, one half with a handler that stays and one with one that is replaced.
+    pub(super) pairs: usize,
+    /// How long each half measures.
+    pub(super) time: Duration,
+    /// How many events each request brings.
+    pub(super) together: usize,
+    /// What the configuration says under `[limits]`.
+    pub(super) limits: &'a str,
+}
 
 /// The file of the handler, which is another one after each replacement.
 struct Handler {
@@ -52,89 +69,164 @@ struct Handler {
     replaced: usize,
 }
 
-pub(super) fn measure(
-    workplace: &Workplace,
-    pairs: usize,
-    time: Duration,
-    bars: &mut Bars,
-) -> anyhow::Result<()> {
-    let receiver = Receiver::start()?;
-    let gateway = workplace.start(Path::Handling, receiver.address)?;
-    let wasm = std::fs::read(workplace.built(HANDLER)?)?;
-    let mut handler = Handler { folder: workplace.plugins(), wasm, files: 0, replaced: 0 };
-    let payloads = count(RATE, WARM_UP) + 2 * pairs * count(RATE, time);
-    let supply = Supply::once(&Arc::new(Batch::anew(payloads)));
-    let longest = |time| longest_wait(&gateway, &receiver, &supply.part(count(RATE, time)));
-    longest(WARM_UP)?;
-    let mut more = Vec::new();
-    for pair in 0..pairs {
-        // Whoever comes first may find the machine warmer or colder: each does in turn.
-        let (stays, is_replaced) = if pair.is_multiple_of(2) {
-            let stays = longest(time)?;
-            (stays, handler.replacing(gateway.admin, || longest(time))?)
-        } else {
-            let is_replaced = handler.replacing(gateway.admin, || longest(time))?;
-            (longest(time)?, is_replaced)
-        };
-        let number = pair + 1;
-        eprintln!("pair {number} of {pairs}: longest {stays:.1} ms, replaced {is_replaced:.1} ms");
-        more.push(is_replaced - stays);
-    }
-    let failed = failed_runs(&get(gateway.admin, "/metrics")?);
-    gateway.stop()?;
+/// What comes in, and where the notices arrive.
+struct Load<'a> {
+    gateway: &'a Gateway,
+    receiver: &'a Receiver,
+    supply: &'a Supply,
+    together: usize,
+}
 
-    let rate = Unit::PerSecond.show(RATE as f64);
-    println!("a handler that was replaced {} times under {rate}", handler.replaced);
-    bars.at_most("runs that failed", Unit::Count, failed, 0.0);
-    let what = "longest wait, more than without";
-    bars.at_most(what, Unit::Milliseconds, median(more), MORE_MAX_MS);
+/// What half of a pair has come to: milliseconds, and percent of the cores.
+struct Half {
+    p99: f64,
+    longest: f64,
+    idle: f64,
+}
+
+impl Swapping<'_> {
+    pub(super) fn measure(&self, workplace: &Workplace, bars: &mut Bars) -> anyhow::Result<()> {
+        let Self { pairs, time, together, limits } = *self;
+        ensure!(RATE.is_multiple_of(together), "{RATE} runs are no number of whole requests");
+        let receiver = Receiver::start()?;
+        let handling = Path::Handling.tables(receiver.address);
+        let tables = format!("{SOURCE}{handling}[limits]\n{limits}\n");
+        let gateway = workplace.start_configured(&PLUGINS, &tables)?;
+        let wasm = std::fs::read(workplace.built(HANDLER)?)?;
+        let mut handler = Handler { folder: workplace.plugins(), wasm, files: 0, replaced: 0 };
+        let requests = |time| count(RATE / together, time);
+        let all = batch(requests(WARM_UP) + 2 * pairs * requests(time), together);
+        let supply = Supply::once(&Arc::new(all));
+        let load = Load { gateway: &gateway, receiver: &receiver, supply: &supply, together };
+        load.half(WARM_UP)?;
+        let halves = load.halves(pairs, time, &mut handler)?;
+        let failed = failed_runs(&get(gateway.admin, "/metrics")?);
+        gateway.stop()?;
+
+        let rate = Unit::PerSecond.show(RATE as f64);
+        println!("a handler that was replaced {} times under {rate}", handler.replaced);
+        bars.at_most("runs that failed", Unit::Count, failed, 0.0);
+        let more: Vec<f64> = halves.iter().map(|(stays, is)| is.longest - stays.longest).collect();
+        let low = more.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = more.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let what = "longest wait, more than without";
+        bars.at_most(what, Unit::Milliseconds, median(more), MORE_MAX_MS);
+        let idle = median(halves.iter().map(|(stays, _)| stays.idle).collect());
+        println!("  from {low:.1} to {high:.1} ms; without, the cores are idle for {idle:.0} %");
+        Ok(())
+    }
+}
+
+impl Load<'_> {
+    /// Measures pairs: with the handler that stays, and with the one that is replaced.
+    fn halves(
+        &self,
+        pairs: usize,
+        time: Duration,
+        handler: &mut Handler,
+    ) -> anyhow::Result<Vec<(Half, Half)>> {
+        let admin = self.gateway.admin;
+        let stays = || beside(|| self.half(time), |over| ask_until(admin, over));
+        let mut is_replaced =
+            || beside(|| self.half(time), |over| handler.replace_until(admin, over));
+        let mut halves = Vec::new();
+        for pair in 0..pairs {
+            // Whoever comes first may find the machine warmer or colder: each does in turn.
+            let (stays, is_replaced) = if pair.is_multiple_of(2) {
+                let stays = stays()?;
+                (stays, is_replaced()?)
+            } else {
+                let is_replaced = is_replaced()?;
+                (stays()?, is_replaced)
+            };
+            let (one, other) = (stays.shown(), is_replaced.shown());
+            eprintln!("pair {} of {pairs}: {one}; replaced {other}", pair + 1);
+            halves.push((stays, is_replaced));
+        }
+        Ok(halves)
+    }
+
+    /// Sends by a schedule, and gives how long runs took from when their request should have been
+    /// sent until their notices had arrived.
+    fn half(&self, time: Duration) -> anyhow::Result<Half> {
+        let Self { gateway, receiver, supply, together } = *self;
+        let part = supply.part(count(RATE / together, time));
+        let schedule = Schedule::new(RATE / together, &part);
+        let send = || open(gateway.public, schedule, &part);
+        let (_, usage) = metered(gateway.process(), schedule.span(), send)?;
+        let requests = schedule.numbers();
+        let runs = requests.start * together..requests.end * together;
+        receiver.arrivals.wait_for(runs.clone(), PATIENCE);
+        let mut waits = Times::default();
+        for run in runs {
+            let at = receiver.arrivals.at(run).context("a notice has not arrived")?;
+            waits.add(at.saturating_duration_since(schedule.at(run / together)));
+        }
+        let [_, _, (_, p99), (_, longest)] = waits.percentiles();
+        Ok(Half { p99, longest, idle: usage.idle })
+    }
+}
+
+impl Half {
+    fn shown(&self) -> String {
+        let Self { p99, longest, idle } = self;
+        format!("longest {longest:.1} ms (p99 {p99:.1} ms, {idle:.0} % idle)")
+    }
+}
+
+/// Does the work while another thread does something else, until the work is over.
+fn beside<T>(
+    work: impl FnOnce() -> anyhow::Result<T>,
+    other: impl FnOnce(&AtomicBool) -> anyhow::Result<()> + Send,
+) -> anyhow::Result<T> {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| other(&over));
+        let done = work();
+        over.store(true, Ordering::Relaxed);
+        thread.join().expect("it does not panic")?;
+        done
+    })
+}
+
+/// Asks as often as who replaces the handler does.
+fn ask_until(admin: SocketAddr, over: &AtomicBool) -> anyhow::Result<()> {
+    while !over.load(Ordering::Relaxed) {
+        running(admin)?;
+        sleep(LOOK);
+    }
     Ok(())
 }
 
-/// Sends by a schedule, and gives the longest time in milliseconds from when one should have been
-/// sent until its notice had arrived.
-fn longest_wait(gateway: &Gateway, receiver: &Receiver, part: &Supply) -> anyhow::Result<f64> {
-    let schedule = Schedule::new(RATE, part);
-    open(gateway.public, schedule, part)?;
-    receiver.arrivals.wait_for(schedule.numbers(), PATIENCE);
-    let mut longest = Duration::ZERO;
-    for number in schedule.numbers() {
-        let at = receiver.arrivals.at(number).context("a notice has not arrived")?;
-        longest = longest.max(at.saturating_duration_since(schedule.at(number)));
-    }
-    Ok(ms(longest))
-}
-
 impl Handler {
-    /// Does this while the handler is replaced again and again, at least once.
-    fn replacing<T>(
-        &mut self,
-        admin: SocketAddr,
-        work: impl FnOnce() -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        let is_over = AtomicBool::new(false);
-        let (handler, over) = (self, &is_over);
-        std::thread::scope(|scope| {
-            let replacer = scope.spawn(move || handler.replace_until(admin, over));
-            let done = work();
-            over.store(true, Ordering::Relaxed);
-            replacer.join().expect("it does not panic")?;
-            done
-        })
-    }
-
+    /// Replaces the handler again and again until it is over, and returns when the last file runs:
+    /// nothing is compiled in what is measured next.
     fn replace_until(&mut self, admin: SocketAddr, over: &AtomicBool) -> anyhow::Result<()> {
         let before = self.replaced;
-        while !over.load(Ordering::Relaxed) {
-            let digest = self.replace()?;
-            let began = Instant::now();
-            while running(admin)? != digest {
-                ensure!(began.elapsed() < PATIENCE, "the new file of {HANDLER} does not run");
-                sleep(LOOK);
+        let (mut digest, mut put) = (self.replace()?, Instant::now());
+        let mut runs_since: Option<Instant> = None;
+        loop {
+            // Before the look: what is compiled for longer than events go through counts for
+            // nothing.
+            let is_over = over.load(Ordering::Relaxed);
+            let runs = running(admin)? == digest;
+            match runs_since {
+                None if runs => {
+                    runs_since = Some(Instant::now());
+                    self.replaced += usize::from(!is_over);
+                }
+                None => {
+                    let waited = put.elapsed();
+                    ensure!(waited < PATIENCE, "the new file of {HANDLER} does not run");
+                }
+                Some(_) if is_over => break,
+                Some(since) if since.elapsed() >= PAUSE => {
+                    (digest, put) = (self.replace()?, Instant::now());
+                    runs_since = None;
+                }
+                Some(_) => (),
             }
-            // What is compiled for longer than events go through counts for nothing.
-            self.replaced += usize::from(!over.load(Ordering::Relaxed));
-            sleep(PAUSE);
+            sleep(LOOK);
         }
         ensure!(
             self.replaced > before,
