@@ -66,8 +66,14 @@ impl Arrivals {
 
     /// Waits until all of these have arrived, at most for `time`.
     pub(crate) fn wait_for(&self, numbers: Range<usize>, time: Duration) {
+        // Each arrival wakes this, and the next one waits meanwhile: what has arrived is not looked
+        // at again.
+        let mut rest = numbers;
         let missing = |seen: &mut Seen| {
-            numbers.clone().any(|number| seen.at.get(number).is_none_or(Option::is_none))
+            while !rest.is_empty() && seen.at.get(rest.start).is_some_and(Option::is_some) {
+                rest.start += 1;
+            }
+            !rest.is_empty()
         };
         let waited = self.more.wait_timeout_while(self.lock(), time, missing);
         drop(waited.expect("no holder panics"));
