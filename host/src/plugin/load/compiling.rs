@@ -24,8 +24,8 @@ use crate::subprocess::{self, ChildError, Ended};
 /// The hidden argument under which the program compiles.
 pub const COMPILE_ARGUMENT: &str = "compile-plugin";
 
-/// How long a child may take. What a file costs is bounded by the time of the processor: this is for
-/// a child that hardly gets any, because the gateway needs all of it.
+/// How long a child may take. What a file costs is bounded by the time of the processor: this is
+/// for a child that hardly gets any, because the gateway needs all of it.
 const WALL_MAX: Duration = Duration::from_secs(600);
 const CPU_SECONDS_MAX: u64 = 120;
 const ADDRESS_SPACE_MAX: u64 = 4 << 30;

@@ -1,4 +1,4 @@
-//! Requests that bring several events each, on every one of which `dunning` runs and emits a notice.
+//! Requests that bring several events each, for each of which `dunning` runs and emits a notice.
 //!
 //! Thousands of runs a second come of hundreds of requests: so what is measured is what becomes of
 //! runs, and not how many requests two cores can accept. Never signed.

@@ -1,5 +1,5 @@
-//! A handler that is replaced again and again, by a file that has to be compiled each time, while it
-//! runs thousands of times a second.
+//! A handler that is replaced again and again, by a file that has to be compiled each time, while
+//! it runs thousands of times a second.
 //!
 //! Each run is waited for from when its request should have been sent until its notice has arrived:
 //! the longest wait with a handler that is replaced, against the longest with one that stays, in
