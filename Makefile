@@ -26,8 +26,9 @@ help:
 	@echo "            repeated work"
 	@echo "make flips  flips 1,000 single bits (N=1000) in copies of a store, and looks for anything"
 	@echo "            altered or lost"
-	@echo "make mutants  breaks a copy of the store in one place at a time, and fails if no check of its"
-	@echo "            conformance suite finds it (needs Python); goes on where it was interrupted"
+	@echo "make mutants  breaks a copy of the gateway in one place at a time, its store and the guard of"
+	@echo "            its way out, and fails if no test finds it (needs Python; ONLY=store or"
+	@echo "            ONLY=egress); goes on where it was interrupted"
 	@echo "make fuzz   sends 10 million malformed requests (N=10000000), split across the providers,"
 	@echo "            and measures the slowest unverified MiB of each; reads a million damaged"
 	@echo "            configurations (CONFIGS=1000000) and 100,000 plugin files (FILES=100000)"
@@ -113,9 +114,10 @@ flips:
 	HOOKGATE_FLIPS=$(N) $(CARGO) test --release --locked -p hookgate a_flipped_bit -- --nocapture
 
 # Builds the host's tests once more into target/mutants, with all mutants of tests/mutants in them.
-# MUTANTS="NAME NAME" runs these alone; `tests/mutants/run --list` lists all.
+# ONLY=egress runs the mutants of this folder alone, MUTANTS="NAME NAME" those of these names;
+# `tests/mutants/run --list` lists all.
 mutants:
-	CARGO="$(CARGO)" $${PYTHON:-python3} tests/mutants/run $(MUTANTS)
+	CARGO="$(CARGO)" $${PYTHON:-python3} tests/mutants/run $(if $(ONLY),--only $(ONLY)) $(MUTANTS)
 
 # N malformed requests, split across the providers, and N/10 more through their wasm; CONFIGS
 # damaged configurations and FILES damaged plugin files. `make test` runs a few thousand requests

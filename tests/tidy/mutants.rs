@@ -1,4 +1,4 @@
-//! The mutants of the store: each still fits the code that it breaks.
+//! The mutants: each still fits the code that it breaks, and each row of a table has one.
 //!
 //! The script that runs them looks, where there is Python. Never builds one.
 
@@ -8,7 +8,7 @@ use std::process::Command;
 use super::repository;
 
 #[test]
-fn every_mutant_of_the_store_fits_its_code() {
+fn every_mutant_fits_its_code() {
     let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     let script = repository().join("tests/mutants/run");
     let looked = match Command::new(python).arg("-B").arg(script).arg("--check").output() {
