@@ -107,7 +107,7 @@ fn slowest(
     let measure = |(kind, request): &(String, Arc<Request>)| {
         let round = |_| {
             let started = Instant::now();
-            let claims = host.claims_here(plugin, settings, request);
+            let claims = host.here(plugin).claims(settings, request);
             let took = started.elapsed();
             claims.map_or_else(|error| panic!("{}: {kind}: {error}", plugin.name()), |_| took)
         };

@@ -86,7 +86,7 @@ impl Handler {
         let doors = Doors { state, endpoints: Arc::new(nowhere) };
         let settings = r#"{"alert_after":2}"#.into();
         let grant = Arc::new(Grant::default());
-        HOST.handle_here(&self.plugin, &settings, event, &run, &grant, doors).0
+        HOST.here(&self.plugin).handle(&settings, event, &run, &grant, doors).0
     }
 
     /// Has it obey, in a run with this id at this time.

@@ -34,8 +34,8 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 pub use self::call::{
-    CallError, Called, Doors, EFFECTS_MAX, EndpointFinder, Grant, Spent, StateReader, Tenanting,
-    guest_thread, tell,
+    CallError, Called, Doors, EFFECTS_MAX, EndpointFinder, Grant, Here, Spent, StateReader,
+    Tenanting, guest_thread, tell,
 };
 use self::call::{
     Completed, Context, Pool, Resting, Shape, WARM_MAX, Warm, all_threads, link_wasi,

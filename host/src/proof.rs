@@ -134,7 +134,7 @@ pub(crate) fn prove_here(
     receiver: Receiver<'_>,
     request: &Arc<Request>,
 ) -> Result<Claims, Unproven> {
-    let claimed = host.claims_alone(plugin, receiver.settings, request);
+    let claimed = host.alone(plugin).claims(receiver.settings, request);
     let claims = claimed.map_err(Unproven::Plugin)?.map_err(Unproven::Claims)?;
     let keys = Keys::recorded(Vec::new());
     Trial::of(&keys, receiver, request).begin(info(plugin), &claims)?;

@@ -42,7 +42,7 @@ use self::effort::Effort;
 pub use self::error::CallError;
 pub(super) use self::function::{Handler, Provider};
 pub use self::grant::{Grant, Tenanting};
-pub use self::here::{Spent, guest_thread};
+pub use self::here::{Here, Spent, guest_thread};
 pub(crate) use self::kept::Kept;
 pub(super) use self::log::LINES_MAX as LOG_LINES_MAX;
 pub use self::log::tell;

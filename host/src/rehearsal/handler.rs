@@ -230,7 +230,7 @@ pub(super) fn perform(stage: &Stage, ask: &Ask, again: RunAgain) -> Compared {
     let doors = Doors { state, endpoints: Arc::clone(&stage.endpoints) };
     let Stage { host, settings, grant, .. } = stage;
     let (called, spent) =
-        host.handle_alone(&ask.plugin, settings, &event.event, &context, grant, doors);
+        host.alone(&ask.plugin).handle(settings, &event.event, &context, grant, doors);
     let Called { ended, log, .. } = called;
     let is_late = matches!(ended, Err(CallError::Deadline { .. }));
     let read = match &ended {

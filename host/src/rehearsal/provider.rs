@@ -189,7 +189,7 @@ impl Parse<'_> {
         };
         let Self { stage, ask, setup, receipt, .. } = self;
         let parsed =
-            stage.host.parse_alone(&ask.plugin, &setup.settings, &receipt.source, &request);
+            stage.host.alone(&ask.plugin).parse(&setup.settings, &receipt.source, &request);
         let (Called { ended, log, .. }, spent) = parsed;
         compared.spent = spent;
         compared.is_late = matches!(ended, Err(CallError::Deadline { .. }));
@@ -214,7 +214,7 @@ impl Parse<'_> {
         let Self { stage, ask, setup, receipt, .. } = self;
         let (host, plugin, request) = (&stage.host, &ask.plugin, &receipt.request);
         if setup.is_unverified {
-            let claimed = host.claims_alone(plugin, &setup.settings, request);
+            let claimed = host.alone(plugin).claims(&setup.settings, request);
             // Nothing needs to be proven, and so nothing needs to be claimed.
             return claimed.map(Result::unwrap_or_default).map_err(Unproven::Plugin);
         }

@@ -111,7 +111,7 @@ fn handle(host: &Host, plugin: &Plugin, call: usize) -> anyhow::Result<Duration>
     let nowhere = |_: Option<&Tenant>, _: &Name| None;
     let doors = Doors { state: Arc::new(|_: &str| Ok(None)), endpoints: Arc::new(nowhere) };
     let (settings, grant) = ("{}".into(), Arc::new(Grant::default()));
-    let (called, spent) = host.handle_here(plugin, &settings, &event, &run, &grant, doors);
+    let (called, spent) = host.here(plugin).handle(&settings, &event, &run, &grant, doors);
     let asked = called.ended?.map_err(|outcome| anyhow!("the run failed: {outcome:?}"))?;
     let is_noticed = matches!(&asked.effects[..], [Effect::Emit(_), Effect::SetState { .. }]);
     ensure!(is_noticed, "it counts the failure and emits a notice");

@@ -39,107 +39,84 @@ pub fn guest_thread(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned()).stack_size(THREAD_STACK_BYTES)
 }
 
+/// Calls of one plugin on the thread that asks, within the bounds that were in force when this was
+/// made.
+#[derive(Debug, Clone, Copy)]
+pub struct Here<'h> {
+    host: &'h Host,
+    plugin: &'h Plugin,
+    bounds: Bounds,
+    is_alone: bool,
+}
+
 impl Host {
-    /// Asks a provider what was signed: what a call costs by itself, for a benchmark.
-    pub fn claims_here(
-        &self,
-        plugin: &Plugin,
-        settings: &Arc<str>,
-        request: &Request,
-    ) -> Result<Result<Claims, Refusal>, CallError> {
-        let bounds = self.bounds(&plugin.name);
-        let context = self.context(plugin, Role::Provider, settings, &bounds);
-        let deadline = bounds.deadlines.claims;
-        let claimed = claim(plugin, settings, (context, None), deadline, request)?;
-        Ok(claimed.map(|(claims, _)| claims))
+    /// Calls of a plugin that are made as all of its calls are.
+    pub fn here<'h>(&'h self, plugin: &'h Plugin) -> Here<'h> {
+        Here { host: self, plugin, bounds: self.bounds(&plugin.name), is_alone: false }
     }
 
-    /// The same, made as [`Host::parse_alone`] makes a parse.
-    pub(crate) fn claims_alone(
+    /// Calls whose end depends on nothing else that goes on. Each is made in an instance of its
+    /// own, also if the plugin's are used again: no other call finds what this one leaves in
+    /// memory, and it finds nothing of another's. Of its deadline only the time counts in which it
+    /// computes.
+    pub fn alone<'h>(&'h self, plugin: &'h Plugin) -> Here<'h> {
+        let here = self.here(plugin);
+        Here { bounds: Bounds { reuse: None, ..here.bounds }, is_alone: true, ..here }
+    }
+}
+
+impl Here<'_> {
+    /// Asks a provider what was signed, in an instance for that alone.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer; the inner error is the answer that nothing was signed.
+    pub fn claims(
         &self,
-        plugin: &Plugin,
         settings: &Arc<str>,
         request: &Request,
     ) -> Result<Result<Claims, Refusal>, CallError> {
-        let bounds = self.bounds(&plugin.name);
+        let Self { host, plugin, bounds, .. } = self;
         let deadline = bounds.deadlines.claims;
-        let context = self.context(plugin, Role::Provider, settings, &bounds);
+        let context = host.context(plugin, Role::Provider, settings, bounds);
         let context = self.patient(context, deadline);
         let claimed = claim(plugin, settings, (context, None), deadline, request)?;
         Ok(claimed.map(|(claims, _)| claims))
     }
 
     /// Asks a provider for the events of a receipt, which are given `source`, or why it has none.
-    pub fn parse_here(
-        &self,
-        plugin: &Plugin,
-        settings: &Arc<str>,
-        source: &Name,
-        request: &Request,
-    ) -> (Parsing, Spent) {
-        let bounds = self.bounds(&plugin.name);
-        let context = self.context(plugin, Role::Provider, settings, &bounds);
-        spending(|| parse_in(plugin, context, bounds.deadlines.parse, source, request))
-    }
-
-    /// The same, and how it ends depends on nothing else that goes on. In an instance of its own,
-    /// also if the plugin's are used again: no other call finds what this one leaves in memory, and
-    /// it finds nothing of another's. Of its deadline only the time counts in which it computes.
-    pub fn parse_alone(
-        &self,
-        plugin: &Plugin,
-        settings: &Arc<str>,
-        source: &Name,
-        request: &Request,
-    ) -> (Parsing, Spent) {
-        let bounds = self.bounds_alone(plugin);
+    pub fn parse(&self, settings: &Arc<str>, source: &Name, request: &Request) -> (Parsing, Spent) {
+        let Self { host, plugin, bounds, .. } = self;
         let deadline = bounds.deadlines.parse;
-        let context = self.context(plugin, Role::Provider, settings, &bounds);
+        let context = host.context(plugin, Role::Provider, settings, bounds);
         let context = self.patient(context, deadline);
         spending(|| parse_in(plugin, context, deadline, source, request))
     }
 
     /// Runs a handler on an event: what it asks for, of which nothing happens, or why it failed.
-    pub fn handle_here(
+    pub fn handle(
         &self,
-        plugin: &Plugin,
         settings: &Arc<str>,
         event: &Event,
         run: &HandleContext,
         grant: &Arc<Grant>,
         doors: Doors,
     ) -> (Handling, Spent) {
-        let bounds = self.bounds(&plugin.name);
-        let context = self.run_context(plugin, settings, (run, grant, doors), &bounds);
-        spending(|| handle_in(plugin, context, bounds.deadlines.handle, event, run))
-    }
-
-    /// The same, made as [`Host::parse_alone`] makes a parse.
-    pub fn handle_alone(
-        &self,
-        plugin: &Plugin,
-        settings: &Arc<str>,
-        event: &Event,
-        run: &HandleContext,
-        grant: &Arc<Grant>,
-        doors: Doors,
-    ) -> (Handling, Spent) {
-        let bounds = self.bounds_alone(plugin);
+        let Self { host, plugin, bounds, .. } = self;
         let deadline = bounds.deadlines.handle;
-        let context = self.run_context(plugin, settings, (run, grant, doors), &bounds);
+        let context = host.run_context(plugin, settings, (run, grant, doors), bounds);
         let context = self.patient(context, deadline);
         spending(|| handle_in(plugin, context, deadline, event, run))
     }
 
-    /// What a call of the plugin may use whose instance is for that call alone.
-    fn bounds_alone(&self, plugin: &Plugin) -> Bounds {
-        Bounds { reuse: None, ..self.bounds(&plugin.name) }
-    }
-
-    /// For a call that begins now on this thread, which may get a core only now and then.
+    /// For a call that begins now. This thread may get a core only now and then: one that is made
+    /// alone may wait for it.
     fn patient(&self, context: Context, deadline: Duration) -> Context {
+        if !self.is_alone {
+            return context;
+        }
         let effort = Effort::begin(deadline, deadline.saturating_add(PATIENCE));
-        Context { effort: Some(effort), is_over: self.1.clone(), ..context }
+        Context { effort: Some(effort), is_over: self.host.1.clone(), ..context }
     }
 }
 

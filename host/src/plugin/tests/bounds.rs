@@ -105,7 +105,7 @@ fn a_call_on_ones_own_thread_has_its_bounds_and_says_what_it_took() {
     let call = move || {
         let (source, settings, host) = (name("shop"), settings(), &bounded.host);
         let leaks = request(&json!({ "leak": 3 }));
-        let (parsed, spent) = host.parse_here(&other.plugin, &settings, &source, &leaks);
+        let (parsed, spent) = host.here(&other.plugin).parse(&settings, &source, &leaks);
         assert_eq!(parsed.ended.unwrap().unwrap().len(), 1);
         assert!((3 << 20..8 << 20).contains(&spent.memory), "{spent:?}");
         assert!(!spent.time.is_zero());
@@ -113,7 +113,7 @@ fn a_call_on_ones_own_thread_has_its_bounds_and_says_what_it_took() {
         let flood = event(&json!({ "do": "log", "lines": 60 }));
         let run = told("run_1");
         let (grant, doors) = (Arc::default(), doors(Arc::new(|_: &str| Ok(None))));
-        let handled = host.handle_here(&bounded.plugin, &settings, &flood, &run, &grant, doors);
+        let handled = host.here(&bounded.plugin).handle(&settings, &flood, &run, &grant, doors);
         assert_eq!(lines(handled.0).len(), 4);
     };
     guest_thread("here").spawn(call).unwrap().join().unwrap();
@@ -136,8 +136,7 @@ fn a_call_alone_may_wait_for_longer_than_its_deadline_and_not_compute_for_as_lon
                 other.join().map(|()| None).map_err(|_| "it panicked".to_owned())
             }));
             let event = event(&command);
-            let plugin = &guest.plugin;
-            host.handle_alone(plugin, &settings(), &event, &run, &Arc::default(), doors)
+            host.alone(&guest.plugin).handle(&settings(), &event, &run, &Arc::default(), doors)
         };
         let (waited, _) = handled(&guest.host, json!({ "do": "state" }));
         assert_eq!(waited.ended.unwrap().unwrap().effects.len(), 1);

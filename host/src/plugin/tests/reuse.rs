@@ -135,7 +135,8 @@ async fn each_call_in_an_instance_has_its_own_log_outbox_and_settings() {
     assert_eq!(lines(last), ["2"]);
 }
 
-/// Without `bounds_alone` what is run again is told by what ran before, and tells what runs next.
+/// Without `reuse` in `Host::alone` what is run again is told by what ran before, and tells what
+/// runs next.
 #[tokio::test]
 async fn a_call_that_is_made_alone_finds_nothing_and_leaves_nothing() {
     let guest = reused(100);
@@ -148,8 +149,8 @@ async fn a_call_that_is_made_alone_finds_nothing_and_leaves_nothing() {
         let request = request(&json!({ "do": "count", "at": "parse" }));
         for _ in 0..2 {
             let doors = doors(Arc::new(|_: &str| Ok(None)));
-            let handled = host.handle_alone(&plugin, &settings(), &event, &run, &grant, doors);
-            let parsed = host.parse_alone(&plugin, &settings(), &name("shop"), &request);
+            let handled = host.alone(&plugin).handle(&settings(), &event, &run, &grant, doors);
+            let parsed = host.alone(&plugin).parse(&settings(), &name("shop"), &request);
             assert_eq!((lines(handled.0), lines(parsed.0)), (vec!["1".into()], vec!["1".into()]));
         }
     };

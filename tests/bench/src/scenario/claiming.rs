@@ -46,7 +46,7 @@ fn sandboxed(stage: &Stage) -> anyhow::Result<Times> {
     };
     let settings: Arc<str> = "{}".into();
     let claim = || {
-        let claims = host.claims_here(&plugin, &settings, &request)?;
+        let claims = host.here(&plugin).claims(&settings, &request)?;
         claims.map_err(|refusal| anyhow!("it was refused: {}", refusal.reason))
     };
     // With a stack of its own, like those that the gateway calls plugins on.

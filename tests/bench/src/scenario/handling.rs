@@ -55,7 +55,7 @@ fn timed(stage: &Stage, host: &Host) -> anyhow::Result<Times> {
     for number in 0..RUNS_BEFORE + RUNS {
         let doors = doors.clone();
         let began = Instant::now();
-        let (called, _) = host.handle_here(&handler, &settings, &event, &run, &grant, doors);
+        let (called, _) = host.here(&handler).handle(&settings, &event, &run, &grant, doors);
         let took = began.elapsed();
         let asked = called.ended?.map_err(|outcome| anyhow!("it failed: {outcome:?}"))?;
         ensure!(asked.effects.len() == EFFECTS, "it asks for {:?}", asked.effects);
@@ -77,7 +77,7 @@ fn event(stage: &Stage, host: &Host) -> anyhow::Result<Event> {
         received_at: Timestamp(0),
     };
     let settings: Arc<str> = "{}".into();
-    let (parsed, _) = host.parse_here(&provider, &settings, provider.name(), &request);
+    let (parsed, _) = host.here(&provider).parse(&settings, provider.name(), &request);
     let events = parsed.ended?.map_err(|outcome| anyhow!("it was not parsed: {outcome:?}"))?;
     events.into_iter().next().context("the payload is an event")
 }
