@@ -97,10 +97,26 @@ impl Bench {
         Self { folder: in_memory(), clock, store }
     }
 
+    /// What a start finds on this disk after a power cut.
+    fn after_power_cut(disk: &disk::Disk) -> Store {
+        let synced = disk::Disk::holding(disk.synced());
+        Store::open_on(synced, &Config::at("nowhere"), Clock::manual(NOW)).unwrap()
+    }
+
     /// Closes the store and opens it again.
     async fn restart(self) -> Self {
         let Self { folder, clock, store } = self;
         store.close().await.unwrap();
+        Self::at(folder, clock)
+    }
+
+    /// The same, between which a check finds nothing and a repair makes the store anew.
+    async fn repaired(self) -> Self {
+        let Self { folder, clock, store } = self;
+        store.close().await.unwrap();
+        let faults = check(folder.path()).unwrap().faults;
+        assert!(faults.is_empty(), "{faults:?}");
+        repair_anyway(folder.path(), Undecided::Dead, None).unwrap();
         Self::at(folder, clock)
     }
 }

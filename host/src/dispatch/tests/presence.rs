@@ -26,6 +26,33 @@ impl Bench {
         self.dispatch.look_again();
     }
 
+    /// With seven runs that are due, at marks of which half is four.
+    async fn with_seven_runs() -> Self {
+        let bench = Self::new();
+        bench.dispatch.store.set_marks(Marks { all: 9, per_source: 8 });
+        for number in 0..7 {
+            bench.accept(&json!({ "id": number.to_string() })).await;
+            assert_eq!(bench.parse().await, Some(0));
+        }
+        bench
+    }
+
+    /// Ends what waits beyond half of a mark: three of the seven. Gives how many were taken for it.
+    async fn end_excess(&self) -> usize {
+        self.dispatch.bound_waiting();
+        let taken = self.runs().take(9).await.unwrap();
+        let count = taken.len();
+        for run in taken {
+            self.runs().perform(run, Slot::default()).await.unwrap();
+        }
+        assert!(self.run().await.is_none(), "three are dead, and four wait");
+        self.dispatch.store.idle().await;
+        let dead = self.dispatch.store.dead(Page { cursor: None, limit: 9 }).await.unwrap();
+        let reasons: Vec<_> = dead.items.iter().map(|letter| letter.reason).collect();
+        assert_eq!(reasons, [Reason::PluginMissing; 3]);
+        count
+    }
+
     /// Works by rules in which these are stopped.
     fn stop(&self, sources: &[&str], handlers: &[&str]) {
         let stopped = |names: &[&str]| {
@@ -207,27 +234,11 @@ async fn a_handler_that_is_missing_costs_no_processor() {
 /// that were taken end.
 #[tokio::test]
 async fn no_more_than_half_of_a_mark_waits_for_a_handler_that_is_stopped() {
-    let bench = Bench::new();
-    bench.dispatch.store.set_marks(Marks { all: 9, per_source: 8 });
-    for number in 0..7 {
-        bench.accept(&json!({ "id": number.to_string() })).await;
-        assert_eq!(bench.parse().await, Some(0));
-    }
+    let bench = Bench::with_seven_runs().await;
     bench.stop(&[], &["guest"]);
     assert!(bench.run().await.is_none());
 
-    bench.dispatch.bound_waiting();
-    let taken = bench.runs().take(9).await.unwrap();
-    assert_eq!(taken.len(), 4, "half of the room");
-    for run in taken {
-        bench.runs().perform(run, Slot::default()).await.unwrap();
-    }
-    assert!(bench.run().await.is_none(), "three are dead, and four wait");
-    bench.dispatch.store.idle().await;
-
-    let dead = bench.dispatch.store.dead(Page { cursor: None, limit: 9 }).await.unwrap();
-    let reasons: Vec<_> = dead.items.iter().map(|letter| letter.reason).collect();
-    assert_eq!(reasons, [Reason::PluginMissing; 3]);
+    assert_eq!(bench.end_excess().await, 4, "half of the room");
     assert_eq!(bench.dispatch.waiting()[0].works, 4);
     bench.dispatch.bound_waiting();
     assert!(bench.run().await.is_none(), "four may wait");
@@ -239,12 +250,7 @@ async fn no_more_than_half_of_a_mark_waits_for_a_handler_that_is_stopped() {
 /// their marks; without the look at them, runs end of one that gets no new events.
 #[tokio::test]
 async fn what_waits_for_a_missing_handler_is_bound_if_the_configuration_names_it() {
-    let bench = Bench::new();
-    bench.dispatch.store.set_marks(Marks { all: 9, per_source: 8 });
-    for number in 0..7 {
-        bench.accept(&json!({ "id": number.to_string() })).await;
-        assert_eq!(bench.parse().await, Some(0));
-    }
+    let bench = Bench::with_seven_runs().await;
     let guest = bench.guest();
     bench.remove();
     bench.dispatch.bound_waiting();
@@ -255,15 +261,7 @@ async fn what_waits_for_a_missing_handler_is_bound_if_the_configuration_names_it
         handlers: [(name("guest"), Grants::default())].into(),
         ..Rules::default()
     });
-    bench.dispatch.bound_waiting();
-    for run in bench.runs().take(9).await.unwrap() {
-        bench.runs().perform(run, Slot::default()).await.unwrap();
-    }
-    assert!(bench.run().await.is_none(), "three are dead, and four wait");
-    bench.dispatch.store.idle().await;
-    let dead = bench.dispatch.store.dead(Page { cursor: None, limit: 9 }).await.unwrap();
-    let reasons: Vec<_> = dead.items.iter().map(|letter| letter.reason).collect();
-    assert_eq!(reasons, [Reason::PluginMissing; 3]);
+    bench.end_excess().await;
     bench.put_back(&guest);
     assert_eq!(bench.run().await.expect("its handler is there").tries_made, 0);
 }

@@ -290,8 +290,7 @@ async fn an_entry_is_durable_when_it_is_answered_and_the_log_goes_on_behind_it()
     let both = tokio::join!(bench.store.record(deed("two")), bench.store.record(deed("three")));
     assert_eq!((both.0.unwrap().number, both.1.unwrap().number), (2, 3));
 
-    let left = Disk::holding(disk.synced());
-    let store = Store::open_on(left, &Config::at("nowhere"), Clock::manual(NOW)).unwrap();
+    let store = Bench::after_power_cut(&disk);
     let page = store.audit(None, 10, true).await.unwrap();
     assert_eq!((page.items.len(), page.next, &page.items[0]), (3, None, &first));
     let next = store.record(deed("four")).await.unwrap();

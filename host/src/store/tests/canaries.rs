@@ -32,8 +32,7 @@ async fn a_verdict_is_durable_when_it_is_answered() {
     bench.store.note_canary(running.clone()).await.unwrap();
     bench.store.note_canary(dropped.clone()).await.unwrap();
 
-    let disk = Disk::holding(disk.synced());
-    let store = Store::open_on(disk, &Config::at("nowhere"), Clock::manual(NOW)).unwrap();
+    let store = Bench::after_power_cut(&disk);
     assert_eq!(store.canaries().await.unwrap(), [dropped, running]);
 }
 
@@ -44,12 +43,7 @@ async fn a_repair_keeps_the_verdicts_and_a_check_reads_them() {
     bench.append(&["evt_0"]).await;
     let dropped = row("d1", CanaryVerdict::DroppedByOperator);
     bench.store.note_canary(dropped.clone()).await.unwrap();
-    let Bench { folder, clock, store } = bench;
-    store.close().await.unwrap();
-    let faults = check(folder.path()).unwrap().faults;
-    assert!(faults.is_empty(), "{faults:?}");
 
-    repair_anyway(folder.path(), Undecided::Dead, None).unwrap();
-    let bench = Bench::at(folder, clock);
+    let bench = bench.repaired().await;
     assert_eq!(bench.store.canaries().await.unwrap(), [dropped]);
 }

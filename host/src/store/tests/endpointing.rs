@@ -17,9 +17,7 @@ async fn made(store: &Store, name: &str) -> Result<StoredEndpoint, Error> {
 
 /// The endpoints that a start finds after a power cut.
 async fn found(disk: &Disk) -> EndpointRows {
-    let disk = Disk::holding(disk.synced());
-    let store = Store::open_on(disk, &Config::at("nowhere"), Clock::manual(NOW)).unwrap();
-    store.endpoints().await.unwrap()
+    Bench::after_power_cut(disk).endpoints().await.unwrap()
 }
 
 fn gone(keep: u64) -> EndOwed {

@@ -23,8 +23,7 @@ async fn what_handlers_run_on_is_durable_when_it_is_answered() {
     bench.store.note_handlers(vec![row("chat", &["*"]), ledger.clone()]).await.unwrap();
     bench.store.note_handlers(vec![dunning.clone(), ledger.clone()]).await.unwrap();
 
-    let disk = Disk::holding(disk.synced());
-    let store = Store::open_on(disk, &Config::at("nowhere"), Clock::manual(NOW)).unwrap();
+    let store = Bench::after_power_cut(&disk);
     assert_eq!(store.handlers().await.unwrap(), [dunning, ledger]);
 }
 
@@ -35,12 +34,7 @@ async fn a_repair_keeps_what_handlers_run_on_and_a_check_reads_it() {
     bench.append(&["evt_0"]).await;
     let dunning = row("dunning", &["payment.*"]);
     bench.store.note_handlers(vec![dunning.clone()]).await.unwrap();
-    let Bench { folder, clock, store } = bench;
-    store.close().await.unwrap();
-    let faults = check(folder.path()).unwrap().faults;
-    assert!(faults.is_empty(), "{faults:?}");
 
-    repair_anyway(folder.path(), Undecided::Dead, None).unwrap();
-    let bench = Bench::at(folder, clock);
+    let bench = bench.repaired().await;
     assert_eq!(bench.store.handlers().await.unwrap(), [dunning]);
 }

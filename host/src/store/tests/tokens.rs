@@ -25,9 +25,7 @@ fn names(tokens: &Tokens) -> Vec<&str> {
 
 /// The tokens that a start finds after a power cut.
 async fn found(disk: &Disk) -> Tokens {
-    let disk = Disk::holding(disk.synced());
-    let store = Store::open_on(disk, &Config::at("nowhere"), Clock::manual(NOW)).unwrap();
-    store.tokens().await.unwrap()
+    Bench::after_power_cut(disk).tokens().await.unwrap()
 }
 
 #[tokio::test]
