@@ -79,7 +79,8 @@ pub(super) async fn parsing(
 }
 
 /// What calls plugins begins once those that were there at the start are loaded, or after a while:
-/// an event that was routed meanwhile would never reach a handler that is still being compiled.
+/// an event that was routed meanwhile would never reach a handler that is still being compiled,
+/// unless it has run here before.
 pub(super) async fn once_loaded<T>(
     loaded: CancellationToken,
     cancel: CancellationToken,
@@ -89,7 +90,10 @@ pub(super) async fn once_loaded<T>(
         () = loaded.cancelled() => (),
         () = cancel.cancelled() => (),
         () = tokio::time::sleep(LOADING_MAX) => {
-            warn!("some plugins are still compiling: the gateway routes events without these");
+            warn!(
+                "some plugins are still compiling, and the gateway waits no longer: new events wait \
+                 for the handlers of the configuration that have run here before, and pass others by"
+            );
         }
     }
     then.await
