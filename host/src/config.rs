@@ -49,6 +49,7 @@ use crate::store::Retention;
 use document::Flaws;
 pub(crate) use limits::Limits;
 pub(crate) use manifest::Manifest;
+pub(crate) use plugins::plugin_memory;
 use world::Extent;
 
 pub(crate) use crate::ingest::Verify;

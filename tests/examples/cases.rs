@@ -111,6 +111,24 @@ async fn a_file_that_is_no_case_fails_by_itself_and_is_named_with_its_place() {
     assert!(!cases.read("c.toml").contains("expect"), "only what ran is written");
 }
 
+/// Without `set_rules` in the command, each of these is cut off at 32 MiB.
+#[tokio::test]
+async fn a_plugin_is_tested_within_the_memory_that_it_will_have() {
+    let hoards = "[event]\ntype = \"guest.asked\"\ndata = { do = \"hoard\" }\n";
+    let cases = Cases::new(&[("a.toml", hoards)]);
+
+    for (memory, bytes) in [("8MiB", 8 << 20), ("48MiB", 48 << 20)] {
+        let tested = cases.test_with("guest", &["--memory", memory]).await;
+        tested.failed_with("cases that failed: 1");
+        let words = format!("WRONG a: the plugin needed more than its limit of {bytes} bytes of");
+        assert!(tested.out.starts_with(&words), "{}", tested.out);
+    }
+    let wrong = cases.test_with("guest", &["--memory", "8MB"]).await;
+    assert_eq!(wrong.code, Some(2), "{}", wrong.out);
+    let words = "must be a size such as \"64MiB\", with KiB, MiB or GiB";
+    assert!(wrong.err.contains(words), "{}", wrong.err);
+}
+
 #[tokio::test]
 async fn a_test_of_nothing_is_an_error() {
     let none = Cases::new(&[("notes.md", "")]);

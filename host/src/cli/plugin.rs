@@ -119,12 +119,17 @@ fn load_file(host: &Host, path: &Path) -> anyhow::Result<Arc<Plugin>> {
     load_bytes(host, path, name, &wasm)
 }
 
-fn read(path: &Path) -> anyhow::Result<(Name, Vec<u8>)> {
+/// The name of the plugin in a file.
+fn name_of(path: &Path) -> anyhow::Result<Name> {
     if path.extension().is_none_or(|extension| extension != "wasm") {
         bail!("{} is not a .wasm file", path.display());
     }
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let name: Name = stem.parse().map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    stem.parse().map_err(|error| anyhow!("{}: {error}", path.display()))
+}
+
+fn read(path: &Path) -> anyhow::Result<(Name, Vec<u8>)> {
+    let name = name_of(path)?;
     let wasm = regular_file::read(path, plugin::FILE_BYTES_MAX)
         .with_context(|| format!("failed to read {}", path.display()))?;
     Ok((name, wasm))

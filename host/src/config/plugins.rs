@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::document::{Entry, Table};
 use super::limits::memory_for;
-use super::values::{all, ms, secs};
+use super::values::{all, ms, secs, size};
 use super::world::{Extent, has_plugin};
 use crate::canary::Canary;
 use crate::minisign::PublicKey;
@@ -28,6 +28,15 @@ const EFFECTS: RangeInclusive<usize> = 0..=1_024;
 pub(super) const STATE_BYTES: RangeInclusive<u64> = 1024..=1 << 40;
 const CONCURRENCY: RangeInclusive<usize> = 1..=4_096;
 const REUSE: RangeInclusive<u32> = 2..=100_000;
+
+/// The bytes of memory of one instance, as `memory` of a plugin's table says it: `64MiB`.
+///
+/// # Errors
+///
+/// What it must be.
+pub(crate) fn plugin_memory(text: &str) -> Result<usize, String> {
+    size(text, &MEMORY)
+}
 
 /// What the file says of plugins, as far as that could be read.
 #[derive(Default)]

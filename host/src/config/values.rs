@@ -41,6 +41,9 @@ pub(super) const fn days(days: u64) -> Duration {
 const EXPECTED: RangeInclusive<u32> = 1..=1_000_000;
 const EXPECTED_WITHIN: RangeInclusive<Duration> = secs(60)..=days(7);
 
+/// What a size looks like.
+const SIZE: &str = "a size such as \"64MiB\"";
+
 /// The units of sizes, from the largest.
 const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
@@ -116,21 +119,7 @@ impl Entry<'_> {
 
     /// A number of bytes such as `64MiB`, within these bounds.
     pub(super) fn size(&self, bounds: &RangeInclusive<usize>) -> Option<usize> {
-        const FORM: &str = "a size such as \"64MiB\"";
-        let text = self.text(FORM)?;
-        let bytes = UNITS.iter().find_map(|(unit, size)| {
-            text.strip_suffix(*unit)?.trim_end().parse::<usize>().ok()?.checked_mul(*size)
-        });
-        let Some(bytes) = bytes else {
-            self.wrong(&format!("must be {FORM}, with KiB, MiB or GiB"));
-            return None;
-        };
-        if !bounds.contains(&bytes) {
-            let (least, most) = (sized(*bounds.start()), sized(*bounds.end()));
-            self.wrong(&format!("must be between {least} and {most}"));
-            return None;
-        }
-        Some(bytes)
+        size(self.text(SIZE)?, bounds).inspect_err(|wrong| self.wrong(wrong)).ok()
     }
 
     /// A share such as `5%`.
@@ -297,6 +286,19 @@ fn short(duration: Duration) -> String {
         None if ms == 0 => "0s".to_owned(),
         None => format!("{ms}ms"),
     }
+}
+
+/// The bytes of a size such as `64MiB` within these bounds, or what it must be.
+pub(super) fn size(text: &str, bounds: &RangeInclusive<usize>) -> Result<usize, String> {
+    let bytes = UNITS.iter().find_map(|(unit, size)| {
+        text.strip_suffix(*unit)?.trim_end().parse::<usize>().ok()?.checked_mul(*size)
+    });
+    let bytes = bytes.ok_or_else(|| format!("must be {SIZE}, with KiB, MiB or GiB"))?;
+    if !bounds.contains(&bytes) {
+        let (least, most) = (sized(*bounds.start()), sized(*bounds.end()));
+        return Err(format!("must be between {least} and {most}"));
+    }
+    Ok(bytes)
 }
 
 /// A number of bytes in the largest unit that it is a whole number of.

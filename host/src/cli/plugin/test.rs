@@ -3,13 +3,16 @@
 //! Never needs a gateway, and reaches nothing outside of the files that it is given.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::cases::{self, Otherwise};
-use super::load_with_about;
+use super::{load_with_about, name_of};
 use crate::cli::offline_host;
 use crate::cli::vectors::{self, Printed};
+use crate::config::plugin_memory;
+use crate::plugin::PluginRules;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Command {
@@ -25,14 +28,20 @@ pub(in crate::cli) struct Command {
     /// A folder of a handler's cases: files *.toml, each with an event and what must come out
     #[arg(long, value_name = "FOLDER")]
     cases: Option<PathBuf>,
+    /// The memory of one instance, as the plugin's table in the configuration has it, such as 64MiB;
+    /// if left out, 32MiB
+    #[arg(long, value_name = "SIZE", value_parser = plugin_memory)]
+    memory: Option<usize>,
     /// Rewrite what a case expects, if something else comes out: review the difference
     #[arg(long, requires = "cases")]
     update: bool,
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
-    let Command { file, vectors, settings, cases, update } = command;
+    let Command { file, vectors, settings, cases, memory, update } = command;
     let host = offline_host()?;
+    let rules = PluginRules { memory, ..PluginRules::default() };
+    host.set_rules(&Arc::new([(name_of(&file)?, rules)].into()));
     let (plugin, about) = load_with_about(&host, &file)?;
     let of_cases = settings.clone().unwrap_or_default();
     let brought = settings.is_none() && !vectors.is_empty() && !about.example.is_empty();
