@@ -28,8 +28,8 @@ pub(in crate::cli) struct Command {
     /// A folder of a handler's cases: files *.toml, each with an event and what must come out
     #[arg(long, value_name = "FOLDER")]
     cases: Option<PathBuf>,
-    /// The memory of one instance, as the plugin's table in the configuration has it, such as 64MiB;
-    /// if left out, 32MiB
+    /// The memory of one instance as the configuration says it for this plugin, such as 64MiB; if
+    /// left out, 32MiB
     #[arg(long, value_name = "SIZE", value_parser = plugin_memory)]
     memory: Option<usize>,
     /// Rewrite what a case expects, if something else comes out: review the difference
