@@ -12,6 +12,7 @@ mod idempotency;
 mod refused;
 pub(crate) mod replay;
 mod stream;
+mod unread;
 mod visitor;
 
 use std::time::Duration;

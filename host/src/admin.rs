@@ -42,6 +42,7 @@ mod rows;
 mod stream;
 mod tokens;
 mod turns;
+mod unread;
 mod visitor;
 
 use std::sync::Arc;
@@ -75,6 +76,7 @@ pub(crate) use routes::document;
 pub use rows::Report;
 pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow, WaitRow};
 pub(crate) use turns::Turns;
+pub(crate) use unread::Unread;
 
 /// Somebody who asks for a reload and waits for what became of it.
 pub(crate) type Ask = oneshot::Sender<Report>;
@@ -128,6 +130,8 @@ pub(crate) struct Admin {
     pub(crate) rehearsals: Arc<dyn Rehearses>,
     /// Keeps connections free for those who look whether it is well.
     pub(crate) turns: Turns,
+    /// Reads the rest of bodies behind their answers.
+    pub(crate) unread: Arc<Unread>,
 }
 
 /// Says how an endpoint fares, by its key.
@@ -173,6 +177,7 @@ impl std::fmt::Debug for Ready {
 pub(crate) fn router(admin: Arc<Admin>) -> Router {
     let ours = middleware::from_fn_with_state(Arc::clone(&admin), visitor::ours);
     let redacted = middleware::from_fn_with_state(Arc::clone(&admin), redact::answers);
+    let unread = middleware::from_fn_with_state(Arc::clone(&admin), unread::read_behind);
     routes::guarded(&admin)
         .fallback(async || Problem::new(Kind::NoSuchPath, "this port has no such path"))
         .method_not_allowed_fallback(async |method: Method| {
@@ -181,6 +186,7 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         })
         .layer(ours)
         .layer(redacted)
+        .layer(unread)
         .layer(middleware::from_fn(panics::caught))
         .with_state(admin)
 }

@@ -230,13 +230,7 @@ async fn begin(
 ) -> Result<Response, Problem> {
     let signature = signature(&headers)?;
     // Before the body is read: the gateway holds one file at a time.
-    let place = match admin.rehearsals.place() {
-        Ok(place) => place,
-        Err(by) => {
-            admin.turns.discard(body, FILE_BYTES_MAX, FILE_TIME_MAX).await;
-            return Err(taken(by));
-        }
-    };
+    let place = admin.rehearsals.place().map_err(taken)?;
     let file = admin.turns.read_file(body, FILE_BYTES_MAX, FILE_TIME_MAX).await?;
     if file.is_empty() {
         let detail = "the body is missing: send the bytes of a .wasm file";

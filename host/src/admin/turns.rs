@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::LengthLimitError;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -274,18 +274,6 @@ impl Turns {
                 problem(Kind::BodyTimeout, &format!("the body did not arrive within {seconds} s"))
             }
             () = self.stop.cancelled() => problem(Kind::Stopping, STOPPING),
-        }
-    }
-
-    /// Takes in a body of at most so many bytes, within this time, and keeps nothing of it: a
-    /// client may read no answer before it has sent all.
-    pub(super) async fn discard(&self, body: Body, bytes_max: usize, time_max: Duration) {
-        let mut body = Limited::new(body, bytes_max);
-        let read = async { while let Some(Ok(_)) = body.frame().await {} };
-        tokio::select! {
-            () = read => (),
-            () = tokio::time::sleep(time_max) => (),
-            () = self.stop.cancelled() => (),
         }
     }
 }

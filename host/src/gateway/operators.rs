@@ -12,7 +12,8 @@ use super::live::Live;
 use super::rehearsing::Desk;
 use super::{ADMIN_CONNECTIONS, Parts};
 use crate::admin::{
-    Admin, Ask, Auditor, Fares, KnownSources, Rates, Turns, UnderWay, Usages, WaitRow, Waits,
+    Admin, Ask, Auditor, Fares, KnownSources, Rates, Turns, UnderWay, Unread, Usages, WaitRow,
+    Waits,
 };
 use crate::dispatch::Waiting;
 use crate::ids::Name;
@@ -63,6 +64,7 @@ impl Parts {
             rates: Rates::default(),
             under_way: UnderWay::default(),
             turns: Turns::new(ADMIN_CONNECTIONS, cancel.clone()),
+            unread: Arc::new(Unread::new(cancel.clone())),
         }
     }
 
