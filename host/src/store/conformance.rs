@@ -18,7 +18,8 @@
 //! `replays` and `by_filter` have what is asked for by ids and by a filter, the latter also for
 //! I3, I7, I10 and I11, and `bulk` how very much of it leaves room for others, for I7, I8 and I11.
 //! `far` has what need not be in memory, for I3, I8 and I11, `ending` what ends without a try, for
-//! I3 and I8, and `admin` what the admin port writes, for I1, I3 and I8.
+//! I3 and I8, and `admin` what the admin port writes, for I1, I3 and I8. `durability` also has by
+//! what events wait for a handler, for I8.
 //!
 //! Beside them `order` has the promise that what is of one subject goes one after the other,
 //! `parsed` that the events of a source come in the order in which they were accepted, and
@@ -204,6 +205,7 @@ macro_rules! suite {
             "current_thread" durability {
                 nothing_is_answered_before_a_kill_leaves_it,
                 whatever_was_answered_is_there_after_a_kill,
+                what_handlers_run_on_is_there_when_it_is_answered,
             }
             "current_thread" effects {
                 the_effects_of_a_run_take_place_with_it,

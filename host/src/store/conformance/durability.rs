@@ -45,3 +45,26 @@ pub(in crate::store) async fn whatever_was_answered_is_there_after_a_kill<S: Sub
     assert_eq!(shown(&killed).await, shown(&case).await, "the replay");
     assert_eq!((killed.runs().await.len(), killed.deliveries().await.len()), (1, 1));
 }
+
+/// By it events wait for a handler that is missing. Each note takes the place of all before it
+/// [I1, I8].
+pub(in crate::store) async fn what_handlers_run_on_is_there_when_it_is_answered<S: Subject>() {
+    let case = Case::<S>::new();
+    let handler = |text: &str, types: &[&str]| HandlerRow {
+        name: name(text),
+        types: types.iter().map(|it| it.parse().unwrap()).collect(),
+        version: "1".to_owned(),
+        digest: "d1".to_owned(),
+    };
+    let left = async || case.killed().store.handlers().await.unwrap();
+    assert_eq!(left().await, [], "nothing was noted");
+
+    let (dunning, ledger) = (handler("dunning", &["payment.*"]), handler("ledger", &["*"]));
+    case.store.note_handlers(vec![dunning.clone(), ledger.clone()]).await.unwrap();
+    assert_eq!(left().await, [dunning, ledger]);
+
+    // Another version runs on more, and the other handler is none any more.
+    let dunning = handler("dunning", &["payment.*", "refund.*"]);
+    case.store.note_handlers(vec![dunning.clone()]).await.unwrap();
+    assert_eq!(left().await, [dunning]);
+}
