@@ -71,7 +71,7 @@
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
 //!   [`ids`] [`tenant`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`]
 //!   [`setting`] [`provider`] [`route`] [`effect`] [`canary`] [`retry`] [`failure`] [`endpoint`]
-//!   [`subscribers`] [`secrets`] `signature` `signing` [`minisign`] [`token`] `rate`
+//!   [`subscribers`] [`trace_context`] [`secrets`] `signature` `signing` [`minisign`] [`token`] `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`directory`] (all endpoints) [`keys`] `listener` (hyper) `watch` (notify)
 //!   `metrics`, `streams` (what works on a connection over HTTP/2), `disk` (free room), `refused`
@@ -99,6 +99,7 @@ pub mod retry;
 pub mod failure;
 pub mod endpoint;
 pub mod subscribers;
+pub mod trace_context;
 mod rate;
 mod signature;
 mod signing;

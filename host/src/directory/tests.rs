@@ -125,6 +125,7 @@ async fn what_is_stored_as_soon_as_an_endpoint_is_there_goes_in_its_order() {
         routes: Arc::clone(&routes),
         allowance: None,
         tenant: None,
+        trace: None,
     };
     store.raise(vec![new("evt_1"), new("evt_2")]).await.unwrap();
     let taken = store.take_deliveries(9, 9).await.unwrap();

@@ -80,6 +80,7 @@ impl Bench {
             event_ids: Vec::new(),
             proven: None,
             plugin: None,
+            trace: None,
         };
         self.dispatch.store.append(receipt).await.unwrap();
     }

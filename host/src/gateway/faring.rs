@@ -187,7 +187,8 @@ mod tests {
             data: JsonText::new("{}").unwrap(),
         };
         let routes = Arc::new(Routes { handlers: Vec::new(), endpoints: vec![name("crm")] });
-        let event = NewEvent { event: Arc::new(event), routes, allowance: None, tenant: None };
+        let event = Arc::new(event);
+        let event = NewEvent { event, routes, allowance: None, tenant: None, trace: None };
         let (outcome, verdict, log) = (Outcome::Success, Verdict::Done, Vec::new());
         let duration = Duration::ZERO;
         let report = Try { at: NOW, duration, plugin: None, outcome, verdict, log, reason: None };
@@ -197,6 +198,7 @@ mod tests {
             event_ids: vec![event_id.to_owned()],
             proven: None,
             plugin: None,
+            trace: None,
         };
         let parsed = Parsed { report, events: vec![event] };
         store.append_parsed(receipt, Some(parsed)).await.unwrap();

@@ -272,6 +272,7 @@ impl Operations {
         let routes = Routes { handlers: Vec::new(), endpoints };
         // The store keeps a tenant only beside what may be emitted below it.
         let allowance = tenant.is_some().then_some(Allowance { events: 0, bytes: 0 });
-        Some(NewEvent { event: event.into(), routes: routes.into(), allowance, tenant })
+        let (event, routes) = (event.into(), routes.into());
+        Some(NewEvent { event, routes, allowance, tenant, trace: None })
     }
 }

@@ -216,6 +216,7 @@ mod tests {
             event_ids: vec![event_id.to_owned()],
             proven: None,
             plugin: None,
+            trace: None,
         }
     }
 
@@ -232,7 +233,7 @@ mod tests {
             data: JsonText::new("{}").unwrap(),
         };
         let (event, routes) = (Arc::new(event), Arc::default());
-        let events = vec![NewEvent { event, routes, allowance: None, tenant: None }];
+        let events = vec![NewEvent { event, routes, allowance: None, tenant: None, trace: None }];
         let (outcome, verdict) = (Outcome::Success, Verdict::Done);
         let (duration, log) = (std::time::Duration::ZERO, Vec::new());
         let report = Try { at, duration, plugin: None, outcome, verdict, log, reason: None };

@@ -92,6 +92,7 @@ impl Bench {
             event_ids,
             proven: Some(Proven::Weak),
             plugin: None,
+            trace: None,
         };
         match self.store.append(receipt).await.unwrap() {
             Appended::Stored(id) => id,
@@ -118,6 +119,7 @@ impl Bench {
             routes: Arc::clone(&routes),
             allowance: None,
             tenant: None,
+            trace: None,
         };
         let events: Vec<_> = commands.iter().enumerate().map(event).map(new).collect();
         let ids = events.iter().map(|new| new.event.id.clone()).collect();
@@ -259,6 +261,7 @@ fn effects(run: &RunWork, asked: Asked) -> Effects {
                     routes: Arc::default(),
                     allowance: Some(Allowance { events: 1, bytes: 1 }),
                     tenant: emission.tenant,
+                    trace: None,
                 });
             }
             Effect::Send(parcel) => effects.parcels.push(parcel),

@@ -12,6 +12,7 @@ use crate::event::{Event, Request, Timestamp};
 use crate::ids::{Id, Name};
 use crate::provider::Proven;
 use crate::tenant::Tenant;
+use crate::trace_context::TraceContext;
 
 /// A plugin as it was when it did something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,9 @@ pub struct NewReceipt {
     /// The plugin that claimed it. Kept only beside what it proved, so whoever gives one gives the
     /// other.
     pub plugin: Option<Arc<PluginStamp>>,
+    /// The span of the request, if it has one. Kept only beside both, so whoever gives it gives
+    /// them.
+    pub trace: Option<TraceContext>,
 }
 
 /// What became of a [`NewReceipt`].
@@ -74,6 +78,8 @@ pub struct Receipt {
     pub proven: Option<Proven>,
     /// The plugin that claimed it, likewise.
     pub plugin: Option<Arc<PluginStamp>>,
+    /// The span of the request, if it had one.
+    pub trace: Option<TraceContext>,
     /// Whether it was kept so long that the body and the headers are gone: then both are empty.
     pub body_expired: bool,
 }
@@ -98,6 +104,8 @@ pub struct NewEvent {
     pub allowance: Option<Allowance>,
     /// Whose it is. Kept only beside an allowance, so whoever gives one gives the other.
     pub tenant: Option<Tenant>,
+    /// The span that brings it, if there is one. Kept only beside an allowance too.
+    pub trace: Option<TraceContext>,
 }
 
 /// An event.
@@ -120,6 +128,8 @@ pub struct StoredEvent {
     pub root_source: Option<Name>,
     /// Whose it is.
     pub tenant: Option<Tenant>,
+    /// The span that brought it, if there was one: those of its runs and deliveries are below it.
+    pub trace: Option<TraceContext>,
     /// When it was stored.
     pub recorded_at: Timestamp,
     /// Where it goes. Runs and deliveries stand in the log right behind their event, in this order.
@@ -155,4 +165,6 @@ pub struct StoredParcel {
     /// The source of the receipt that it goes back to; not known of what an earlier Hookgate
     /// stored.
     pub root_source: Option<Name>,
+    /// The span of the run, if it had one.
+    pub trace: Option<TraceContext>,
 }

@@ -11,6 +11,7 @@ use crate::effect::{Alert, LogLine, Parcel, StateHash};
 use crate::event::Timestamp;
 use crate::failure::{AttemptDetail, Reason};
 use crate::retry::{Outcome, Verdict};
+use crate::trace_context::TraceContext;
 
 /// One try of a parse or a run.
 #[derive(Debug, Clone)]
@@ -76,6 +77,8 @@ pub struct Effects {
     pub state_read: Option<StateHash>,
     /// Whose state that is.
     pub scope: String,
+    /// The span of the run, if it has one: what it sends is below it.
+    pub trace: Option<TraceContext>,
 }
 
 /// Why a try is not committed though nothing is wrong with the store. Whoever made it drops it.

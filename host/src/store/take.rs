@@ -52,7 +52,8 @@ impl Store {
                     return None;
                 };
                 let (id, tries_made) = store.identify(&lease);
-                Some(ParseWork { id, receipt, tries_made, lease })
+                let is_replay = lease.tries().reopened();
+                Some(ParseWork { id, receipt, tries_made, is_replay, lease })
             };
             Ok(taken.await?.into_iter().filter_map(parse).collect())
         }
@@ -108,7 +109,8 @@ impl Store {
                     return None;
                 };
                 let (id, tries_made) = store.identify(&lease);
-                Some(DeliveryWork { id, endpoint, payload, tries_made, lease })
+                let is_replay = lease.tries().reopened();
+                Some(DeliveryWork { id, endpoint, payload, tries_made, is_replay, lease })
             };
             Ok(taken.await?.into_iter().filter_map(delivery).collect())
         }

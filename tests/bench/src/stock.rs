@@ -217,7 +217,7 @@ impl Filling {
         };
         let source = name("stripe");
         let (request, proven) = (Arc::new(request), Some(Proven::Bound));
-        let receipt = NewReceipt { source, request, event_ids, proven, plugin: None };
+        let receipt = NewReceipt { source, request, event_ids, proven, plugin: None, trace: None };
         let appended = self.store.append(receipt).await?;
         ensure!(matches!(appended, Appended::Stored(_)), "a new id was taken for known");
         Ok(())
@@ -298,7 +298,8 @@ fn event(digits: &str, object: &str, endpoints: &[Name]) -> NewEvent {
         data: JsonText::new(object).expect("the payload's object is JSON"),
     };
     let routes = Routes { handlers: Vec::new(), endpoints: endpoints.to_vec() };
-    NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance: None, tenant: None }
+    let (event, routes) = (Arc::new(event), Arc::new(routes));
+    NewEvent { event, routes, allowance: None, tenant: None, trace: None }
 }
 
 /// A plugin that did its work.

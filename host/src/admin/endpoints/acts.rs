@@ -233,7 +233,8 @@ async fn ping(
     // The store keeps a tenant only beside what may be emitted below it.
     let allowance = settings.tenant.is_some().then_some(Allowance { events: 0, bytes: 0 });
     let tenant = settings.tenant.clone();
-    let new = NewEvent { event: event.into(), routes: routes.into(), allowance, tenant };
+    let (event, routes) = (event.into(), routes.into());
+    let new = NewEvent { event, routes, allowance, tenant, trace: None };
     let raised = admin.store.raise(vec![new]).await?;
     let event = raised.first().copied();
     // Nothing but this delivery is owed on it, so it stands right behind.

@@ -48,6 +48,7 @@ impl Bench {
             event_ids: vec![event_id.to_owned()],
             proven: None,
             plugin: None,
+            trace: None,
         };
         let appended = self.dispatch.store.append_parsed(receipt, parsed).await.unwrap();
         matches!(appended, (Appended::Stored(_), true))

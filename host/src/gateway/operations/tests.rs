@@ -271,7 +271,8 @@ async fn a_lane_that_grows_for_long_is_told() {
         let event = Fact::new("endpoint.recovered", &number.to_string(), NOW, json!({}));
         let event = event.event().unwrap().into();
         let routes = Routes { handlers: Vec::new(), endpoints: vec![name("slow")] };
-        let new = NewEvent { event, routes: routes.into(), allowance: None, tenant: None };
+        let routes = routes.into();
+        let new = NewEvent { event, routes, allowance: None, tenant: None, trace: None };
         bench.operations.store.raise(vec![new]).await.unwrap();
     }
     let data = bench.told("hookgate.backlog.growing").await;

@@ -27,6 +27,7 @@ impl Bench {
             routes: Arc::default(),
             allowance: None,
             tenant: None,
+            trace: None,
         };
         let events = events.into_iter().map(new).collect();
         let tried = self.tried(outcome, log);

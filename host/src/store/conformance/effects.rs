@@ -20,6 +20,7 @@ fn effects() -> Effects {
         state: vec![("count".into(), Some(Bytes::from_static(b"1"))), ("gone".into(), None)],
         state_read: Some(StateHash([7; 16])),
         scope: "pi_1".into(),
+        trace: None,
     }
 }
 

@@ -38,6 +38,7 @@ pub(in crate::store) fn receipt(event_ids: &[&str]) -> NewReceipt {
         event_ids: event_ids.iter().map(|&id| id.to_owned()).collect(),
         proven: Some(Proven::Bound),
         plugin: None,
+        trace: None,
     }
 }
 
@@ -53,7 +54,8 @@ pub(in crate::store) fn event(id: &str, subject: &str) -> NewEvent {
         labels: vec![("country".into(), "DE".into())],
         data: JsonText::new(r#"{"amount":1099}"#).unwrap(),
     };
-    NewEvent { event: Arc::new(event), routes: Arc::default(), allowance: None, tenant: None }
+    let (event, routes) = (Arc::new(event), Arc::default());
+    NewEvent { event, routes, allowance: None, tenant: None, trace: None }
 }
 
 impl NewEvent {
@@ -76,6 +78,7 @@ impl NewEvent {
             allowance: self.allowance,
             root_source: None,
             tenant: self.tenant,
+            trace: self.trace,
             recorded_at: NOW,
             routes: self.routes,
         }

@@ -24,7 +24,7 @@ use crate::retry::{Outcome, Verdict, milliseconds};
 use crate::store::error::Damaged;
 use crate::store::facts::{PluginStamp, Receipt, Routes, StoredEvent, StoredParcel};
 use crate::store::report::{Attempt, Effects, Try};
-use crate::tenant::Tenant;
+use crate::trace_context::TraceContext;
 
 /// A record, read back.
 #[derive(Debug)]
@@ -112,6 +112,9 @@ pub(in crate::store) struct ReceiptRecord<'a> {
     /// it would read otherwise.
     #[serde(with = "at_the_end")]
     plugin: Option<Cow<'a, PluginStamp>>,
+    /// Is only there behind both.
+    #[serde(with = "at_the_end")]
+    trace: Option<TraceContext>,
 }
 
 impl<'a> ReceiptRecord<'a> {
@@ -123,6 +126,7 @@ impl<'a> ReceiptRecord<'a> {
             taken: Cow::Borrowed(&receipt.taken),
             proven: receipt.proven,
             plugin: receipt.proven.and(receipt.plugin.as_deref()).map(Cow::Borrowed),
+            trace: receipt.proven.and(receipt.plugin.as_ref()).and(receipt.trace),
         }
     }
 
@@ -152,6 +156,7 @@ impl<'a> ReceiptRecord<'a> {
             taken: self.taken.into_owned(),
             proven: self.proven,
             plugin: self.plugin.map(|plugin| Arc::new(plugin.into_owned())),
+            trace: self.trace,
             body_expired: false,
         }
     }
@@ -173,9 +178,14 @@ pub(in crate::store) struct EventRecord<'a, E = Cow<'a, Event>> {
     /// Came later still, and is only there behind an allowance, which every emitted event has.
     #[serde(with = "at_the_end")]
     root_source: Option<Name>,
-    /// Is only there behind both: without a source before it, it would read as one.
+    /// Is only there behind both: without a source before it, it would read as one. Of an event
+    /// that is nobody's it is empty where more stands behind it, and so no tenant to whoever reads
+    /// it.
     #[serde(with = "at_the_end")]
-    tenant: Option<Tenant>,
+    tenant: Option<Cow<'a, str>>,
+    /// Is only there behind all three.
+    #[serde(with = "at_the_end")]
+    trace: Option<TraceContext>,
 }
 
 /// An event without its data.
@@ -226,15 +236,16 @@ mod at_the_end {
 
 impl<'a> EventRecord<'a> {
     pub(in crate::store) fn of(stored: &'a StoredEvent) -> Self {
-        let (root_source, tenant) = match (stored.allowance, &stored.tenant) {
-            (None, _) => (None, None),
-            (Some(_), None) => (stored.root_source.clone(), None),
+        let trace = stored.allowance.and(stored.trace);
+        let tenant = match (stored.allowance, &stored.tenant) {
+            (Some(_), Some(tenant)) => Some(tenant.as_str()),
+            _ => trace.map(|_| ""),
+        };
+        let root_source = match tenant {
+            None => stored.allowance.and_then(|_| stored.root_source.clone()),
             // A source has to stand there. That of a parsed event is its own, and one whose root
             // nobody knows has no better one.
-            (Some(_), Some(tenant)) => {
-                let root = stored.root().unwrap_or(&stored.event.source);
-                (Some(root.clone()), Some(tenant.clone()))
-            }
+            Some(_) => Some(stored.root().unwrap_or(&stored.event.source).clone()),
         };
         Self {
             event: Cow::Borrowed(&stored.event),
@@ -245,7 +256,8 @@ impl<'a> EventRecord<'a> {
             routes: Cow::Borrowed(&stored.routes),
             allowance: stored.allowance,
             root_source,
-            tenant,
+            tenant: tenant.map(Cow::Borrowed),
+            trace,
         }
     }
 }
@@ -263,7 +275,8 @@ impl<E> EventRecord<'_, E> {
             allowance: self.allowance,
             // That of a parsed event only makes room for a tenant.
             root_source: self.cause.and(self.root_source),
-            tenant: self.tenant,
+            tenant: self.tenant.and_then(|tenant| tenant.parse().ok()),
+            trace: self.trace,
             recorded_at: self.recorded_at,
             routes: Arc::new(self.routes.into_owned()),
         }
@@ -280,6 +293,9 @@ pub(in crate::store) struct ParcelRecord<'a> {
     /// Came later, like the allowance of an event, and is the last for the same reason.
     #[serde(with = "at_the_end")]
     root_source: Option<Name>,
+    /// Is only there behind that.
+    #[serde(with = "at_the_end")]
+    trace: Option<TraceContext>,
 }
 
 impl<'a> ParcelRecord<'a> {
@@ -290,6 +306,7 @@ impl<'a> ParcelRecord<'a> {
             run: stored.run.position,
             recorded_at: stored.recorded_at,
             root_source: stored.root_source.clone(),
+            trace: stored.root_source.as_ref().and(stored.trace),
         }
     }
 
@@ -301,6 +318,7 @@ impl<'a> ParcelRecord<'a> {
             run: Id { kind: IdKind::Run, position: self.run, ..id },
             recorded_at: self.recorded_at,
             root_source: self.root_source,
+            trace: self.trace,
         }
     }
 }

@@ -107,6 +107,8 @@ pub struct ParseWork {
     pub receipt: Arc<Receipt>,
     /// Tries so far.
     pub tries_made: u32,
+    /// Whether somebody asked for it again.
+    pub is_replay: bool,
     pub(in crate::store) lease: Lease,
 }
 
@@ -146,5 +148,7 @@ pub struct DeliveryWork {
     pub payload: Payload,
     /// Attempts so far.
     pub tries_made: u32,
+    /// Whether somebody asked for it again.
+    pub is_replay: bool,
     pub(in crate::store) lease: Lease,
 }

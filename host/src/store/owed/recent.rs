@@ -108,12 +108,12 @@ mod tests {
     }
 
     fn receipt(position: u64) -> Stored {
-        let NewReceipt { source, request, event_ids, proven, plugin } =
+        let NewReceipt { source, request, event_ids, proven, plugin, trace } =
             samples::receipt(&["evt_1"]);
         let id = id(IdKind::Receipt, position);
         let (taken, body_expired) = (Vec::new(), false);
         let receipt =
-            Receipt { id, source, request, event_ids, taken, proven, plugin, body_expired };
+            Receipt { id, source, request, event_ids, taken, proven, plugin, trace, body_expired };
         Stored::Receipt(Arc::new(receipt))
     }
 

@@ -100,12 +100,12 @@ impl Draft<'_> {
         for (key, _) in keys.iter().zip(&owners).filter(|(_, owner)| owner.is_none()) {
             self.bind(*key, &new.source, id.position);
         }
-        let NewReceipt { source, request, event_ids, proven, plugin } = new.clone();
+        let NewReceipt { source, request, event_ids, proven, plugin, trace } = new.clone();
         let known = event_ids.iter().zip(&owners).filter(|(_, owner)| owner.is_some());
         let taken = known.map(|(event_id, _)| event_id.clone()).collect();
         let body_expired = false;
         let receipt =
-            Receipt { id, source, request, event_ids, taken, proven, plugin, body_expired };
+            Receipt { id, source, request, event_ids, taken, proven, plugin, trace, body_expired };
         let receipt = Arc::new(receipt);
         let stored = Stored::Receipt(Arc::clone(&receipt));
         let record = ReceiptRecord::of(&receipt);

@@ -29,6 +29,7 @@ use crate::store::owed::standing::Standing;
 use crate::store::owed::works::Stored;
 use crate::store::promise::Promise;
 use crate::store::report::{Attempt, Effects, Parsed, Refused, Try};
+use crate::trace_context::TraceContext;
 
 /// A try to parse a receipt, and the events that it came to.
 #[derive(Debug)]
@@ -379,7 +380,7 @@ impl Draft<'_> {
             };
             let add_event = |new| self.add_event(new, origin).position;
             record.events = events.iter().map(add_event).collect();
-            let add_parcel = |parcel| self.add_parcel(parcel, work).position;
+            let add_parcel = |parcel| self.add_parcel(parcel, work, effects.trace).position;
             record.parcels = parcels.iter().map(add_parcel).collect();
             record.alerts = Cow::Borrowed(alerts);
             record.note_state(effects);
@@ -450,6 +451,7 @@ impl Draft<'_> {
             // Its record has no place for it without an allowance.
             root_source: new.allowance.and(root_source).cloned(),
             tenant: new.allowance.and_then(|_| new.tenant.clone()),
+            trace: new.allowance.and(new.trace),
             recorded_at: self.now,
             routes: Arc::clone(&new.routes),
         });
@@ -462,7 +464,7 @@ impl Draft<'_> {
         stored.id
     }
 
-    fn add_parcel(&mut self, parcel: &Parcel, work: &RunWork) -> Id {
+    fn add_parcel(&mut self, parcel: &Parcel, work: &RunWork, trace: Option<TraceContext>) -> Id {
         let stored = Arc::new(StoredParcel {
             id: self.next_id(IdKind::Delivery),
             parcel: parcel.clone(),
@@ -470,6 +472,7 @@ impl Draft<'_> {
             run: work.id,
             recorded_at: self.now,
             root_source: work.event.root().cloned(),
+            trace: work.event.root().and(trace),
         });
         self.owe(
             Stored::Parcel(Arc::clone(&stored)),

@@ -115,7 +115,7 @@ impl Filling {
         };
         let event_ids = numbers.map(|number| id(self.salt, number)).collect();
         let (request, proven) = (Arc::new(request), Some(Proven::Bound));
-        Ok(NewReceipt { source, request, event_ids, proven, plugin: None })
+        Ok(NewReceipt { source, request, event_ids, proven, plugin: None, trace: None })
     }
 
     async fn parse(&self) -> anyhow::Result<()> {
@@ -162,7 +162,7 @@ impl Filling {
             data: JsonText::new(format!("{{\"object\":\"payment\",\"number\":{number}}}"))?,
         };
         let (event, routes) = (Arc::new(event), Arc::new(routes));
-        Ok(NewEvent { event, routes, allowance: None, tenant: None })
+        Ok(NewEvent { event, routes, allowance: None, tenant: None, trace: None })
     }
 
     async fn deliver(&self) -> anyhow::Result<()> {

@@ -1,9 +1,12 @@
 //! Records as they are written and read back, by this Hookgate and by one that knew less.
 
+mod traced;
+
 use bytes::Bytes;
 
 use super::*;
 use crate::store::log::segment::SegmentWriter;
+use crate::tenant::Tenant;
 
 /// An [`EventRecord`] as it was before it had an allowance.
 #[derive(Serialize, Deserialize)]
@@ -44,6 +47,7 @@ fn stored(allowance: Option<Allowance>) -> StoredEvent {
         allowance,
         root_source,
         tenant: None,
+        trace: None,
         recorded_at,
         routes,
     }
@@ -163,6 +167,7 @@ fn a_parcel_reads_back_with_and_without_the_source_of_its_receipt_and_as_it_was_
         run: id(IdKind::Run, 3),
         recorded_at: Timestamp(4),
         root_source: None,
+        trace: None,
     };
     for root_source in [None, Some("stripe".parse().unwrap())] {
         let whole = StoredParcel { root_source, ..plain.clone() };
@@ -203,6 +208,7 @@ fn receipt(proven: Option<Proven>) -> Receipt {
         taken: vec!["2".into()],
         proven,
         plugin: None,
+        trace: None,
         body_expired: false,
     }
 }

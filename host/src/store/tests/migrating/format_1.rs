@@ -123,6 +123,7 @@ fn stored_receipt(position: u64, event_id: &str) -> Receipt {
         taken: Vec::new(),
         proven: Some(Proven::Bound),
         plugin: None,
+        trace: None,
         body_expired: false,
     }
 }
@@ -232,7 +233,8 @@ impl Put<'_> {
         };
         let (event, run) = (id(IdKind::Event, 2), id(IdKind::Run, 3));
         let id = id(IdKind::Delivery, 22);
-        let parcel = StoredParcel { id, parcel, event, run, recorded_at: NOW, root_source: None };
+        let (recorded_at, root_source, trace) = (NOW, None, None);
+        let parcel = StoredParcel { id, parcel, event, run, recorded_at, root_source, trace };
         segment.push(RecordKind::Parcel, 1, &ParcelRecord::of(&parcel));
         assert_eq!(segment.next(), END);
         let (first, stored) = segment.finish();

@@ -92,6 +92,7 @@ fn stored_receipt(position: u64, event_id: &str) -> Receipt {
         taken: Vec::new(),
         proven: Some(Proven::Bound),
         plugin: None,
+        trace: None,
         body_expired: false,
     }
 }
