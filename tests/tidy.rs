@@ -27,6 +27,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("client::conn", &["egress"]),
     ("SystemTime::now", &["clock"]),
     ("statvfs", &["disk"]),
+    ("opentelemetry_proto::", &["telemetry/otlp"]),
+    ("prost::", &["telemetry/otlp"]),
     ("toml::", &["config", "cli/plugin/cases"]),
     ("anyhow::", &["cli", "gateway"]),
     ("axum::", &["ingest", "admin", "listener", "cli/demo"]),

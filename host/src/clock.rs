@@ -5,7 +5,7 @@
 
 use std::future::pending;
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
@@ -57,6 +57,18 @@ impl Clock {
         match self {
             Self::System => SystemTime::now().into(),
             Self::Manual(hands) => hands.borrow().now,
+        }
+    }
+
+    /// The time as traces have it: in nanoseconds since 1970.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+    pub(crate) fn nanoseconds(&self) -> u64 {
+        match self {
+            Self::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                since.as_nanos().try_into().unwrap_or(u64::MAX)
+            }
+            Self::Manual(hands) => hands.borrow().now.0.saturating_mul(1_000_000),
         }
     }
 

@@ -17,6 +17,7 @@ mod patience;
 mod plugins;
 mod retention;
 mod secret;
+mod telemetry;
 mod tokens;
 mod tls;
 mod values;
@@ -45,6 +46,7 @@ use crate::plugin::AllRules;
 use crate::regular_file;
 use crate::secrets::Secret;
 use crate::store::Retention;
+use crate::telemetry::Settings as Telemetry;
 
 use document::Flaws;
 pub(crate) use limits::Limits;
@@ -102,6 +104,8 @@ pub struct Config {
     pub(crate) egress_allow: Vec<IpNet>,
     /// Authorities whose certificates count besides those that the system trusts.
     pub(crate) egress_ca: Authorities,
+    /// Where spans and metrics go, if anywhere.
+    pub(crate) telemetry: Option<Telemetry>,
     /// How much of everything.
     pub(crate) limits: Limits,
     /// How long what is finished is kept.
@@ -231,6 +235,7 @@ impl Config {
             ("admin", self.admin != before.admin),
             ("data", self.data != before.data),
             ("plugins", self.plugins != before.plugins),
+            ("telemetry", !same_telemetry(self.telemetry.as_ref(), before.telemetry.as_ref())),
         ];
         let own =
             own.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| format!("`{key}`"));
@@ -281,6 +286,13 @@ impl Config {
             file::sending(document, (&text, folder), source, flaws)
         });
         Ok(found?.0)
+    }
+}
+
+fn same_telemetry(one: Option<&Telemetry>, other: Option<&Telemetry>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.is_as(other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

@@ -16,6 +16,7 @@ mod pace;
 mod paced;
 mod ready;
 mod tally;
+mod traced;
 mod transport;
 
 use std::sync::{Arc, Mutex};
@@ -44,6 +45,8 @@ use crate::ids::{Id, Name};
 use crate::metrics::Metrics;
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, Attempt, DeliveryWork, EndpointChange, Payload, Store, WorkKind};
+use crate::telemetry::Telemetry;
+use crate::trace_context::{TraceContext, log_fields};
 use crate::worker::{Slot, Work, committed, judge, on_disk};
 
 #[derive(Debug)]
@@ -53,6 +56,7 @@ pub(crate) struct Delivery {
     /// For signatures and retries.
     clock: Clock,
     metrics: Metrics,
+    telemetry: Telemetry,
     https: Https,
     /// What is known of endpoints.
     directory: Directory,
@@ -112,13 +116,13 @@ impl Delivery {
     pub(crate) fn new(
         (store, directory): (Store, Directory),
         clock: Clock,
-        metrics: Metrics,
+        (metrics, telemetry): (Metrics, Telemetry),
         egress: Egress,
         slots: usize,
     ) -> Self {
         let state = Mutex::default();
         let https = Https::new(egress);
-        Self { store, clock, metrics, https, directory, slots, state }
+        Self { store, clock, metrics, telemetry, https, directory, slots, state }
     }
 
     pub(crate) fn egress(&self) -> &Egress {
@@ -217,7 +221,9 @@ impl Delivery {
         let verdict = judge(&self.clock, retry, work.tries_made, &seen.outcome);
         let duration = started.elapsed();
         self.metrics.attempt(&work.endpoint, &seen.outcome, duration);
-        self.note(&work, &seen, verdict);
+        let step = self.step_of(&work, at);
+        self.note(&work, &seen, verdict, step.map(|step| step.context));
+        self.attempted(step, &work, &seen, duration);
         let Seen { status, answer, outcome, detail, .. } = seen;
         let attempt = Attempt { at, duration, status, answer, outcome, verdict, detail };
         let id = work.id;
@@ -251,7 +257,9 @@ impl Delivery {
                 self.with_paced(&work.endpoint, |paced| (paced.pace.late(ticket), false));
             }
         };
-        let mut seen = self.https.send(Sending { id: work.id, at, content, endpoint }, late).await;
+        let trace = self.step_of(work, at).map(|step| step.context);
+        let sending = Sending { id: work.id, at, content, endpoint, trace };
+        let mut seen = self.https.send(sending, late).await;
         seen.hide(&endpoint.hidden);
         let Some(ticket) = ticket else { return Ok((seen, News::default())) };
         let (now, jitter) = (self.clock.now(), fastrand::f64());
@@ -284,7 +292,14 @@ impl Delivery {
     }
 
     /// Writes what became of an attempt to the log, as often as is of use there.
-    fn note(&self, work: &DeliveryWork, seen: &Seen, verdict: Verdict) {
+    fn note(
+        &self,
+        work: &DeliveryWork,
+        seen: &Seen,
+        verdict: Verdict,
+        trace: Option<TraceContext>,
+    ) {
+        let (trace_id, span_id) = log_fields(trace);
         let id = work.id;
         let event = event_of(work);
         let endpoint = &work.endpoint;
@@ -302,7 +317,8 @@ impl Delivery {
         };
         let Some(left_out) = admitted else {
             debug!(delivery.id = %id, event.id = %event, endpoint.name = %endpoint,
-                delivery.attempt = attempt, ?verdict, "attempt ended: {reason}");
+                delivery.attempt = attempt, ?verdict, trace_id, span_id,
+                "attempt ended: {reason}");
             return;
         };
         // Field by field: a macro's level can't be chosen at run time.
@@ -310,17 +326,17 @@ impl Delivery {
         match verdict {
             Verdict::RetryAt(due) if seen.case == "refused" => {
                 warn!(delivery.id = %id, event.id = %event, endpoint.name = %endpoint,
-                    delivery.attempt = attempt, %due, left_out,
+                    delivery.attempt = attempt, %due, left_out, trace_id, span_id,
                     "the gateway holds the deliveries to this endpoint: {reason}");
             }
             Verdict::RetryAt(due) => {
                 info!(delivery.id = %id, event.id = %event, endpoint.name = %endpoint,
-                    delivery.attempt = attempt, %due, left_out,
+                    delivery.attempt = attempt, %due, left_out, trace_id, span_id,
                     "attempt failed, and the gateway will retry: {reason}");
             }
             Verdict::Dead | Verdict::Done => {
                 warn!(delivery.id = %id, event.id = %event, endpoint.name = %endpoint,
-                    delivery.attempt = attempt, left_out,
+                    delivery.attempt = attempt, left_out, trace_id, span_id,
                     "delivery is a dead letter: {reason}");
             }
         }

@@ -15,6 +15,7 @@ mod patience;
 mod presence;
 mod runs;
 mod order;
+mod traced;
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -35,6 +36,7 @@ use crate::route::Pattern;
 use crate::secrets::Secret;
 use crate::store::{PluginStamp, Quota, Routes, Store, WorkKind};
 use crate::subscribers::Subscriber;
+use crate::telemetry::Telemetry;
 use crate::tenant::{Tenant, TenantOf};
 
 pub(crate) use breaker::Breakers;
@@ -112,6 +114,7 @@ pub(crate) struct Dispatch {
     /// For times and retries.
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
+    pub(crate) telemetry: Telemetry,
     pub(crate) rules: ArcSwap<Rules>,
     /// After a failure that a plugin gave as transient.
     pub(crate) failures: RetryPolicy,

@@ -65,6 +65,7 @@ use crate::plugin::{self, Compiler, Registry};
 use crate::refused::RefusedRequests;
 use crate::secrets::Redaction;
 use crate::store::{Retention, Store};
+use crate::telemetry::{Exports, Telemetry};
 use crate::worker::work;
 
 pub(crate) use admission::Admission;
@@ -138,6 +139,8 @@ pub struct Gateway {
     reload: mpsc::Sender<Ask>,
     cancel: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
+    /// They end behind all others.
+    exports: Exports,
 }
 
 /// The parts that more than one task needs.
@@ -148,6 +151,8 @@ struct Parts {
     registry: Arc<Registry>,
     handlers: handling::Shared,
     metrics: Metrics,
+    telemetry: Telemetry,
+    exports: Exports,
     notices: Notices,
     clock: Clock,
     dispatch: Arc<Dispatch>,
@@ -171,7 +176,7 @@ impl Gateway {
         config.warnings.iter().for_each(|warning| warn!("{warning}"));
         let tokens = (&config.tokens[..], seams.clock.now());
         reach::check_before(&config.admin, tokens, &config.data)?;
-        let parts = Parts::open(&config, seams).await?;
+        let mut parts = Parts::open(&config, seams).await?;
         reach::check(&config.admin, &parts.access)?;
         let public = bound("listen", &config.listen, listener::bind(config.listen))?;
         let admin = bound("admin", &config.admin, Socket::bind(&config.admin))?;
@@ -190,6 +195,7 @@ impl Gateway {
             reload,
             cancel: CancellationToken::new(),
             tasks: JoinSet::new(),
+            exports: std::mem::take(&mut parts.exports),
         };
         let desk = Desk::of(&parts, live.config());
         gateway.spawn_beside(&parts);
@@ -249,6 +255,7 @@ impl Gateway {
             early: parts.dispatch.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
+            telemetry: parts.telemetry.clone(),
             front: parts.fronts.public.clone(),
             sources: parts.sources.clone(),
             intake: Intake::new(limits.bodies(), cancel.clone()),
@@ -350,6 +357,7 @@ impl Gateway {
             warn!(tasks = self.tasks.len(), "{why}");
             self.tasks.abort_all();
         }
+        self.exports.stop().await;
         let failed = cut_off.filter(|why| *why == NOTHING_STORED);
         self.store.close().await.context(failed.unwrap_or("failed to close the store"))?;
         ending
@@ -381,6 +389,8 @@ impl Parts {
         let limits = &config.limits;
         let metrics = Metrics::new();
         let store = open_store(config, clock.clone()).await?;
+        let settings = config.telemetry.as_ref();
+        let (telemetry, exports) = Telemetry::start(settings, &store, &clock, &metrics)?;
         let vault = Arc::new(Vault::new(config.master_keys.clone()));
         let directory = Directory::open(store.clone(), vault, clock.clone()).await?;
         let disk = Arc::new(Disk::of(config.data.clone()));
@@ -392,13 +402,14 @@ impl Parts {
         let dispatch = Arc::new(calling::dispatch(
             limits,
             (host.clone(), registry.clone(), directory.clone(), store.clone()),
-            (clock.clone(), metrics.clone(), notices.clone()),
+            (clock.clone(), metrics.clone(), telemetry.clone(), notices.clone()),
             canaries::restored(&store).await?,
         ));
         let egress = Egress::new(live::egress_config(config), clock.clone())?;
         let keys = keys.map_or_else(|| Keys::fetched(egress.clone(), clock.clone()), Ok)?;
-        let (owed, out) = ((store.clone(), directory.clone()), metrics.clone());
-        let delivery = Arc::new(Delivery::new(owed, clock.clone(), out, egress, limits.deliveries));
+        let (owed, seen) =
+            ((store.clone(), directory.clone()), (metrics.clone(), telemetry.clone()));
+        let delivery = Delivery::new(owed, clock.clone(), seen, egress, limits.deliveries);
         let tokens = (&config.tokens[..], config.open_metrics);
         let access = Access::open(store.clone(), clock.clone(), tokens).await?;
         let handlers = handling::restored(&store).await?;
@@ -411,8 +422,10 @@ impl Parts {
             metrics,
             notices,
             clock,
+            telemetry,
+            exports,
             dispatch,
-            delivery,
+            delivery: Arc::new(delivery),
             directory,
             jwks: Arc::default(),
             keys,

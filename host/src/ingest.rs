@@ -16,9 +16,11 @@ mod pacing;
 mod refusals;
 mod rejection;
 mod reply;
+mod respond;
 mod routes;
 mod source;
 mod strays;
+mod traced;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,13 +28,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Method, Uri, header};
+use axum::response::Response;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep_until};
-use tracing::{debug, error, info};
+use tokio::time::Instant;
+use tracing::{debug, info};
 
 use crate::clock::Clock;
 use crate::disk::Disk;
@@ -48,6 +50,8 @@ use crate::provider::{Answer, Claims, Proven, ProviderInfo};
 use crate::refused::RefusedRequests;
 use crate::signature::{self, Asker};
 use crate::store::{Appended, NewReceipt, Reached, Store};
+use crate::telemetry::Telemetry;
+use crate::trace_context::{TraceContext, log_fields};
 
 pub(crate) use early::{EarlyParse, Turn};
 use early::{Found, Telling, Told};
@@ -57,11 +61,12 @@ pub(crate) use intake::{Bounds, Intake};
 use notes::Note;
 pub(crate) use notes::Notes;
 pub(crate) use pacing::Pacing;
-use refusals::Seen;
 use rejection::Rejection;
+use respond::{Rejected, refuse, respond};
 pub(crate) use routes::Routes;
 pub use source::Source;
 pub(crate) use source::{Expected, Shares, Sources, Verify};
+use traced::Verifying;
 
 #[derive(Debug)]
 pub(crate) struct Ingest {
@@ -76,6 +81,7 @@ pub(crate) struct Ingest {
     pub(crate) early: Arc<dyn EarlyParse>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
+    pub(crate) telemetry: Telemetry,
     /// Knows who speaks for whom.
     pub(crate) front: Arc<Front>,
     /// Where to post to.
@@ -101,28 +107,6 @@ enum Accepted {
     Asked(Response, Asker),
 }
 
-/// The answer to what was refused, in its time, and the last of a connection that brings nothing
-/// else.
-async fn refuse(
-    connection: &Connection,
-    pacing: &Pacing,
-    started: Instant,
-    rejection: Rejection,
-) -> Response {
-    let held_back = connection.refused();
-    let now = Instant::now();
-    let due = pacing.refused(now, now.saturating_duration_since(started));
-    if due > now {
-        sleep_until(due).await;
-    }
-    drop(held_back);
-    let mut response = rejection.into_response();
-    if connection.was_refused_too_often() {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
-
 /// Where a request came in.
 struct At<'r> {
     /// All that there are.
@@ -131,6 +115,8 @@ struct At<'r> {
     source: &'r Source,
     plugin: Arc<Plugin>,
     connection: &'r Connection,
+    /// The span of the request, if it has one.
+    trace: Option<TraceContext>,
 }
 
 impl At<'_> {
@@ -153,6 +139,7 @@ impl Ingest {
         request: axum::extract::Request,
     ) -> Response {
         let started = Instant::now();
+        let step = self.telemetry.request(request.headers());
         // As a whole: to be given its parts one by one would be to copy them.
         let (Parts { method, uri, headers, .. }, body) = request.into_parts();
         let sources = self.sources.load_full();
@@ -168,7 +155,8 @@ impl Ingest {
         let mut whole = None;
         let accepted = match admitted.and_then(|()| self.admit(source, &method, &body)) {
             Ok(plugin) => {
-                let at = At { sources: &sources, name, source, plugin, connection };
+                let trace = step.map(|step| step.context);
+                let at = At { sources: &sources, name, source, plugin, connection, trace };
                 self.accept(&at, (&method, &uri, &headers), body, &mut whole).await
             }
             Err(rejection) => {
@@ -182,30 +170,26 @@ impl Ingest {
             Ok(Accepted::Asked(..)) => Answered::Handshake,
             Err(rejection) => rejection.answered(),
         };
-        self.metrics.request(name, answered, started.elapsed());
-        let rejection = match accepted {
-            Ok(Accepted::Kept(reply, appended)) => {
-                connection.accepted();
-                return reply::of_stored(reply, appended);
-            }
-            Ok(Accepted::Asked(answer, Asker::Proven)) => {
-                connection.accepted();
-                return answer;
-            }
-            Ok(Accepted::Asked(answer, _)) => return strays::probed(connection, answer),
-            Err(rejection) => rejection,
+        let took = started.elapsed();
+        self.metrics.request(name, answered, took);
+        let appended = match &accepted {
+            Ok(Accepted::Kept(_, appended)) => Some(*appended),
+            _ => None,
         };
-        self.note(name, source, connection, &rejection);
-        let seen = Seen { method: &method, uri: &uri, headers: &headers, whole: whole.as_deref() };
-        let peer = sender.unwrap_or_else(|| connection.client().ip());
-        self.keep((name, &source.secrets), peer, &rejection, &seen);
-        // The body counts no longer among those that are held, and the answer may wait for a
-        // second.
-        drop(whole);
-        if rejection.is_the_senders() {
-            return refuse(connection, &source.refusals, started, rejection).await;
+        let step = step.map(|step| if accepted.is_ok() { step } else { step.apart() });
+        let trace = step.map(|step| step.context);
+        let response = match accepted {
+            Ok(accepted) => respond(connection, accepted),
+            Err(rejection) => {
+                let of = Rejected { name, source, connection, sender, started, trace };
+                self.reject(of, (&method, &uri, &headers), whole, rejection).await
+            }
+        };
+        if let Some(step) = step {
+            let ended = (answered, appended, response.status());
+            self.received(&step, (name, &method), ended, took);
         }
-        rejection.into_response()
+        response
     }
 
     /// What can be said of a request before its body is there.
@@ -273,7 +257,9 @@ impl Ingest {
             let answer = self.answer(at, asked, &claims, &request, asker).await?;
             if let Some(not_logged) = self.notes.admit(name, Note::Asked) {
                 let method = &request.method;
-                info!(source.name = %name, method, not_logged, "answered a validation challenge");
+                let (trace_id, span_id) = log_fields(at.trace);
+                info!(source.name = %name, method, not_logged, trace_id, span_id,
+                    "answered a validation challenge");
             }
             return Ok(Accepted::Asked(answer, asker));
         }
@@ -282,15 +268,14 @@ impl Ingest {
         }
         // What is left to the writer was let in before, and has no answer of its own.
         let reply = match found {
-            Some(Found::Left(_)) => None,
+            Some(Found::Left(..)) => None,
             _ => self.let_in(at, &claims, &request, asker).await?,
         };
         let plugin = source.stamp(&at.plugin);
         let (source, event_ids) = (name.clone(), claims.event_ids);
-        let receipt = NewReceipt { source, request, event_ids, proven: Some(proven), plugin };
+        let (proven, trace) = (Some(proven), at.trace);
+        let receipt = NewReceipt { source, request, event_ids, proven, plugin, trace };
         let appended = self.append(at, receipt, found).await?;
-
-        debug!(source.name = %name, ?appended, "accepted a request");
         Ok(Accepted::Kept(reply, appended))
     }
 
@@ -309,9 +294,28 @@ impl Ingest {
         self.answer(at, reply, claims, request, asker).await.map(Some)
     }
 
+    /// Stores a receipt, and says so.
+    async fn append(
+        &self,
+        at: &At<'_>,
+        receipt: NewReceipt,
+        found: Option<Found>,
+    ) -> Result<Appended, Rejection> {
+        let began = match &found {
+            Some(Found::Left(_, began)) => *began,
+            _ => at.trace.map(|_| Instant::now()),
+        };
+        let appended = self.commit(at, receipt, found).await;
+        self.appended(at.trace, began, &appended);
+        let appended = appended?;
+        let (trace_id, span_id) = log_fields(at.trace);
+        debug!(source.name = %at.name, ?appended, trace_id, span_id, "accepted a request");
+        Ok(appended)
+    }
+
     /// Stores a receipt, with what was parsed of it if that is in its turn. Where it is known that
     /// there is nothing to store, nobody waits for the store.
-    async fn append(
+    async fn commit(
         &self,
         at: &At<'_>,
         receipt: NewReceipt,
@@ -321,7 +325,7 @@ impl Ingest {
             None => return self.store.append(receipt).await.map_err(Rejection::Store),
             Some(Found::Known(first)) => return Ok(Appended::Duplicate(first)),
             Some(Found::Parsed(parsed)) => *parsed,
-            Some(Found::Left(left)) => {
+            Some(Found::Left(left, _)) => {
                 let stored = left.map_err(Rejection::Store)?.await;
                 return stored.map(|(appended, _)| appended).map_err(Rejection::Store);
             }
@@ -360,6 +364,8 @@ impl Ingest {
             // Nothing needs to be proven, and so nothing needs to be claimed.
             return Ok((claims.unwrap_or_default(), None));
         }
+        let verifying = Verifying::begin(at.trace);
+        let told = verifying.clone();
         let handover = Handover::default();
         let handing = brings_events.then(|| Handing {
             ingest: Arc::clone(self),
@@ -369,11 +375,16 @@ impl Ingest {
             request: Arc::clone(request),
             handover: handover.clone(),
             runtime: Handle::current(),
+            trace: at.trace,
+            verifying,
         });
         let find = move |claims: &Claims, kept: Option<Kept<'_>>| handing?.find(claims, kept);
         let hand = move |tell| handover.hand(tell);
         let (host, keys, receiver) = (&self.host, &self.keys, source.receiver(name));
         let proven = proof::prove_and(host, keys, plugin, receiver, request, find, hand).await;
+        if let Some(verifying) = told.filter(|_| proven.is_ok()) {
+            verifying.ended(&self.telemetry);
+        }
         proven.map_err(|unproven| at.refused(unproven))
     }
 
@@ -400,27 +411,6 @@ impl Ingest {
         };
         let body = made.map_err(|error| at.refused(Unproven::Evidence(error)))?;
         Ok(reply::of_plugin(answer, body))
-    }
-
-    /// Counts a request that was not accepted, and logs it unless too many were just now. One that
-    /// a mark puts off is only counted: the gateway logs once that the mark is reached.
-    fn note(&self, name: &Name, source: &Source, connection: &Connection, rejection: &Rejection) {
-        if let Rejection::PutOff(mark) = rejection {
-            return self.metrics.put_off(name, *mark);
-        }
-        if let Some(reason) = rejection.refusal() {
-            self.metrics.refusal(name, reason);
-        }
-        let failed = rejection.answered() == Answered::Failed;
-        let note = if failed { Note::Failed } else { Note::Refused };
-        let Some(not_logged) = self.notes.admit(name, note) else { return };
-        let why = notes::excerpt(rejection, &source.secrets);
-        let peer = connection.client();
-        if failed {
-            error!(source.name = %name, %peer, not_logged, "failed to accept a request: {why}");
-        } else {
-            info!(source.name = %name, %peer, not_logged, "rejected a request: {why}");
-        }
     }
 }
 

@@ -71,13 +71,15 @@
 //! - *Values*, with no clock, and no IO but to read what others put in place (`regular_file`):
 //!   [`ids`] [`tenant`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`]
 //!   [`setting`] [`provider`] [`route`] [`effect`] [`canary`] [`retry`] [`failure`] [`endpoint`]
-//!   [`subscribers`] [`trace_context`] [`secrets`] `signature` `signing` [`minisign`] [`token`] `rate`
+//!   [`subscribers`] [`trace_context`] [`secrets`] `signature` `signing` [`minisign`] [`token`]
+//!   `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`directory`] (all endpoints) [`keys`] `listener` (hyper) `watch` (notify)
-//!   `metrics`, `streams` (what works on a connection over HTTP/2), `disk` (free room), `refused`
-//!   (the last requests that were), `notices` (what happened to the gateway), `subprocess`
-//!   (processes that are waited for), the loop in `worker`, `proof` (whether a request is genuine,
-//!   by several of them), and [`rehearsal`] (what a version of a plugin makes of what is stored)
+//!   `metrics`, `telemetry` (OTLP), `streams` (what works on a connection over HTTP/2), `disk`
+//!   (free room), `refused` (the last requests that were), `notices` (what happened to the
+//!   gateway), `subprocess` (processes that are waited for), the loop in `worker`, `proof` (whether
+//!   a request is genuine, by several of them), and [`rehearsal`] (what a version of a plugin makes
+//!   of what is stored)
 //! - *Activities*, which never import each other: [`ingest`] [`dispatch`] `delivery` [`admin`]
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
@@ -118,6 +120,7 @@ pub mod keys;
 mod listener;
 mod watch;
 mod metrics;
+mod telemetry;
 mod disk;
 mod subprocess;
 mod refused;

@@ -10,6 +10,7 @@ mod labels;
 mod marks;
 mod notices;
 mod plugins;
+mod spans;
 mod tenants;
 mod waiting;
 
@@ -36,6 +37,7 @@ use marks::Marks;
 use notices::Notices;
 pub(crate) use plugins::PluginUse;
 use plugins::Plugins;
+use spans::Spans;
 use tenants::Tenants;
 use waiting::Waiting;
 
@@ -72,6 +74,7 @@ pub(crate) struct Metrics {
     notices: Notices,
     plugins: Plugins,
     waiting: Waiting,
+    spans: Spans,
     canaries: Canaries,
 }
 
@@ -221,6 +224,7 @@ impl Metrics {
             notices: Notices::new(r),
             plugins: Plugins::new(r),
             waiting: Waiting::new(r),
+            spans: Spans::new(r),
             canaries: Canaries::new(r),
             registry: Arc::default(),
         };

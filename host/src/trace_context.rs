@@ -8,6 +8,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use tracing::field::{DisplayValue, display};
 use twox_hash::XxHash3_64;
 
 /// The first version of `traceparent`, the only one so far.
@@ -186,6 +187,14 @@ impl fmt::Debug for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SpanId({self})")
     }
+}
+
+/// The ids of a span as a line of the log has them, in its fields `trace_id` and `span_id`; none if
+/// there is no span.
+pub(crate) fn log_fields(
+    of: Option<TraceContext>,
+) -> (Option<DisplayValue<TraceId>>, Option<DisplayValue<SpanId>>) {
+    (of.map(|of| display(of.trace)), of.map(|of| display(of.span)))
 }
 
 #[cfg(test)]

@@ -304,6 +304,11 @@ impl<'a> Table<'a> {
         named.collect()
     }
 
+    /// All that is left, each under a key that the operator gives.
+    pub(super) fn rest(&mut self) -> Vec<Entry<'a>> {
+        std::mem::take(&mut self.entries).into_values().collect()
+    }
+
     /// Notes what is worth a look about the table as a whole.
     pub(super) fn warn(&self, reason: impl Into<String>) {
         self.flaws.warn(self.at, reason);

@@ -20,7 +20,7 @@ use super::tls::Pairs;
 use super::tokens::{METRICS, token_of};
 use super::values::{all, days, hours, secs};
 use super::world::{Extent, Named};
-use super::{Config, Limits, PortAt, Sending, gate, master, retention};
+use super::{Config, Limits, PortAt, Sending, gate, master, retention, telemetry};
 use crate::address::Address;
 use crate::dispatch::Grants;
 use crate::egress::Authorities;
@@ -29,6 +29,7 @@ use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
 use crate::plugin::{AllRules, Grant, Tenanting};
 use crate::store::{Quota, Terms};
+use crate::telemetry::Settings;
 use crate::tenant::{Tenant, TenantOf};
 
 /// How long a source's event ids are known.
@@ -72,8 +73,7 @@ pub(super) fn read<'a>(
         let retention = table.section("retention", retention::read).unwrap_or_default();
 
         let mut secrets = Secrets::new(text, folder);
-        let (egress_allow, egress_ca) =
-            table.section("egress", |table| egress(table, &mut secrets)).unwrap_or_default();
+        let ((egress_allow, egress_ca), telemetry) = outside(table, &mut secrets);
         let master_keys = master::keys_of(table.take("master_key"), &mut secrets);
         let tokens = each(table.take("tokens"), |name, table| token_of(name, table, &mut secrets));
         let pairs = Pairs::read(table.take("tls"), &mut secrets);
@@ -107,6 +107,7 @@ pub(super) fn read<'a>(
             handlers: whole(handlers)?,
             egress_allow,
             egress_ca,
+            telemetry,
             limits,
             retention,
             master_keys,
@@ -414,6 +415,15 @@ fn quota_of(table: &mut Table<'_>, of_plugin: Option<u64>) -> Quota {
     let bytes = written.and_then(|entry| entry.count(&STATE_BYTES)).or(of_plugin);
     let term = table.take("state_term").and_then(|entry| entry.duration(&STATE_TERM));
     Quota { keys: keys.unwrap_or(default.keys), bytes: bytes.unwrap_or(default.bytes), term }
+}
+
+/// What deliveries may reach, and where telemetry goes.
+fn outside(
+    table: &mut Table<'_>,
+    secrets: &mut Secrets<'_>,
+) -> ((Vec<IpNet>, Authorities), Option<Settings>) {
+    let reached = table.section("egress", |table| egress(table, secrets)).unwrap_or_default();
+    (reached, table.section("telemetry", |table| telemetry::read(table, secrets)).flatten())
 }
 
 /// The networks that may be reached besides the public ones, and the authorities that count besides

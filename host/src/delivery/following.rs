@@ -254,7 +254,6 @@ mod tests {
     use crate::directory::{Directory, FileEndpoint};
     use crate::egress::{self, Egress};
     use crate::endpoint::{Origin, RawSettings, check};
-    use crate::metrics::Metrics;
     use crate::store::{self, Store};
 
     /// Guards that an endpoint goes on whose secret was made good while an attempt met the old one.
@@ -266,7 +265,7 @@ mod tests {
         let directory = Directory::open(store.clone(), vault, clock.clone()).await.unwrap();
         let egress = Egress::new(egress::Config::default(), clock.clone()).unwrap();
         let owed = (store, directory.clone());
-        let delivery = Delivery::new(owed, clock, Metrics::new(), egress, 16);
+        let delivery = Delivery::new(owed, clock, Default::default(), egress, 16);
         let raw = RawSettings {
             name: "crm".to_owned(),
             url: "https://crm.example".to_owned(),

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use http::HeaderName;
 use http::header::CONTENT_TYPE;
 
 use super::pace::Ended;
@@ -14,6 +15,7 @@ use crate::egress::{
 use crate::failure::{AttemptDetail, Reason};
 use crate::retry::Outcome;
 use crate::signing;
+use crate::telemetry::TRACEPARENT;
 
 /// An endpoint that has been silent for this time may have fallen silent for good.
 const LATE: Duration = Duration::from_secs(1);
@@ -38,10 +40,15 @@ impl Transport for Https {
     const SCHEMES: &'static [&'static str] = &["https", "http"];
 
     async fn send(&self, sending: Sending<'_>, late: impl FnOnce() + Send) -> Seen {
-        let Sending { id, at, content, endpoint } = sending;
+        let Sending { id, at, content, endpoint, trace } = sending;
         let mut headers =
             signing::headers(id.to_string(), at.seconds(), &content.body, &endpoint.keys);
         headers.push((CONTENT_TYPE, content.content_type));
+        // What the endpoint's owner says counts.
+        let is_said = |(name, _): &(HeaderName, String)| *name == TRACEPARENT;
+        if let Some(trace) = trace.filter(|_| !endpoint.headers.iter().any(is_said)) {
+            headers.push((TRACEPARENT, trace.traceparent()));
+        }
         headers.extend_from_slice(&endpoint.headers);
         let (timeout, connect_timeout) = endpoint.timeouts;
         let patience = Patience::of(timeout).or_late(LATE, late);

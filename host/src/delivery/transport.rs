@@ -13,6 +13,7 @@ use crate::event::Timestamp;
 use crate::failure::{AttemptDetail, Reason};
 use crate::ids::Id;
 use crate::retry::Outcome;
+use crate::trace_context::TraceContext;
 
 /// A way to endpoints.
 pub(super) trait Transport {
@@ -34,6 +35,8 @@ pub(super) struct Sending<'s> {
     pub(super) at: Timestamp,
     pub(super) content: Content,
     pub(super) endpoint: &'s Ready,
+    /// The span of the attempt, if it has one.
+    pub(super) trace: Option<TraceContext>,
 }
 
 /// What an attempt saw of the other side.

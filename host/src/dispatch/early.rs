@@ -21,6 +21,8 @@ use crate::provider::{Claims, Proven};
 use crate::retry::{Outcome, Verdict};
 use crate::signature;
 use crate::store::{NewEvent, Parsed, PluginStamp, Try};
+use crate::telemetry::{Part, Step};
+use crate::trace_context::TraceContext;
 
 /// The largest body of an early parse, in bytes: a larger one is costly in any case.
 const BODY_BYTES_MAX: usize = 256 << 10;
@@ -95,7 +97,8 @@ impl Dispatch {
 
     /// What a parse makes of a request whose evidence holds and whose events are not all known;
     /// `None` if its receipt is to be parsed when it is stored. Blocks: to be called where the
-    /// plugin made these claims, in an instance that may be `kept` for this.
+    /// plugin made these claims, in an instance that may be `kept` for this. `trace` is the span of
+    /// the request, if it has one.
     pub(crate) fn parse_early(
         &self,
         source: &Name,
@@ -103,8 +106,9 @@ impl Dispatch {
         request: &Request,
         claims: &Claims,
         kept: Option<Kept<'_>>,
+        trace: Option<TraceContext>,
     ) -> Option<Parsed> {
-        let parsed = self.try_early(source, plugin, request, claims, kept);
+        let parsed = self.try_early(source, plugin, request, claims, kept, trace);
         if let Err(deferred) = &parsed {
             self.metrics.deferred_parse(source, deferred.label());
         }
@@ -118,6 +122,7 @@ impl Dispatch {
         request: &Request,
         claims: &Claims,
         kept: Option<Kept<'_>>,
+        trace: Option<TraceContext>,
     ) -> Result<Parsed, Deferred> {
         let rules = self.rules.load();
         let reading = rules.sources.get(source).ok_or(Deferred::Off)?;
@@ -137,9 +142,10 @@ impl Dispatch {
         if let Err(CallError::Busy | CallError::Host(_)) = ended {
             return Err(Deferred::Failed);
         }
-        let label = Proven::from(signature::worth(claims, info)).label();
+        let step = self.telemetry.part(trace, Part::Parse);
+        let below = (Proven::from(signature::worth(claims, info)).label(), step);
         let events = ended.ok().and_then(Result::ok);
-        let events = events.and_then(|events| self.routed_early(&rules, source, events, label));
+        let events = events.and_then(|events| self.routed_early(&rules, source, events, below));
         let was_worth_it = events.is_some() && !is_dear;
         self.early.patience.ended(source, plugin.digest(), was_worth_it, &self.clock);
         let report = Try {
@@ -151,7 +157,9 @@ impl Dispatch {
             log,
             reason: None,
         };
-        events.map(|events| Parsed { report, events }).ok_or(Deferred::Failed)
+        let parsed = events.map(|events| Parsed { report, events }).ok_or(Deferred::Failed)?;
+        self.parsed_before(step, source, &parsed);
+        Ok(parsed)
     }
 
     /// A receipt was stored with its early parse, in which the plugin wrote this.
@@ -198,10 +206,10 @@ impl Dispatch {
         rules: &Rules,
         source: &Name,
         mut events: Vec<Event>,
-        label: Option<&'static str>,
+        (label, step): (Option<&'static str>, Option<Step>),
     ) -> Option<Vec<NewEvent>> {
         label_all(&mut events, label);
-        let events = self.routed(rules, source, events);
+        let events = self.routed(rules, source, events, step.map(|step| step.context));
         let works = |new: &NewEvent| new.routes.handlers.len() + new.routes.endpoints.len();
         let is_little = events.iter().map(works).sum::<usize>() <= WORKS_MAX;
         is_little.then_some(events)

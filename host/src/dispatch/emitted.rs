@@ -31,10 +31,10 @@ pub(super) struct Wishes {
 }
 
 /// Of a receipt of so many events, what may be emitted below each; `None` is all of it. It is said
-/// of every event that has a tenant: the store keeps one beside it alone.
-pub(super) fn allowance(whole: Allowance, events: usize, has_tenant: bool) -> Option<Allowance> {
+/// of every event that has a tenant or a span: the store keeps these beside it alone.
+pub(super) fn allowance(whole: Allowance, events: usize, has_more: bool) -> Option<Allowance> {
     match events {
-        0 | 1 => has_tenant.then_some(whole),
+        0 | 1 => has_more.then_some(whole),
         _ => Some(whole.share(events).at_least(LEAST)),
     }
 }

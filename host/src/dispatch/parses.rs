@@ -20,6 +20,7 @@ use crate::plugin::Plugin;
 use crate::retry::Verdict;
 use crate::store::{self, NewEvent, ParseWork, PluginStamp, Receipt, Routes, Try, WorkKind};
 use crate::tenant::Tenant;
+use crate::trace_context::{TraceContext, log_fields};
 use crate::worker::{Slot, Work, committed, judge, on_disk};
 
 /// Of the parses at a time, how many one source may have, where there are few threads.
@@ -120,10 +121,13 @@ impl Dispatch {
     ) -> Result<(), store::Error> {
         let verdict = judge(&self.clock, ended.policy, work.tries_made, &ended.outcome);
         self.metrics.parse(&work.receipt.source, &ended.outcome, ended.cause);
-        note(&work.receipt, &ended, verdict);
-        let Ended { outcome, reason, asked: events, plugin, log, .. } = ended;
-        let events = self.routed(rules, &work.receipt.source, events);
+        let step = self.step_of_parse(&work, at);
+        let trace = step.map(|step| step.context);
+        note(&work.receipt, &ended, verdict, trace);
         let duration = started.elapsed();
+        self.parse_ended(step, &work, &ended, duration);
+        let Ended { outcome, reason, asked: events, plugin, log, .. } = ended;
+        let events = self.routed(rules, &work.receipt.source, events, trace);
         let parse = Try { at, duration, plugin, outcome, verdict, log, reason };
         place.comes().await;
         let id = work.id;
@@ -135,8 +139,14 @@ impl Dispatch {
 
     /// The events of a receipt, with where each goes. Those of one type and tenant share their
     /// routes, unless an endpoint asks for more than a type: there may be a thousand, and ten
-    /// thousand endpoints that want them.
-    pub(super) fn routed(&self, rules: &Rules, source: &Name, events: Vec<Event>) -> Vec<NewEvent> {
+    /// thousand endpoints that want them. `trace` is the span that brings them, if there is one.
+    pub(super) fn routed(
+        &self,
+        rules: &Rules,
+        source: &Name,
+        events: Vec<Event>,
+        trace: Option<TraceContext>,
+    ) -> Vec<NewEvent> {
         let count = events.len();
         let mut known = BTreeMap::<(Option<Tenant>, String), Arc<Routes>>::new();
         let route = |event: Event| {
@@ -148,8 +158,9 @@ impl Dispatch {
             } else {
                 new()
             };
-            let allowance = emitted::allowance(self.allowance, count, tenant.is_some());
-            NewEvent { event: Arc::new(event), routes, allowance, tenant }
+            let is_more = tenant.is_some() || trace.is_some();
+            let allowance = emitted::allowance(self.allowance, count, is_more);
+            NewEvent { event: Arc::new(event), routes, allowance, tenant, trace }
         };
         events.into_iter().map(route).collect()
     }
@@ -189,15 +200,23 @@ impl Dispatch {
     }
 }
 
-fn note(receipt: &Receipt, ended: &Ended<'_, Vec<Event>>, verdict: Verdict) {
+fn note(
+    receipt: &Receipt,
+    ended: &Ended<'_, Vec<Event>>,
+    verdict: Verdict,
+    trace: Option<TraceContext>,
+) {
+    let (trace_id, span_id) = log_fields(trace);
     let source = &receipt.source;
     let id = receipt.id;
     let plugin = ended.plugin.as_ref().map_or("", |stamp| stamp.name.as_str());
     for line in &ended.log {
-        plugin_says!(line, receipt.id = %id, source.name = %source, plugin.name = plugin);
+        plugin_says!(line, receipt.id = %id, source.name = %source, plugin.name = plugin,
+            trace_id, span_id);
     }
     let Some(reason) = ended.outcome.reason() else { return };
     let dead = verdict == Verdict::Dead;
     let what = if dead { "receipt is a dead letter" } else { "failed to parse a receipt" };
-    warn!(receipt.id = %id, source.name = %source, plugin.name = plugin, "{what}: {reason}");
+    warn!(receipt.id = %id, source.name = %source, plugin.name = plugin, trace_id, span_id,
+        "{what}: {reason}");
 }

@@ -11,6 +11,7 @@ use tracing::warn;
 use super::breaker::Call;
 use super::canaries::Sample;
 use super::emitted::{self, Wishes};
+use super::traced::Traced;
 use super::{Dispatch, Ended, Grants, Rules, fair_limit, plugin_says};
 use crate::effect::{Alert, Emission, LogLevel, LogLine};
 use crate::event::Timestamp;
@@ -22,7 +23,9 @@ use crate::retry::{Outcome, Verdict};
 use crate::store::{
     self, Effects, NewEvent, PluginStamp, RunRefused, RunWork, StateFull, Try, WorkKind,
 };
+use crate::telemetry::Step;
 use crate::tenant::Tenant;
+use crate::trace_context::{TraceContext, log_fields};
 use crate::worker::{Slot, Work, committed, judge, on_disk};
 
 /// Who asks for a run again: the admin API knows no names.
@@ -101,13 +104,15 @@ impl Dispatch {
         mut slot: Slot,
     ) -> Result<(), store::Error> {
         let verdict = judge(&self.clock, ended.policy, work.tries_made, &ended.outcome);
-        say(&work, &ended.log);
+        let step = self.step_of_run(&work, at);
+        say(&work, &ended.log, step.map(|step| step.context));
         let Ended { outcome, cause, reason, asked, plugin, log, .. } = ended;
-        let effects = self.effects(rules, &work, asked, at);
+        let effects = self.effects(rules, &work, asked, (at, step));
         let asked_for = effects.events.len() + effects.parcels.len() + effects.alerts.len();
         let sample = self.canaries.sample(&work, plugin.as_ref(), asked_for);
-        let told =
-            Told { id: work.id, event: work.event.id, handler: work.handler.clone(), sample };
+        let traced = Traced::of(step, &work, plugin.as_ref(), &effects);
+        let (id, event, handler) = (work.id, work.event.id, work.handler.clone());
+        let told = Told { id, event, handler, sample, traced };
         let duration = started.elapsed();
         // There nearly always is room, and then it stays: the metrics count the run before anybody
         // can see that it is committed, and once.
@@ -157,8 +162,9 @@ impl Dispatch {
         verdict: Verdict,
         duration: Duration,
     ) {
-        let Told { id, event, handler, sample } = told;
+        let Told { id, event, handler, sample, traced } = told;
         self.metrics.run(handler, outcome, cause, duration);
+        self.run_ended(traced.as_ref(), handler, (outcome, cause), duration);
         if let Some(sample) = *sample {
             let ended = (cause, duration, self.clock.now());
             if let Some((version, failed)) = self.canaries.ended(handler, sample, ended) {
@@ -167,15 +173,18 @@ impl Dispatch {
         }
         let Some(reason) = outcome.reason() else { return };
         let what = if verdict == Verdict::Dead { "run is a dead letter" } else { "run failed" };
-        warn!(run.id = %id, event.id = %event, plugin.name = %handler, "{what}: {reason}");
+        let (trace_id, span_id) = log_fields(told.trace());
+        warn!(run.id = %id, event.id = %event, plugin.name = %handler, trace_id, span_id,
+            "{what}: {reason}");
     }
 
     fn tell_alerts(&self, told: &Told, alerts: &[Alert]) {
         let Told { id, event, handler, .. } = told;
+        let (trace_id, span_id) = log_fields(told.trace());
         for alert in alerts {
             self.metrics.alert(handler, alert.severity);
             warn!(run.id = %id, event.id = %event, plugin.name = %handler,
-                severity = ?alert.severity, "alert: {}", alert.message);
+                severity = ?alert.severity, trace_id, span_id, "alert: {}", alert.message);
         }
     }
 
@@ -244,7 +253,13 @@ impl Dispatch {
     }
 
     /// What the run asked for, with where each emitted event goes.
-    fn effects(&self, rules: &Rules, work: &RunWork, wishes: Wishes, now: Timestamp) -> Effects {
+    fn effects(
+        &self,
+        rules: &Rules,
+        work: &RunWork,
+        wishes: Wishes,
+        (now, step): (Timestamp, Option<Step>),
+    ) -> Effects {
         let Wishes { emissions, parcels, alerts, state, state_read, left: allowance } = wishes;
         let nothing = Grants::default();
         let grant = &rules.handlers.get(&work.handler).unwrap_or(&nothing).grant;
@@ -252,10 +267,13 @@ impl Dispatch {
             let tenant = emission.tenant.clone();
             let event = emitted::event(work, number, emission, now);
             let routes = self.routes(&event, tenant.as_ref(), Some((&work.handler, grant)));
-            NewEvent { event: Arc::new(event), routes: Arc::new(routes), allowance, tenant }
+            let (event, routes) = (Arc::new(event), Arc::new(routes));
+            let trace = step.map(|step| step.makes(number as u64).context);
+            NewEvent { event, routes, allowance, tenant, trace }
         };
         let events = (1..).zip(emissions).map(emit).collect();
-        Effects { events, parcels, alerts, state, state_read, scope: scope(work) }
+        let trace = step.map(|step| step.context);
+        Effects { events, parcels, alerts, state, state_read, scope: scope(work), trace }
     }
 }
 
@@ -271,12 +289,21 @@ struct Told {
     handler: Name,
     /// What it counts as for a canary.
     sample: Option<Sample>,
+    /// If it has a span.
+    traced: Option<Traced>,
+}
+
+impl Told {
+    fn trace(&self) -> Option<TraceContext> {
+        self.traced.as_ref().map(|traced| traced.step.context)
+    }
 }
 
 /// Logs what the plugin said.
-fn say(work: &RunWork, log: &[LogLine]) {
+fn say(work: &RunWork, log: &[LogLine], trace: Option<TraceContext>) {
+    let (trace_id, span_id) = log_fields(trace);
     for line in log {
         plugin_says!(line, run.id = %work.id, event.id = %work.event.id,
-            plugin.name = %work.handler);
+            plugin.name = %work.handler, trace_id, span_id);
     }
 }

@@ -59,6 +59,7 @@ impl Bench {
             canaries: Canaries::default(),
             excess: Excess::default(),
             metrics,
+            telemetry: Telemetry::default(),
         };
         Self { dispatch: Arc::new(dispatch), clock, _folder: folder }
     }

@@ -21,6 +21,7 @@ use crate::notices::Notices;
 use crate::plugin::{self, Compiler, Registry};
 use crate::retry::RetryPolicy;
 use crate::store::{self, Store};
+use crate::telemetry::Telemetry;
 use crate::worker::work;
 
 /// How long parses and runs wait for plugins that are compiled at the start.
@@ -39,7 +40,7 @@ pub(super) fn plugins(limits: &Limits, compiler: Compiler, compiled: PathBuf) ->
 pub(super) fn dispatch(
     limits: &Limits,
     (host, registry, directory, store): (plugin::Host, Arc<Registry>, Directory, Store),
-    (clock, metrics, notices): (Clock, Metrics, Notices),
+    (clock, metrics, telemetry, notices): (Clock, Metrics, Telemetry, Notices),
     canaries: Canaries,
 ) -> Dispatch {
     let breakers =
@@ -52,6 +53,7 @@ pub(super) fn dispatch(
         store,
         clock,
         metrics,
+        telemetry,
         rules: ArcSwap::default(),
         failures: RetryPolicy::plugins(),
         crashes: RetryPolicy::crashes(),

@@ -10,6 +10,7 @@ use crate::ingest::{EarlyParse, Turn};
 use crate::plugin::{Kept, Plugin};
 use crate::provider::Claims;
 use crate::store::Parsed;
+use crate::trace_context::TraceContext;
 
 impl EarlyParse for Dispatch {
     fn turn<'a>(
@@ -29,8 +30,9 @@ impl EarlyParse for Dispatch {
         request: &Request,
         claims: &Claims,
         kept: Option<Kept<'_>>,
+        trace: Option<TraceContext>,
     ) -> Option<Parsed> {
-        self.parse_early(source, plugin, request, claims, kept)
+        self.parse_early(source, plugin, request, claims, kept, trace)
     }
 
     fn stored(&self, source: &Name, plugin: &Name, receipt: Id, log: &[LogLine]) {

@@ -139,7 +139,6 @@ mod tests {
     use crate::event::{Event, Request, Timestamp};
     use crate::headers::Headers;
     use crate::json_text::JsonText;
-    use crate::metrics::Metrics;
     use crate::retry::{Outcome, Verdict};
     use crate::store::{
         EndpointChange, Marks, NewEvent, NewReceipt, Parsed, Routes, Try, WorkKind,
@@ -212,7 +211,7 @@ mod tests {
         let directory = opened.unwrap();
         let egress = Egress::new(egress::Config::default(), clock.clone()).unwrap();
         let owed = (store.clone(), directory.clone());
-        let delivery = Arc::new(Delivery::new(owed, clock, Metrics::new(), egress, 16));
+        let delivery = Arc::new(Delivery::new(owed, clock, Default::default(), egress, 16));
         (folder, Faring { delivery, directory, store })
     }
 

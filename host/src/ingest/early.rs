@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 use tracing::error;
 
 use super::Ingest;
@@ -22,6 +23,7 @@ use crate::ids::{Id, Name};
 use crate::plugin::{Kept, Plugin};
 use crate::provider::Claims;
 use crate::store::{Appended, Committing, Error, Parsed, Recalled, Store};
+use crate::trace_context::TraceContext;
 
 /// What a request waits for until it may be parsed.
 pub(crate) type Turn<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -42,7 +44,7 @@ pub(crate) trait EarlyParse: fmt::Debug + Send + Sync {
 
     /// What a parse makes of a request whose evidence holds and that brings something new, in the
     /// instance of its claims if that is `kept`; `None` if it is to be stored without. May compute
-    /// for a while.
+    /// for a while. `trace` is the span of the request, if it has one.
     fn parse(
         &self,
         source: &Name,
@@ -50,6 +52,7 @@ pub(crate) trait EarlyParse: fmt::Debug + Send + Sync {
         request: &Request,
         claims: &Claims,
         kept: Option<Kept<'_>>,
+        trace: Option<TraceContext>,
     ) -> Option<Parsed>;
 
     /// What was parsed is stored with its receipt, and the plugin wrote this.
@@ -64,8 +67,9 @@ pub(super) enum Found {
     Known(Id),
     /// What was parsed of it.
     Parsed(Box<Parsed>),
-    /// It was parsed, and left to the writer, unless the store did not take it.
-    Left(Result<Telling, Error>),
+    /// It was parsed, and left to the writer, unless the store did not take it; since when, if its
+    /// request has a span.
+    Left(Result<Telling, Error>, Option<Instant>),
 }
 
 /// What is found out of a request whose evidence holds, if it brings events. Parses what brings
@@ -187,6 +191,7 @@ mod tests {
             _: &Request,
             _: &Claims,
             _: Option<Kept<'_>>,
+            _: Option<TraceContext>,
         ) -> Option<Parsed> {
             None
         }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::Ingest;
 use super::early::{self, Found, Telling, Told};
 use super::source::Source;
+use super::traced::Verifying;
 use crate::event::Request;
 use crate::ids::Name;
 use crate::lock::lock;
@@ -21,6 +22,7 @@ use crate::plugin::{Kept, Plugin, Tell};
 use crate::provider::{Claims, Proven};
 use crate::signature::{self, Asker};
 use crate::store::{Heard, NewReceipt, Parsed};
+use crate::trace_context::TraceContext;
 
 /// A request on the thread of its claims.
 pub(super) struct Handing {
@@ -33,6 +35,10 @@ pub(super) struct Handing {
     pub(super) handover: Handover,
     /// That of its task.
     pub(super) runtime: Handle,
+    /// The span of the request, if it has one.
+    pub(super) trace: Option<TraceContext>,
+    /// That of its proof.
+    pub(super) verifying: Option<Verifying>,
 }
 
 /// Whether the task of a request is told of its claims at once. Clones are the same.
@@ -53,9 +59,12 @@ enum Stage {
 impl Handing {
     /// What is found out of the request, whose evidence holds.
     pub(super) fn find(&self, claims: &Claims, kept: Option<Kept<'_>>) -> Option<Found> {
-        let Self { ingest, source, plugin, request, .. } = self;
+        let Self { ingest, source, plugin, request, trace, verifying, .. } = self;
+        if let Some(verifying) = verifying {
+            verifying.ended(&ingest.telemetry);
+        }
         let parse = || {
-            let parsed = ingest.early.parse(source, plugin, request, claims, kept)?;
+            let parsed = ingest.early.parse(source, plugin, request, claims, kept, *trace)?;
             Some(match self.proven(claims) {
                 Some(proven) => self.leave(claims, proven, parsed),
                 None => Found::Parsed(Box::new(parsed)),
@@ -86,12 +95,14 @@ impl Handing {
             event_ids: claims.event_ids.clone(),
             proven: Some(proven),
             plugin: self.sources.get(&self.source).and_then(|source| source.stamp(&self.plugin)),
+            trace: self.trace,
         };
+        let began = self.trace.map(|_| Instant::now());
         let by = (&*self.ingest, self.runtime.clone());
         let told = Told::of(by, &self.source, &self.plugin, &parsed);
         let heard = self.handover.leave();
         let committing = self.ingest.store.queue_parsed_and(receipt, parsed, heard);
-        Found::Left(committing.map(|committing| Telling::new(committing, told)))
+        Found::Left(committing.map(|committing| Telling::new(committing, told)), began)
     }
 }
 

@@ -20,7 +20,7 @@ impl EncodeLabelValue for Label {
 }
 
 impl Answered {
-    pub(super) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
@@ -60,7 +60,7 @@ impl Reloaded {
 }
 
 impl Cause {
-    pub(super) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Failure => "failure",
             Self::Trap => "trap",

@@ -31,7 +31,7 @@ impl Bench {
     fn parse_early(&self, command: &Value, claims: &Claims) -> Option<store::Parsed> {
         let guest = self.dispatch.registry.get(&name("guest")).unwrap();
         let request = self.request(command);
-        self.dispatch.parse_early(&name("shop"), &guest, &request, claims, None)
+        self.dispatch.parse_early(&name("shop"), &guest, &request, claims, None, None)
     }
 
     /// Whether there is an early parse of a request that brings this event.

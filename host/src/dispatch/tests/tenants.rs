@@ -66,9 +66,10 @@ async fn an_event_of_one_tenant_never_reaches_another() {
         (None, None, &["bank", "crm"]),
     ];
     let together = cases.iter().map(|(merchant, ..)| event(*merchant)).collect();
-    let together = bench.dispatch.routed(&rules, &name("shop"), together);
+    let together = bench.dispatch.routed(&rules, &name("shop"), together, None);
     for ((merchant, tenant, endpoints), of_many) in cases.into_iter().zip(&together) {
-        let alone = bench.dispatch.routed(&rules, &name("shop"), vec![event(merchant)]);
+        let alone = vec![event(merchant)];
+        let alone = bench.dispatch.routed(&rules, &name("shop"), alone, None);
         for new in [of_many, &alone[0]] {
             assert_eq!(new.tenant.as_ref().map(Tenant::as_str), tenant, "{merchant:?}");
             assert_eq!(new.routes.endpoints, names(endpoints), "{merchant:?}");

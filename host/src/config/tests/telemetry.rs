@@ -1,0 +1,71 @@
+//! What a configuration says of telemetry.
+
+use super::*;
+
+fn with(telemetry: &str) -> String {
+    format!("{WHOLE}[telemetry]\n{telemetry}\n")
+}
+
+fn check_wrong(telemetry: &str, expected: &str) {
+    let wrong = wrong(&with(telemetry));
+    assert!(wrong.len() == 1 && wrong[0].contains(expected), "{wrong:#?}");
+}
+
+const ENDPOINT: &str = "endpoint = \"http://127.0.0.1:4318\"";
+
+#[test]
+fn telemetry_goes_nowhere_until_there_is_an_endpoint() {
+    assert!(parse(WHOLE).unwrap().telemetry.is_none());
+    assert!(parse(&with("traces = \"5%\"")).unwrap().telemetry.is_none());
+
+    let settings = parse(&with(ENDPOINT)).unwrap().telemetry.unwrap();
+    assert_eq!(settings.endpoint.as_str(), "http://127.0.0.1:4318/");
+    assert_eq!(settings.traces, Some(0.1));
+    let expected = [("service.name", "hookgate"), ("service.version", env!("CARGO_PKG_VERSION"))];
+    assert_eq!(settings.resource, expected.map(|(key, text)| (key.to_owned(), text.to_owned())));
+    for (traces, share) in [("off", None), ("0%", Some(0.0)), ("100%", Some(1.0))] {
+        let settings = parse(&with(&format!("{ENDPOINT}\ntraces = \"{traces}\"")));
+        assert_eq!(settings.unwrap().telemetry.unwrap().traces, share);
+    }
+}
+
+#[test]
+fn headers_are_secrets_and_attributes_are_texts() {
+    let text = format!(
+        "{ENDPOINT}\nservice_name = \"payments\"\n\
+         attributes = {{ \"deployment.environment.name\" = \"test\" }}\n\
+         headers = {{ api-key = {{ value = \"Hunter2/Tr0ub4dor\" }} }}"
+    );
+    let config = parse(&with(&text)).unwrap();
+    assert!(config.secrets.iter().any(|secret| secret.expose() == "Hunter2/Tr0ub4dor"));
+    let settings = config.telemetry.unwrap();
+    let [(name, secret)] = &settings.headers[..] else { panic!("{settings:?}") };
+    assert_eq!((name.as_str(), secret.expose()), ("api-key", "Hunter2/Tr0ub4dor"));
+    assert!(!format!("{settings:?}").contains("Hunter2"));
+    assert_eq!(settings.resource[0].1, "payments");
+    assert_eq!(settings.resource[2].0, "deployment.environment.name");
+
+    check_wrong("headers = { host = { value = \"x\" } }", "must be the name of a header");
+    check_wrong("headers = { api-key = { value = \"a\\nb\" } }", "that a header can't have");
+    check_wrong("headers = { api-key = \"x\" }", "`api-key` must be");
+    check_wrong("attributes = { a = 1 }", "`a` must be a text of 1 to 255 bytes");
+    check_wrong("attributes = { \"service.name\" = \"a\" }", "must be another attribute");
+    for traces in ["101%", "-1%", "10", "NaN%", "some"] {
+        check_wrong(&format!("traces = \"{traces}\""), "`traces` must be a percentage");
+    }
+    let endpoint = "endpoint = \"http://127.0.0.1:4318/v1/traces\"";
+    check_wrong(endpoint, "without the path of a signal");
+    check_wrong("endpoint = \"127.0.0.1:4318\"", "must be a URL");
+}
+
+/// Leave it out of `needs_restart`, and an operator waits for spans that never come.
+#[test]
+fn another_collector_needs_a_restart() {
+    let before = parse(WHOLE).unwrap();
+    let now = parse(&with(ENDPOINT)).unwrap();
+    assert_eq!(now.needs_restart(&before), ["`telemetry`"]);
+    assert_eq!(before.needs_restart(&now), ["`telemetry`"]);
+    let other = parse(&with(&format!("{ENDPOINT}\ntraces = \"5%\""))).unwrap();
+    assert_eq!(other.needs_restart(&now), ["`telemetry`"]);
+    assert_eq!(now.needs_restart(&now), Vec::<String>::new());
+}

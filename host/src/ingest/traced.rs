@@ -1,0 +1,104 @@
+//! What the spans of a request say: of all of it, and of its proof and its way into the store.
+//!
+//! Whoever does these steps says when they have ended. Never decides whether a span is exported.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use tokio::time::Instant;
+
+use super::Ingest;
+use super::rejection::Rejection;
+use crate::ids::Name;
+use crate::metrics::Answered;
+use crate::store::Appended;
+use crate::telemetry::{Description, Part, SpanKind, Step, Telemetry};
+use crate::trace_context::TraceContext;
+
+/// The path under which requests come in, whatever the source.
+const ROUTE: &str = "/in/{source}";
+
+/// A request whose proof is under way, and whose trace is sampled. Clones are the same.
+#[derive(Debug, Clone)]
+pub(super) struct Verifying(Arc<Begun>);
+
+#[derive(Debug)]
+struct Begun {
+    trace: TraceContext,
+    began: Instant,
+    is_told: AtomicBool,
+}
+
+impl Verifying {
+    /// From now on, if that is ever told.
+    pub(super) fn begin(trace: Option<TraceContext>) -> Option<Self> {
+        let trace = trace.filter(|trace| trace.is_sampled)?;
+        let (began, is_told) = (Instant::now(), AtomicBool::new(false));
+        Some(Self(Arc::new(Begun { trace, began, is_told })))
+    }
+
+    /// The request is genuine, since the first time that this is said.
+    pub(super) fn ended(&self, telemetry: &Telemetry) {
+        let Begun { trace, began, is_told } = &*self.0;
+        if is_told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Some(step) = telemetry.part(Some(*trace), Part::Verify) {
+            let describe = || Description::new(SpanKind::Internal, "verify");
+            telemetry.ended(&step, false, began.elapsed(), describe);
+        }
+    }
+}
+
+impl Ingest {
+    /// A request was answered after this time. It failed where the gateway could not accept it; one
+    /// that was refused, or is its sender's mistake, has not.
+    pub(super) fn received(
+        &self,
+        step: &Step,
+        (source, method): (&Name, &Method),
+        (answered, appended, status): (Answered, Option<Appended>, StatusCode),
+        took: Duration,
+    ) {
+        let is_failed = status.is_server_error();
+        self.telemetry.ended(step, is_failed, took, || {
+            let (receipt, duplicate_of) = match appended {
+                Some(Appended::Stored(id)) => (Some(id), None),
+                Some(Appended::Duplicate(id)) => (None, Some(id)),
+                None => (None, None),
+            };
+            let name = format!("{method} {ROUTE}");
+            let description = Description::new(SpanKind::Server, name)
+                .with("http.request.method", method.to_string())
+                .with("http.route", ROUTE)
+                .with("url.path", format!("/in/{source}"))
+                .with("http.response.status_code", status.as_u16())
+                .with("hookgate.source", source.to_string())
+                .with("hookgate.outcome", answered.label())
+                .with_some("hookgate.receipt.id", receipt.map(|id| id.to_string()))
+                .with_some("error.type", is_failed.then(|| status.as_str().to_owned()));
+            Description { duplicate_of, ..description }
+        });
+    }
+
+    /// A request was appended to the store, or could not be.
+    pub(super) fn appended(
+        &self,
+        trace: Option<TraceContext>,
+        began: Option<Instant>,
+        appended: &Result<Appended, Rejection>,
+    ) {
+        let (Some(began), Some(step)) = (began, self.telemetry.part(trace, Part::Append)) else {
+            return;
+        };
+        let receipt = match appended {
+            Ok(Appended::Stored(id)) => Some(id.to_string()),
+            Ok(Appended::Duplicate(_)) | Err(_) => None,
+        };
+        self.telemetry.ended(&step, appended.is_err(), began.elapsed(), || {
+            Description::new(SpanKind::Internal, "append").with_some("hookgate.receipt.id", receipt)
+        });
+    }
+}
