@@ -2,8 +2,8 @@
 //!
 //! Whoever does a step says when it has ended and how; that is a branch where telemetry is off, and
 //! never waits where it is on. A queue holds the spans that are not exported yet. What has no room
-//! in it, or what the collector does not take, is dropped and counted. Never decides what happens to
-//! an event.
+//! in it, or what the collector does not take, is dropped and counted. Never decides what becomes
+//! of an event.
 
 mod collector;
 mod otlp;
