@@ -16,7 +16,7 @@ fn telemetry(share: f64) -> (Telemetry, mpsc::Receiver<Span>, Metrics) {
 }
 
 fn headers(traceparents: &[&'static str]) -> HeaderMap {
-    let header = |text: &&'static str| (TRACEPARENT, HeaderValue::from_static(text));
+    let header = |&text: &&'static str| (TRACEPARENT, HeaderValue::from_static(text));
     let mut headers = HeaderMap::new();
     // Appends, also under a name that is there.
     headers.extend(traceparents.iter().map(header));
