@@ -4,6 +4,7 @@ mod invariants;
 mod layers;
 mod log_lines;
 mod mutants;
+mod pages;
 mod turns;
 mod words;
 
@@ -31,7 +32,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("prost::", &["telemetry/otlp"]),
     ("toml::", &["config", "cli/plugin/cases"]),
     ("anyhow::", &["cli", "gateway"]),
-    ("axum::", &["ingest", "admin", "listener", "cli/demo"]),
+    ("axum::", &["ingest", "admin", "dashboard", "listener", "cli/demo"]),
+    ("askama::", &["dashboard"]),
 ];
 
 /// What a name of a file must not be.

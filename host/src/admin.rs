@@ -25,6 +25,7 @@ mod levels;
 mod lists;
 mod openapi;
 mod operation;
+mod overview;
 mod own;
 mod panics;
 mod path;
@@ -39,6 +40,10 @@ mod rehearsals;
 mod replays;
 mod routes;
 mod rows;
+mod session;
+mod sessions;
+mod settings;
+mod sources;
 mod stream;
 mod tokens;
 mod turns;
@@ -62,6 +67,7 @@ use crate::plugin::{Registry, Usage};
 use crate::refused::RefusedRequests;
 use crate::secrets::Redaction;
 use crate::store::{Health, Store};
+use crate::traffic::Traffic;
 
 pub(crate) use access::{Access, FileToken};
 pub(crate) use auditor::Auditor;
@@ -74,7 +80,9 @@ pub(crate) use refused::KnownSources;
 pub(crate) use rehearsals::{Begun, NewRehearsal, Place, RehearsalRow, Rehearses, Taken};
 pub(crate) use routes::document;
 pub use rows::Report;
-pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow, WaitRow};
+pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow, SourceRow, WaitRow};
+pub(crate) use settings::Settings;
+pub(crate) use sources::SourceRows;
 pub(crate) use turns::Turns;
 pub(crate) use unread::Unread;
 
@@ -107,6 +115,7 @@ pub(crate) struct Admin {
     pub(crate) usages: Usages,
     /// Which sources there are, and what they have refused.
     pub(crate) sources: KnownSources,
+    pub(crate) source_rows: SourceRows,
     pub(crate) refused: Arc<RefusedRequests>,
     /// Where to ask for a reload.
     pub(crate) reload: mpsc::Sender<Ask>,
@@ -128,6 +137,10 @@ pub(crate) struct Admin {
     pub(crate) under_way: UnderWay,
     /// Who has stored work run again by other versions of plugins.
     pub(crate) rehearsals: Arc<dyn Rehearses>,
+    /// What came and went.
+    pub(crate) traffic: Arc<Traffic>,
+    /// What the gateway is set to.
+    pub(crate) settings: Settings,
     /// Keeps connections free for those who look whether it is well.
     pub(crate) turns: Turns,
     /// Reads the rest of bodies behind their answers.

@@ -221,6 +221,9 @@ impl Delivery {
         let verdict = judge(&self.clock, retry, work.tries_made, &seen.outcome);
         let duration = started.elapsed();
         self.metrics.attempt(&work.endpoint, &seen.outcome, duration);
+        if let (Verdict::Done, Payload::Event(event)) = (verdict, &work.payload) {
+            self.metrics.delivered(self.clock.now().since(event.recorded_at));
+        }
         let step = self.step_of(&work, at);
         self.note(&work, &seen, verdict, step.map(|step| step.context));
         self.attempted(step, &work, &seen, duration);

@@ -26,7 +26,9 @@ mod publishing;
 mod reach;
 mod rehearsing;
 mod replaying;
+mod sampling;
 mod sealing;
+mod showing;
 mod staging;
 mod sweeping;
 mod unquoted;
@@ -50,6 +52,7 @@ use crate::address::Address;
 use crate::admin::{self, Access, Ask, Report};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
+use crate::dashboard;
 use crate::delivery::{Deliveries, Delivery};
 use crate::directory::Directory;
 use crate::directory::vault::Vault;
@@ -66,6 +69,7 @@ use crate::refused::RefusedRequests;
 use crate::secrets::Redaction;
 use crate::store::{Retention, Store};
 use crate::telemetry::{Exports, Telemetry};
+use crate::traffic::Traffic;
 use crate::worker::work;
 
 pub(crate) use admission::Admission;
@@ -164,6 +168,7 @@ struct Parts {
     refused: Arc<RefusedRequests>,
     redaction: Redaction,
     access: Arc<Access>,
+    traffic: Arc<Traffic>,
     admin_hosts: Arc<ArcSwap<Vec<String>>>,
     fronts: Fronts,
     retention: Arc<ArcSwap<Retention>>,
@@ -228,6 +233,7 @@ impl Gateway {
         self.beside(Operations::of(parts).run(self.cancel.clone()));
         self.beside(Canarying::of(parts).run(self.cancel.clone()));
         self.beside(Handling::of(parts).run(self.cancel.clone()));
+        self.beside(sampling::sample(parts.traffic.clone(), self.cancel.clone()));
     }
 
     fn beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
@@ -267,7 +273,7 @@ impl Gateway {
         };
         let writes = TaskTracker::new();
         let operators = parts.operators((&live, desk), self.reload.clone(), writes.clone(), cancel);
-        let metrics = &parts.metrics;
+        let (metrics, clock) = (&parts.metrics, parts.clock.clone());
         let cancelled = cancel.clone();
         let port = |socket, name, limits, front: &Arc<Front>| {
             let (front, metrics) = (front.clone(), metrics.clone());
@@ -276,7 +282,7 @@ impl Gateway {
         let public = port(public, "public", limits.public(), &parts.fronts.public)
             .serve(ingest::Routes::of(Arc::new(ingest)), cancelled.clone());
         let admin = port(admin, "admin", limits.admin(ADMIN_CONNECTIONS), &parts.fronts.admin)
-            .serve(admin::router(Arc::new(operators)), cancelled);
+            .serve(dashboard::router(admin::router(Arc::new(operators)), clock), cancelled);
         // With none at a time the loop only waits for its end, and receipts stay in the store.
         let parsing = parsing(parts.dispatch.clone(), limits.parses, cancel.clone());
         let parses = once_loaded(live.loaded(), cancel.clone(), parsing);
@@ -413,6 +419,7 @@ impl Parts {
         let tokens = (&config.tokens[..], config.open_metrics);
         let access = Access::open(store.clone(), clock.clone(), tokens).await?;
         let handlers = handling::restored(&store).await?;
+        let traffic = Traffic::new(metrics.clone(), store.clone(), clock.clone());
         Ok(Self {
             store,
             disk,
@@ -433,6 +440,7 @@ impl Parts {
             refused: Arc::default(),
             redaction,
             access: Arc::new(access),
+            traffic: Arc::new(traffic),
             admin_hosts: Arc::new(ArcSwap::from_pointee(config.admin_hosts.clone())),
             fronts: Fronts::default(),
             retention: Arc::new(ArcSwap::from_pointee(config.retention.clone())),

@@ -78,9 +78,10 @@
 //!   `metrics`, `telemetry` (OTLP), `streams` (what works on a connection over HTTP/2), `disk`
 //!   (free room), `refused` (the last requests that were), `notices` (what happened to the
 //!   gateway), `subprocess` (processes that are waited for), the loop in `worker`, `proof` (whether
-//!   a request is genuine, by several of them), and [`rehearsal`] (what a version of a plugin makes
-//!   of what is stored)
+//!   a request is genuine, by several of them), [`rehearsal`] (what a version of a plugin makes of
+//!   what is stored), and `traffic` (what came and went lately)
 //! - *Activities*, which never import each other: [`ingest`] [`dispatch`] `delivery` [`admin`]
+//!   `dashboard`
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
 
 pub mod ids;
@@ -128,11 +129,13 @@ mod notices;
 mod worker;
 mod proof;
 pub mod rehearsal;
+mod traffic;
 
 pub mod ingest;
 pub mod dispatch;
 mod delivery;
 pub mod admin;
+mod dashboard;
 
 pub mod config;
 pub mod gateway;

@@ -12,6 +12,7 @@ mod notices;
 mod plugins;
 mod spans;
 mod tenants;
+mod totals;
 mod waiting;
 
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub(crate) use plugins::PluginUse;
 use plugins::Plugins;
 use spans::Spans;
 use tenants::Tenants;
+use totals::Sums;
+pub(crate) use totals::{Counted, Spread, Totals};
 use waiting::Waiting;
 
 /// Counters, gauges and histograms. Clones count together.
@@ -76,6 +79,7 @@ pub(crate) struct Metrics {
     waiting: Waiting,
     spans: Spans,
     canaries: Canaries,
+    totals: Sums,
 }
 
 type Tries = Family<[(&'static str, Label); 3], Counter>;
@@ -226,6 +230,7 @@ impl Metrics {
             waiting: Waiting::new(r),
             spans: Spans::new(r),
             canaries: Canaries::new(r),
+            totals: Sums::default(),
             registry: Arc::default(),
         };
         let failures = metrics.sweep_failures.clone();
@@ -240,6 +245,7 @@ impl Metrics {
     pub(crate) fn request(&self, source: &Name, answered: Answered, time: Duration) {
         count(&self.requests, ("source", source), ("outcome", answered.label()));
         self.ingest_time.observe(time.as_secs_f64());
+        self.totals.answered(answered, time);
     }
 
     /// A request named no source. Which one it named is not kept.
@@ -261,6 +267,7 @@ impl Metrics {
     /// A receipt was parsed, or could not be for this cause.
     pub(crate) fn parse(&self, source: &Name, outcome: &Outcome, cause: Option<Cause>) {
         count_try(&self.parses, ("source", source), outcome, cause);
+        self.totals.ended(outcome, Counted::Parsed, Counted::ParseFailures);
     }
 
     /// A request is stored without a parse, which comes behind it, for this reason.
@@ -277,6 +284,7 @@ impl Metrics {
         time: Duration,
     ) {
         count_try(&self.runs, ("handler", handler), outcome, cause);
+        self.totals.ended(outcome, Counted::Ran, Counted::RunFailures);
         self.run_time.observe(time.as_secs_f64());
     }
 

@@ -189,9 +189,15 @@ pub(crate) fn matching<'h>(
 
 /// A new token; `None` if the system has no randomness to give.
 pub fn fresh() -> Option<Secret> {
+    Secret::new(&format!("{TOKEN_PREFIX}{}", unguessable()?))
+}
+
+/// A text of 43 letters, digits, `-` and `_` that nobody can guess; `None` if the system has no
+/// randomness to give.
+pub(crate) fn unguessable() -> Option<String> {
     let mut bytes = [0; RANDOM_BYTES];
     SystemRandom::new().fill(&mut bytes).ok()?;
-    Secret::new(&format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    Some(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Whether an operator's own text is long enough to be a token: nobody can guess it then.

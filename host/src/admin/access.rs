@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, header};
 use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
 use tokio::sync::Mutex;
 
 use super::failures::Failures;
 use super::operation::Tenants;
 use super::problem::{Kind, Problem};
+use super::sessions::{self, Begun, Found, Sessions};
 use crate::clock::Clock;
 use crate::event::Timestamp;
 use crate::ids::Name;
@@ -26,6 +28,9 @@ use crate::token::{self, Scope, Scopes, TokenHash, matching};
 
 /// Minutes of use are written down at most so often, in milliseconds.
 const USE_MIN: u64 = 60_000;
+
+/// The text that goes with the forms of a session.
+const FORM: &str = "hookgate-form";
 
 /// A token that the configuration gives.
 #[derive(Debug, Clone)]
@@ -49,6 +54,7 @@ pub(crate) struct Access {
     /// Held while memory changes.
     learning: std::sync::Mutex<()>,
     pub(super) failures: Failures,
+    pub(super) sessions: Sessions,
 }
 
 /// The tokens as they are now.
@@ -82,6 +88,8 @@ pub(crate) struct Caller {
     /// Whose it is: it reaches nothing but what is this tenant's. `None` reaches everything.
     pub(super) tenant: Option<Tenant>,
     scopes: Scopes,
+    /// By which it asks, if it does not send the token itself.
+    pub(super) session: Option<Found>,
 }
 
 /// Why a request is refused.
@@ -98,6 +106,10 @@ pub(super) enum Refused {
     Tenant(Name, Tenant),
     /// It comes from elsewhere, and there is no token that it could have.
     Remote,
+    /// The session of its cookie is over.
+    SessionOver,
+    /// It would change something by a session, and lacks the text that goes with its forms.
+    Form,
 }
 
 impl Caller {
@@ -117,6 +129,22 @@ impl Caller {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether it may change something with these headers: by a session only with the text that
+    /// goes with its forms, which no page of another site has.
+    pub(super) fn confirmed(&self, headers: &HeaderMap) -> Result<(), Refused> {
+        let Some(Found { form, .. }) = &self.session else { return Ok(()) };
+        let sent = headers.get(FORM).map_or(&[][..], |value| value.as_bytes());
+        match form.as_bytes().ct_eq(sent).into() {
+            true => Ok(()),
+            false => Err(Refused::Form),
+        }
+    }
+
+    /// What it may do.
+    pub(super) fn scopes(&self) -> Scopes {
+        self.scopes
     }
 }
 
@@ -148,6 +176,13 @@ impl Refused {
                 Kind::Remote,
                 "without a token the admin port answers this machine only".to_owned(),
             ),
+            Self::SessionOver => (Kind::NoToken, "the session is over: sign in again".to_owned()),
+            Self::Form => (
+                Kind::ForeignPage,
+                "a session changes nothing without the text that goes with its forms: send it as \
+                 `hookgate-form`, or send a token"
+                    .to_owned(),
+            ),
         };
         Problem::new(kind, reason)
     }
@@ -166,6 +201,8 @@ impl Refused {
             Self::Scope(..) => "scope",
             Self::Tenant(..) => "tenant",
             Self::Remote => "remote",
+            Self::SessionOver => "session_over",
+            Self::Form => "form",
         }
     }
 }
@@ -186,6 +223,7 @@ impl Access {
             changing: Mutex::default(),
             learning: std::sync::Mutex::default(),
             failures: Failures::default(),
+            sessions: Sessions::default(),
             store,
             clock,
         };
@@ -242,23 +280,47 @@ impl Access {
             return match connection.is_some_and(is_local) {
                 true => {
                     let (owner, scopes) = (Vec::new(), Scopes::ADMIN);
-                    Ok(Caller { token: None, owner, tenant: None, scopes })
+                    Ok(Caller { token: None, owner, tenant: None, scopes, session: None })
                 }
                 false => Err(Refused::Remote),
             };
         }
-        let sent = bearer(headers)?;
+        let session = self.session(headers)?;
+        let sent = session.as_ref().map_or_else(|| bearer(headers), |found| Ok(found.token))?;
         let hashes = known.hashes.iter().map(|(hash, _)| hash);
-        let found = matching(&sent, hashes).ok_or(Refused::Unknown)?;
-        let held = &known.held[known.hashes[found].1];
-        let (token, now) = (&held.token, self.clock.now());
-        if is_over(token, now) {
-            return Err(Refused::Expired(token.name.clone()));
-        }
+        let found = matching(&sent, hashes);
+        let now = self.clock.now();
+        let held = found.map(|found| &known.held[known.hashes[found].1]);
+        let held = match (held, &session) {
+            (Some(held), _) if !is_over(&held.token, now) => held,
+            (_, Some(_)) => return Err(Refused::SessionOver),
+            (Some(held), None) => return Err(Refused::Expired(held.token.name.clone())),
+            (None, None) => return Err(Refused::Unknown),
+        };
+        let token = &held.token;
         held.used_at.fetch_max(now.0, Ordering::Relaxed);
         let (name, owner) = (token.name.clone(), held.owner());
         let (tenant, scopes) = (token.tenant.clone(), token.scopes);
-        Ok(Caller { token: Some(name), owner, tenant, scopes })
+        Ok(Caller { token: Some(name), owner, tenant, scopes, session })
+    }
+
+    /// The session by which a request asks, if it sends no token itself.
+    fn session(&self, headers: &HeaderMap) -> Result<Option<Found>, Refused> {
+        if headers.contains_key(header::AUTHORIZATION) {
+            return Ok(None);
+        }
+        let Some(cookie) = sessions::cookie(headers) else { return Ok(None) };
+        self.sessions.find(cookie, self.clock.now()).map(Some).ok_or(Refused::SessionOver)
+    }
+
+    /// Begins a session of whoever sends a token in these headers.
+    pub(super) fn begin_session(&self, headers: &HeaderMap) -> Result<Begun, Problem> {
+        let token = bearer(headers).map_err(|refused| refused.problem())?;
+        let no_random = || {
+            let reason = "the system has no random bytes for a session";
+            Problem::new(Kind::Internal, reason)
+        };
+        self.sessions.begin(token, self.clock.now()).ok_or_else(no_random)
     }
 
     /// Makes a token, and gives its text, which nobody can get again, and what is kept of it.

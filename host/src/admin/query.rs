@@ -25,6 +25,7 @@ use crate::store::{
     Cursor, DeadFilter, DeliveryFilter, EventFilter, Page, ReceiptFilter, State, WorkKind,
 };
 use crate::tenant::Tenant;
+use crate::traffic::Span;
 
 const STATUSES: [Status; 3] = [Status::Enabled, Status::Paused, Status::Disabled];
 
@@ -93,6 +94,13 @@ pub(super) const ORDER: Parameter =
     Parameter::query("order", "Which come first: the newest, or the oldest.", orders);
 pub(super) const BEHIND: Parameter =
     Parameter::query("cursor", "The `next` of the previous page in the same order.", numbers);
+
+pub(super) const SPAN: Parameter =
+    Parameter::query("span", "How far back the figures go, and in which steps.", spans);
+
+fn spans(_: &mut Schemas) -> serde_json::Value {
+    schema::one_of(&Span::ALL.map(Span::as_str))
+}
 
 fn endpoints(_: &mut Schemas) -> serde_json::Value {
     let names = "[a-z0-9][a-z0-9-]{0,62}";
@@ -417,6 +425,18 @@ impl<S: Sync> FromRequestParts<S> for RehearsalQuery {
             until: pairs.time("until")?,
             limit: pairs.value("limit", "a number from 1")?,
         })
+    }
+}
+
+/// How far back.
+pub(super) struct SpanQuery(pub(super) Span);
+
+impl<S: Sync> FromRequestParts<S> for SpanQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let span = Pairs::of(&parts.uri)?.value("span", "hour, day or week")?;
+        Ok(Self(span.unwrap_or_default()))
     }
 }
 

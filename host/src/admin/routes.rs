@@ -11,7 +11,7 @@ use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
 use super::{
     Admin, audit, canaries, deliveries, endpoints, event_types, gate, health, items, lists,
-    plugins, refused, rehearsals, replays, stream, tokens,
+    overview, plugins, refused, rehearsals, replays, session, settings, sources, stream, tokens,
 };
 
 /// Every operation, as the document has them.
@@ -20,6 +20,7 @@ static TABLE: &[&[Operation]] = &[
     &stream::OPERATIONS,
     &items::OPERATIONS,
     &deliveries::OPERATIONS,
+    &sources::OPERATIONS,
     &refused::OPERATIONS,
     &replays::OPERATIONS,
     &endpoints::OPERATIONS,
@@ -29,9 +30,12 @@ static TABLE: &[&[Operation]] = &[
     &canaries::OPERATIONS,
     &rehearsals::OPERATIONS,
     &event_types::OPERATIONS,
+    &session::OPERATIONS,
     &tokens::OPERATIONS,
     &audit::OPERATIONS,
+    &overview::OPERATIONS,
     &health::OPERATIONS,
+    &settings::OPERATIONS,
     &openapi::OPERATIONS,
 ];
 
@@ -85,7 +89,8 @@ mod tests {
 
     #[test]
     fn whatever_changes_something_needs_more_than_to_read() {
-        for Operation { verb, path, need, .. } in all() {
+        // A session is kept nowhere, and gives nothing that its token does not.
+        for Operation { verb, path, need, .. } in all().filter(|it| it.path != session::PATH) {
             let is_more = matches!(need, Need::Scope(Scope::Replay | Scope::Write | Scope::Admin));
             assert!(*verb == Verb::Get || is_more, "{} {path} needs {need:?}", verb.name());
         }
@@ -144,7 +149,9 @@ mod tests {
             "getEndpointStats",
         ];
         assert_eq!(named(Tenants::Own), own);
-        let open = ["listEventTypes", "getHealth", "getReadiness", "getDocument"];
+        let sessions = ["getSession", "beginSession", "endSession"];
+        let health = ["getHealth", "getReadiness", "getDocument"];
+        let open = [&["listEventTypes"][..], &sessions, &health].concat();
         assert_eq!(named(Tenants::Open), open);
     }
 

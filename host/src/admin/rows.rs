@@ -127,6 +127,32 @@ impl fmt::Display for WaitRow {
     }
 }
 
+/// A source of the configuration.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SourceRow {
+    pub(crate) name: Name,
+    /// Where its provider posts to, at the public port.
+    pub(crate) path: String,
+    /// The stem of its provider plugin.
+    pub(crate) plugin: String,
+    /// What the plugin calls the provider; `None` if it is not loaded.
+    pub(crate) provider: Option<String>,
+    /// The plugin's version.
+    pub(crate) version: Option<String>,
+    /// How the provider signs, for people.
+    pub(crate) scheme: Option<String>,
+    /// The event types that it may yield.
+    pub(crate) types: Vec<String>,
+    /// Whether requests must prove where they come from.
+    pub(crate) verified: bool,
+    /// How many secrets it has.
+    pub(crate) secrets: u64,
+    /// The hosts from which the gateway may fetch its public keys.
+    pub(crate) keys_from: Vec<String>,
+    /// Why its plugin refuses to work for it, if it does.
+    pub(crate) stopped: Option<String>,
+}
+
 /// What became of a reload.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::body::Frame;
@@ -197,8 +197,11 @@ fn foreign() -> Problem {
 
 /// What the request says of who asks.
 fn authorization(headers: &HeaderMap) -> HeaderMap {
-    let sent = headers.get_all(header::AUTHORIZATION).iter().cloned();
-    sent.map(|value: HeaderValue| (header::AUTHORIZATION, value)).collect()
+    let sent = |name: HeaderName| {
+        let values = headers.get_all(&name).iter().cloned();
+        values.map(move |value: HeaderValue| (name.clone(), value))
+    };
+    sent(header::AUTHORIZATION).chain(sent(header::COOKIE)).collect()
 }
 
 /// Somebody who listens.

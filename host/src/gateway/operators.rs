@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::live::Live;
 use super::rehearsing::Desk;
-use super::{ADMIN_CONNECTIONS, Parts};
+use super::{ADMIN_CONNECTIONS, Parts, showing};
 use crate::admin::{
     Admin, Ask, Auditor, Fares, KnownSources, Rates, Turns, UnderWay, Unread, Usages, WaitRow,
     Waits,
@@ -53,6 +53,7 @@ impl Parts {
             usages: Usages(Arc::new(used)),
             // As they are whenever somebody asks.
             sources: KnownSources(Arc::new(move |name: &Name| sources.load().contains_key(name))),
+            source_rows: showing::sources(self.sources.clone(), self.registry.clone()),
             refused: self.refused.clone(),
             reload,
             ready: live.ready(),
@@ -63,6 +64,8 @@ impl Parts {
             hosts: self.admin_hosts.clone(),
             rates: Rates::default(),
             under_way: UnderWay::default(),
+            traffic: self.traffic.clone(),
+            settings: showing::settings(live.config()),
             turns: Turns::new(ADMIN_CONNECTIONS, cancel.clone()),
             unread: Arc::new(Unread::new(cancel.clone())),
         }

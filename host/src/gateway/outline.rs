@@ -27,7 +27,8 @@ pub(super) fn difference(before: &Config, after: &Config) -> (Value, Value) {
     }
 }
 
-fn of(config: &Config) -> Value {
+/// All of it.
+pub(super) fn of(config: &Config) -> Value {
     let sources = config.sources.iter().map(|(name, source)| {
         let mut said = json!({
             "plugin": source.plugin,

@@ -37,6 +37,8 @@ pub(crate) struct Connection {
     opened: Instant,
     /// Its [`Requests`].
     requests: AtomicU64,
+    /// Whether the peer and the gateway have agreed on TLS.
+    is_secured: AtomicBool,
     /// When the turn began, in microseconds after `opened`.
     since: AtomicU64,
     /// When the peer stopped reading, in the same way and one more; zero while it reads.
@@ -77,6 +79,7 @@ impl Connection {
             peer,
             client: OnceLock::new(),
             certificates: OnceLock::new(),
+            is_secured: AtomicBool::new(false),
             opened: Instant::now(),
             requests: AtomicU64::new(Requests::default().into()),
             since: AtomicU64::new(0),
@@ -104,6 +107,16 @@ impl Connection {
     /// whether anybody vouches for it is another question.
     pub(crate) fn certificates(&self) -> &[CertificateDer<'static>] {
         self.certificates.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether nobody between the peer and the gateway can read along.
+    pub(crate) fn is_secured(&self) -> bool {
+        self.is_secured.load(Ordering::Relaxed)
+    }
+
+    /// The peer and the gateway have agreed on TLS.
+    pub(super) fn secured(&self) {
+        self.is_secured.store(true, Ordering::Relaxed);
     }
 
     /// The peer speaks for this client. Counts once.

@@ -95,6 +95,7 @@ impl Serving {
                 return connection.has_heard().then_some(HungUp::Tls);
             }
         };
+        connection.secured();
         connection.shows(stream.get_ref().1.peer_certificates().unwrap_or_default());
         match tls.http2(&stream) {
             Some(requests) => http2::serve(stream, requests, self.service, connection).await,

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Label, Metrics, outcome_label};
+use super::{Counted, Label, Metrics, outcome_label};
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::retry::Outcome;
@@ -23,9 +23,10 @@ pub(super) type Shown = Arc<Mutex<HashSet<Name>>>;
 impl Metrics {
     /// A delivery was attempted, for this time.
     pub(crate) fn attempt(&self, endpoint: &Name, outcome: &Outcome, time: Duration) {
-        let outcome = ("outcome", Label::Case(outcome_label(outcome)));
-        self.attempts.get_or_create(&[("endpoint", self.endpoint(endpoint)), outcome]).inc();
+        let label = ("outcome", Label::Case(outcome_label(outcome)));
+        self.attempts.get_or_create(&[("endpoint", self.endpoint(endpoint)), label]).inc();
         self.attempt_time.observe(time.as_secs_f64());
+        self.totals.ended(outcome, Counted::Delivered, Counted::AttemptFailures);
     }
 
     /// The label of an endpoint. Those of the configuration have one each, whoever makes ten

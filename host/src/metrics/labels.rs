@@ -20,6 +20,18 @@ impl EncodeLabelValue for Label {
 }
 
 impl Answered {
+    /// All of them.
+    pub(super) const ALL: [Self; 8] = [
+        Self::Accepted,
+        Self::Duplicate,
+        Self::Handshake,
+        Self::Refused,
+        Self::TooLarge,
+        Self::Broken,
+        Self::Busy,
+        Self::Failed,
+    ];
+
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",

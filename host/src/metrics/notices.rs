@@ -2,6 +2,8 @@
 //!
 //! Never decides what is worth an event.
 
+use std::collections::BTreeMap;
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
@@ -27,6 +29,17 @@ impl Metrics {
     /// There was no room for something that happened to the gateway.
     pub(crate) fn notice_dropped(&self) {
         self.notices.dropped.inc();
+    }
+
+    /// How many requests of a source were answered how since the start; none that there was not.
+    pub(crate) fn answered(&self, source: &Name) -> BTreeMap<&'static str, u64> {
+        let count = |answered: Answered| {
+            let source = ("source", Label::Name(source.clone()));
+            let outcome = ("outcome", Label::Case(answered.label()));
+            let counter = self.requests.get(&[source, outcome])?;
+            Some((answered.label(), counter.get()))
+        };
+        Answered::ALL.into_iter().filter_map(count).collect()
     }
 
     /// How many requests of a source were accepted since the start, duplicates too.

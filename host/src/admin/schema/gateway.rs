@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::object::Members;
 use super::{Described, Schemas};
 use crate::admin::problem::{Kind, Problem};
-use crate::admin::rows::{ConfigRow, PluginRow, ReloadRow, Report};
+use crate::admin::rows::{ConfigRow, PluginRow, ReloadRow, Report, SourceRow};
+use crate::ids::Name;
 use crate::route::Pattern;
 
 object! {
@@ -39,6 +40,33 @@ object! {
         [maybe] signed_by: Option<String>,
         /// The version of the SDK that it was built with, if its file says so.
         [maybe] sdk: Option<String>,
+    }
+}
+
+object! {
+    /// A source of the configuration.
+    SourceRow {
+        name: Name,
+        /// Where its provider posts to, at the public port.
+        path: String,
+        /// The file's stem of its provider plugin.
+        plugin: String,
+        /// What the plugin calls the provider; null if the plugin is not loaded.
+        provider: Option<String>,
+        /// The plugin's version.
+        version: Option<String>,
+        /// How the provider signs, for people.
+        scheme: Option<String>,
+        /// The event types that the plugin may yield.
+        types: Vec<String>,
+        /// Whether requests must prove where they come from.
+        verified: bool,
+        /// The number of its secrets.
+        secrets: u64,
+        /// The hosts from which the gateway may fetch its public keys.
+        keys_from: Vec<String>,
+        /// Why its plugin refuses to work for it, if it does.
+        stopped: Option<String>,
     }
 }
 

@@ -21,6 +21,12 @@ impl Backlog {
         self.queues[kind].waiting_of(group)
     }
 
+    /// About the least position of a work that waits, of all lanes: where more of a lane is on disk
+    /// only, it is that of the next in memory.
+    pub(in crate::store) fn oldest(&self) -> Option<u64> {
+        WorkKind::ALL.into_iter().filter_map(|kind| self.queues[kind].oldest()).min()
+    }
+
     /// The lanes of this kind in which works wait, and how many do in each.
     pub(in crate::store) fn waiting(&self, kind: WorkKind) -> Vec<(Name, usize)> {
         let lanes = self.queues[kind].longer_than(0);

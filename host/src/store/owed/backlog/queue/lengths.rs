@@ -2,7 +2,7 @@
 //!
 //! Pure. Never says that it is too much.
 
-use super::Queue;
+use super::{Group, Queue};
 use crate::ids::Name;
 
 impl Queue {
@@ -16,7 +16,18 @@ impl Queue {
         counted.filter(move |(_, waiting)| *waiting > works)
     }
 
-    /// The same of one group.
+    /// About the least position of what is ready or waits for a time: of each group that of the
+    /// next.
+    pub(in crate::store::owed::backlog) fn oldest(&self) -> Option<u64> {
+        let next = |group: &Group| {
+            let ready = group.ready.first().map(|entry| entry.position);
+            let timed = group.timed.values().next().map(|(_, entry)| entry.position);
+            ready.into_iter().chain(timed).min()
+        };
+        self.groups.iter().filter_map(next).min()
+    }
+
+    /// How many works wait in one group.
     pub(in crate::store::owed::backlog) fn waiting_of(&self, name: &Name) -> usize {
         self.by_name.get(name).map_or(0, |number| self.waiting(*number))
     }

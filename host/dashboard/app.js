@@ -1,0 +1,80 @@
+// What a page can do with JavaScript and does without it: look at itself again when something came,
+// and copy a secret. The gateway makes all markup; nothing here does.
+"use strict";
+
+const state = document.querySelector("[data-live-state]");
+const page = document.querySelector("main");
+
+// Takes the parts marked data-live out of the page as it is now, each into the place of its old self.
+// One in which somebody works is left alone.
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+  if (!answer.ok || answer.redirected) {
+    throw new Error(`the page answered ${answer.status}`);
+  }
+  const now = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const other = part.id && now.getElementById(part.id);
+    const isUsed = part.contains(document.activeElement) || part.querySelector("details[open]");
+    if (other && !isUsed) {
+      part.replaceWith(document.adoptNode(other));
+    }
+  }
+}
+
+// Says whether what is shown is what is so now.
+function show(text, isLive) {
+  state.hidden = false;
+  state.textContent = text;
+  state.classList.toggle("off", !isLive);
+}
+
+// Looks again at most once in a second, and not while nobody sees the page.
+let waits = false;
+function soon(pause) {
+  if (waits || document.hidden) {
+    return;
+  }
+  waits = true;
+  setTimeout(async () => {
+    try {
+      await refresh();
+      show("Live", true);
+    } catch {
+      show("Not live", false);
+    }
+    waits = false;
+  }, pause);
+}
+
+// The stream says that something came; the page says what.
+const stream = page?.dataset.stream;
+if (stream && "EventSource" in window) {
+  const events = new EventSource(stream);
+  events.addEventListener("open", () => show("Live", true));
+  events.addEventListener("error", () => show("Not live", false));
+  for (const name of ["event", "delivery", "gap"]) {
+    events.addEventListener(name, () => soon(1000));
+  }
+}
+
+const every = Number(page?.dataset.refresh);
+if (every > 0) {
+  show("Live", true);
+  setInterval(() => soon(0), every * 1000);
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && (stream || every > 0)) {
+    soon(0);
+  }
+});
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.copy);
+    await navigator.clipboard.writeText(field.value ?? field.textContent);
+    button.textContent = "Copied";
+  });
+}

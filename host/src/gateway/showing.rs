@@ -1,0 +1,61 @@
+//! What operators are shown of the configuration: the sources, and the settings in outline.
+//!
+//! Wiring only. Never a secret, nor a name that may be one in the wrong place.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde_json::{Value, json};
+
+use super::outline;
+use crate::admin::{Settings, SourceRow, SourceRows};
+use crate::config::{Config, Verify};
+use crate::ids::Name;
+use crate::ingest::{Source, Sources};
+use crate::plugin::Registry;
+use crate::secrets::shown;
+
+/// The sources, as they are whenever somebody asks.
+pub(super) fn sources(sources: Arc<Sources>, registry: Arc<Registry>) -> SourceRows {
+    SourceRows(Arc::new(move || {
+        sources.load().iter().map(|(name, source)| row(name, source, &registry)).collect()
+    }))
+}
+
+fn row(name: &Name, source: &Source, registry: &Registry) -> SourceRow {
+    let plugin = registry.get(&source.plugin);
+    let provider = plugin.as_ref().and_then(|plugin| plugin.provider());
+    SourceRow {
+        name: name.clone(),
+        path: format!("/in/{name}"),
+        plugin: shown(source.plugin.as_str()).to_owned(),
+        provider: provider.map(|info| info.name.clone()),
+        version: provider.map(|info| info.version.clone()),
+        scheme: provider.map(|info| info.scheme.clone()),
+        types: provider.map(|info| info.types.clone()).unwrap_or_default(),
+        verified: source.verify != Verify::None,
+        secrets: source.secrets.len() as u64,
+        keys_from: source.keys_from.clone(),
+        stopped: source.stopped.as_deref().map(str::to_owned),
+    }
+}
+
+/// The settings in outline, as they are whenever somebody asks.
+pub(super) fn settings(config: Arc<ArcSwap<Config>>) -> Settings {
+    Settings(Arc::new(move || settings_of(&config.load())))
+}
+
+fn settings_of(config: &Config) -> Value {
+    let time = |time| humantime::format_duration(time).to_string();
+    let mut said = outline::of(config);
+    said["data"] = json!(config.data.display().to_string());
+    said["plugins_folder"] = json!(config.plugins.display().to_string());
+    said["retention"] = json!({
+        "bodies": time(config.retention.bodies),
+        "events": time(config.retention.events),
+        "attempts": time(config.retention.attempts),
+        "dead": time(config.retention.dead),
+        "size_bytes": config.retention.size_bytes,
+    });
+    said
+}
