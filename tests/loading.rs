@@ -154,6 +154,7 @@ pub(crate) async fn a_slow_compilation_holds_up_nothing_else() {
 
     let missing = text(&unready.json()["missing"][0]);
     assert_eq!(missing, "source slow: plugin slow is not loaded yet: the file is still compiling");
+    assert_eq!(unready.json()["reasons"][0]["name"], "plugin_loading");
     assert_eq!(gateway.plugin("slow").await["loading"], true);
     timeout(SOON, gateway.stop()).await.expect("it stops");
 }
@@ -256,6 +257,7 @@ async fn the_wrong_settings_of_one_source_stop_that_source_only() {
     let reason = "plugin guest refuses the config of [sources.wrong]: (hidden)";
     assert_eq!((refused.status, unready.status), (503, 503));
     assert_eq!(unready.json()["missing"], json!([format!("source wrong: {reason}")]));
+    assert_eq!(unready.json()["reasons"][0]["name"], "source_stopped");
     assert_eq!(stopped, json!([reason]));
     taken.accepted();
     assert_eq!(gateway.ask("/readyz").await.status, 200);
@@ -271,6 +273,7 @@ async fn a_handler_in_the_place_of_a_provider_is_named() {
 
     let missing = "source cards: plugin dunning is not a provider";
     assert_eq!(unready.json()["missing"], json!([missing]));
+    assert_eq!(unready.json()["reasons"][0]["name"], "not_a_provider");
 }
 
 #[tokio::test]

@@ -212,7 +212,10 @@ async fn a_provider_that_is_removed_is_not_ready_and_its_return_is() {
     gateway.reload().await;
 
     assert_eq!((refused.status, unready.status), (503, 503));
-    assert_eq!(unready.json()["missing"], json!(["source stripe: plugin stripe is not loaded"]));
+    let why = "source stripe: plugin stripe is not loaded";
+    assert_eq!(unready.json()["missing"], json!([why]));
+    let reason = json!({ "name": "plugin_missing", "source": "stripe", "detail": why });
+    assert_eq!(unready.json()["reasons"], json!([reason]));
     assert_eq!(gateway.ask("/readyz").await.status, 200);
     gateway.stripe(&payment("evt_1", "pi_1", FAILED)).await.accepted();
 }
@@ -237,6 +240,8 @@ async fn a_plugins_folder_that_is_gone_is_named_and_what_runs_runs_on() {
         (unready.status, unready.json()["missing"].clone()),
         (503, json!([report["error"]]))
     );
+    let reason = json!({ "name": "plugins_folder", "detail": report["error"] });
+    assert_eq!(unready.json()["reasons"], json!([reason]));
     assert_eq!((&again["error"], &again["plugins"]), (&Value::Null, &json!([])));
     assert_eq!(gateway.ask("/readyz").await.status, 200);
     check_loaded(&gateway, "stripe", &built("stripe")).await;

@@ -34,6 +34,7 @@ mod problem;
 mod query;
 mod rates;
 mod reach;
+mod readiness;
 mod redact;
 mod refused;
 mod rehearsals;
@@ -75,6 +76,7 @@ pub(crate) use canaries::{Acting, CanaryAct, CanaryDesk, CanaryRefused, CanaryVi
 pub(crate) use idempotency::UnderWay;
 use problem::{Kind, Problem};
 pub(crate) use rates::Rates;
+pub(crate) use readiness::{Lack, NotReady, Ready};
 pub(crate) use redact::credentials;
 pub(crate) use refused::KnownSources;
 pub(crate) use rehearsals::{Begun, NewRehearsal, Place, RehearsalRow, Rehearses, Taken};
@@ -172,16 +174,6 @@ impl std::fmt::Debug for Usages {
 pub(crate) struct Waits(pub(crate) Arc<dyn Fn() -> Vec<WaitRow> + Send + Sync>);
 
 impl std::fmt::Debug for Waits {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries((self.0)()).finish()
-    }
-}
-
-/// Says what keeps the gateway from accepting requests.
-#[derive(Clone)]
-pub(crate) struct Ready(pub(crate) Arc<dyn Fn() -> Vec<String> + Send + Sync>);
-
-impl std::fmt::Debug for Ready {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries((self.0)()).finish()
     }

@@ -14,6 +14,7 @@ async fn check_not_ready(gateway: &Process) {
     let missing = answer.json()["missing"].to_string();
     let why = ["the gateway can't read or write the store", "File too large"];
     assert!(why.iter().all(|why| missing.contains(why)), "{missing}");
+    assert_eq!(answer.json()["reasons"][0]["name"], "store_unavailable", "{}", answer.body);
     assert_eq!(gateway.ask("/healthz").await.status, 200);
 }
 

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use serde_json::json;
 
 use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
 use super::problem::Kind;
@@ -81,12 +82,15 @@ pub(super) static OPERATIONS: [Operation; 4] = [
 const METRICS: &str = "application/openmetrics-text";
 
 async fn readyz(State(admin): State<Arc<Admin>>) -> Result<&'static str, Problem> {
-    let missing = (admin.ready.0)();
-    if missing.is_empty() {
+    let reasons = (admin.ready.0)();
+    if reasons.is_empty() {
         return Ok("ready\n");
     }
+    // The details alone, for those who have read them there since before the reasons had names.
+    let missing: Vec<&str> = reasons.iter().map(|reason| reason.detail.as_str()).collect();
     let detail = "the gateway can't accept requests: see what is `missing`";
-    Err(Problem::new(Kind::NotReady, detail).with("missing", missing))
+    let problem = Problem::new(Kind::NotReady, detail).with("missing", missing);
+    Err(problem.with("reasons", json!(reasons)))
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {

@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use crate::admin::{Lack, NotReady};
 use crate::disk::{Disk, Space};
 use crate::event::OWN_SOURCE;
 use crate::ids::Name;
@@ -44,11 +45,13 @@ pub(super) async fn look(disk: &Arc<Disk>) {
 }
 
 /// Why the gateway accepts no request of any source; empty if it does.
-pub(super) fn reached(store: &Store, disk: &Disk) -> Vec<String> {
+pub(super) fn reached(store: &Store, disk: &Disk) -> Vec<NotReady> {
     let OpenWorks { all, marks, .. } = store.open_works();
     let backlog = all.is_over.then(|| too_much(all.works, marks.all));
+    let backlog = backlog.map(|why| NotReady::new(Lack::Backlog, why));
     let space = disk.space().filter(|space| space.is_low);
-    backlog.into_iter().chain(space.map(too_little)).collect()
+    let space = space.map(|space| NotReady::new(Lack::DiskFree, too_little(space)));
+    backlog.into_iter().chain(space).collect()
 }
 
 fn too_much(open: usize, mark: usize) -> String {
@@ -169,7 +172,8 @@ mod tests {
         assert_eq!(reached, BTreeSet::from([Over::Disk]));
         assert_eq!(high_water.tell(&reached), reached, "and nothing is left to tell");
         let why = super::reached(&high_water.store, &high_water.disk);
-        assert!(why.len() == 1 && why[0].contains("limits.disk_free_bytes"), "{why:?}");
+        assert!(why.len() == 1 && why[0].name == Lack::DiskFree, "{why:?}");
+        assert!(why[0].detail.contains("limits.disk_free_bytes"), "{why:?}");
 
         high_water.disk.set_mark(Some(0));
         assert_eq!(high_water.tell(&reached), BTreeSet::new());

@@ -5,8 +5,9 @@
 use serde_json::{Value, json};
 
 use super::object::Members;
-use super::{Described, Schemas};
+use super::{Described, Schemas, one_of};
 use crate::admin::problem::{Kind, Problem};
+use crate::admin::readiness::{Lack, NotReady};
 use crate::admin::rows::{ConfigRow, PluginRow, ReloadRow, Report, SourceRow};
 use crate::ids::Name;
 use crate::route::Pattern;
@@ -103,6 +104,24 @@ object! {
     }
 }
 
+object! {
+    /// One thing that keeps the gateway from accepting requests.
+    NotReady {
+        /// What it is, for programs.
+        name: Lack,
+        /// The source whose requests are not accepted; without it, it is all of them.
+        [maybe] source: Option<Name>,
+        /// What it is this time, for people.
+        detail: String,
+    }
+}
+
+impl Described for Lack {
+    fn schema(_: &mut Schemas) -> Value {
+        one_of(&Self::ALL.map(Self::as_str))
+    }
+}
+
 impl Described for Problem {
     fn name() -> Option<String> {
         Some("Problem".to_owned())
@@ -135,6 +154,8 @@ impl Described for Problem {
         members.add::<u64>(schemas, "column", "Of a body: where it is wrong.", "maybe");
         let said = "Of a gateway that is not ready: what it lacks.";
         members.add::<Vec<String>>(schemas, "missing", said, "maybe");
+        let said = "Of a gateway that is not ready: the same, with names for programs.";
+        members.add::<Vec<NotReady>>(schemas, "reasons", said, "maybe");
         let mut schema = members.into_schema("What is wrong, as RFC 9457 says it.");
         schema["properties"]["type"]["enum"] = Kind::ALL.into_iter().map(Kind::place).collect();
         schema

@@ -10,11 +10,12 @@ use tracing::warn;
 
 use super::super::high_water;
 use super::Live;
-use crate::admin::{PluginRow, Ready};
+use crate::admin::{Lack, NotReady, PluginRow, Ready};
 use crate::causes::chain;
 use crate::ids::Name;
+use crate::plugin::Registry;
 use crate::secrets::shown;
-use crate::store::HANDLERS_MAX;
+use crate::store::{self, HANDLERS_MAX};
 
 impl Live {
     /// Says which sources have no provider that works for them, why the plugins folder can't be
@@ -27,35 +28,20 @@ impl Live {
         let rows = self.rows.clone();
         let folder_trouble = self.folder_trouble.clone();
         Ready(Arc::new(move || {
-            let sources = sources.load();
-            let rows = rows.load();
-            let missing = sources.iter().filter_map(|(name, source)| {
-                let plugin = &source.plugin;
-                if let Some(reason) = &source.stopped {
-                    return Some(format!("source {name}: {reason}"));
-                }
-                match registry.get(plugin) {
-                    Some(it) if it.provider().is_some() => return None,
-                    Some(_) => {
-                        return Some(format!("source {name}: plugin {plugin} is not a provider"));
-                    }
-                    None => (),
-                }
-                let row = rows.iter().find(|row| row.name == plugin.as_str());
-                let shown = row.map_or(shown(plugin.as_str()), |row| row.name.as_str());
-                let why = match row {
-                    Some(PluginRow { loading: true, .. }) => {
-                        " yet: the file is still compiling".to_owned()
-                    }
-                    Some(PluginRow { refused: Some(reason), .. }) => format!(": {reason}"),
-                    _ => String::new(),
+            let (sources, rows) = (sources.load(), rows.load());
+            let of_sources = sources.iter().filter_map(|(name, source)| {
+                let stopped = source.stopped.as_deref();
+                let (lack, why) = match stopped {
+                    Some(reason) => (Lack::SourceStopped, reason.to_owned()),
+                    None => without_provider(&source.plugin, &registry, &rows)?,
                 };
-                Some(format!("source {name}: plugin {shown} is not loaded{why}"))
+                Some(NotReady::of_source(lack, name, &why))
             });
             let folder = folder_trouble.load().as_deref().cloned();
-            let trouble = store.trouble().map(|error| chain(&error));
+            let folder = folder.map(|why| NotReady::new(Lack::PluginsFolder, why));
+            let trouble = store.trouble().map(|error| of_store(&error));
             let marks = high_water::reached(&store, &disk);
-            missing.chain(folder).chain(trouble).chain(marks).collect()
+            of_sources.chain(folder).chain(trouble).chain(marks).collect()
         }))
     }
 
@@ -108,4 +94,40 @@ impl Live {
             ""
         }
     }
+}
+
+/// Why this plugin can't claim for a source; `None` if it can.
+fn without_provider(
+    plugin: &Name,
+    registry: &Registry,
+    rows: &[PluginRow],
+) -> Option<(Lack, String)> {
+    match registry.get(plugin) {
+        Some(it) if it.provider().is_some() => return None,
+        Some(_) => return Some((Lack::NotAProvider, format!("plugin {plugin} is not a provider"))),
+        None => (),
+    }
+    let row = rows.iter().find(|row| row.name == plugin.as_str());
+    let shown = row.map_or(shown(plugin.as_str()), |row| row.name.as_str());
+    let (lack, why) = match row {
+        Some(PluginRow { loading: true, .. }) => {
+            (Lack::PluginLoading, " yet: the file is still compiling".to_owned())
+        }
+        Some(PluginRow { refused: Some(reason), .. }) => {
+            (Lack::PluginRefused, format!(": {reason}"))
+        }
+        _ => (Lack::PluginMissing, String::new()),
+    };
+    Some((lack, format!("plugin {shown} is not loaded{why}")))
+}
+
+/// Why the store keeps the gateway from accepting anything.
+fn of_store(error: &store::Error) -> NotReady {
+    let lack = match error {
+        store::Error::Closed => Lack::Stopping,
+        store::Error::Full | store::Error::Unavailable(_) => Lack::StoreUnavailable,
+        // Whatever else it is, the store writes nothing any more.
+        _ => Lack::StoreFailed,
+    };
+    NotReady::new(lack, chain(error))
 }
