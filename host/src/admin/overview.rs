@@ -244,6 +244,6 @@ async fn overview(State(admin): State<Arc<Admin>>, SpanQuery(span): SpanQuery) -
         waiting_for_s: waiting_for.as_ref().map(Duration::as_secs),
         dead: stats.works.values().map(|works| works.dead).sum(),
         disk: admin.disk.space().map(Into::into),
-        not_ready: (admin.ready.0)(),
+        not_ready: (admin.ready.0)().into_iter().map(|reason| reason.detail).collect(),
     })
 }
