@@ -10,6 +10,7 @@ mod guest;
 mod ledger;
 mod load;
 mod log;
+mod person;
 mod process;
 mod provider;
 mod ran;

@@ -26,6 +26,7 @@ mod rotation;
 mod standard_webhooks;
 mod secrets;
 mod admin;
+mod dashboard;
 mod tenants;
 mod endpoints;
 mod operations;

@@ -2,8 +2,11 @@
 //!
 //! Whatever stands in one is percent-encoded. Never leads to another site.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded::Serializer;
+
+/// What does not stand in a part of a path as it is: also dots, which lead elsewhere.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 /// A path with the pairs of its query that have a value.
 pub(super) fn with_query<'p>(
@@ -23,7 +26,7 @@ pub(super) fn with_query<'p>(
 
 /// A path with one more part, such as an id or a name.
 pub(super) fn below(path: &str, part: &str) -> String {
-    format!("{path}/{}", utf8_percent_encode(part, NON_ALPHANUMERIC))
+    format!("{path}/{}", utf8_percent_encode(part, ENCODED))
 }
 
 /// A place in the dashboard that somebody wants to come back to; `None` if it may be elsewhere.
@@ -43,6 +46,7 @@ mod tests {
         assert_eq!(with_query("/events", pairs), "/events?type=payment.*&subject=a%26b%3Dc+d");
         assert_eq!(with_query("/events", [("state", "")]), "/events");
         assert_eq!(below("/sources", "a/../b?"), "/sources/a%2F%2E%2E%2Fb%3F");
+        assert_eq!(below("/events", "evt_1-a"), "/events/evt_1-a");
     }
 
     /// Guards every condition of [`own`]: a sign-in must not lead to a page that looks like one.
