@@ -106,6 +106,8 @@ pub struct Config {
     pub(crate) egress_ca: Authorities,
     /// Where spans and metrics go, if anywhere.
     pub(crate) telemetry: Option<Telemetry>,
+    /// How many endpoints have metrics of their own.
+    pub(crate) endpoints_max: usize,
     /// How much of everything.
     pub(crate) limits: Limits,
     /// How long what is finished is kept.

@@ -31,7 +31,7 @@ use crate::ids::Name;
 use crate::retry::Outcome;
 
 use canaries::Canaries;
-use endpoints::Shown;
+use endpoints::Endpoints;
 use labels::outcome_label;
 pub(crate) use marks::Mark;
 use marks::Marks;
@@ -54,14 +54,12 @@ pub(crate) struct Metrics {
     parses: Tries,
     deferred_parses: Counters,
     runs: Tries,
-    attempts: Counters,
     alerts: Counters,
     reloads: Counters,
     hangups: Counters,
     connections: Gauges,
     ingest_time: Histogram,
     run_time: Histogram,
-    attempt_time: Histogram,
     pending: Gauges,
     retrying: Gauges,
     dead: Gauges,
@@ -69,9 +67,7 @@ pub(crate) struct Metrics {
     sweep_failures: Counter,
     damaged_records: Gauge,
     paused: Family<[(&'static str, Label); 2], Gauge>,
-    concurrency: EndpointGauges,
-    /// The endpoints of the API that have series of their own.
-    shown: Shown,
+    endpoints: Endpoints,
     marks: Marks,
     tenants: Tenants,
     notices: Notices,
@@ -85,7 +81,6 @@ pub(crate) struct Metrics {
 type Tries = Family<[(&'static str, Label); 3], Counter>;
 type Counters = Family<[(&'static str, Label); 2], Counter>;
 type Gauges = Family<[(&'static str, &'static str); 1], Gauge>;
-type EndpointGauges = Family<[(&'static str, Label); 1], Gauge>;
 
 /// The value of a label: a name of the configuration or a case of the code.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -202,14 +197,12 @@ impl Metrics {
             parses: tries(r, "parses", "Tries to parse a receipt, by outcome and cause"),
             deferred_parses: counters(r, "deferred_parses", "Receipts stored unparsed, by reason"),
             runs: tries(r, "runs", "Tries to run a handler, by outcome and cause"),
-            attempts: counters(r, "attempts", "Attempts to deliver, by outcome"),
             alerts: counters(r, "alerts", "Alerts that handlers raised"),
             reloads: counters(r, "reloads", "Reloads of plugins, by outcome"),
             hangups: counters(r, "hangups", "Connections that the gateway ended, by reason"),
             connections: gauges(r, "connections", "Open connections, by port"),
             ingest_time: histogram(r, "ingest", "Time from a request to its answer"),
             run_time: histogram(r, "run", "Time of one try to run a handler"),
-            attempt_time: histogram(r, "attempt", "Time of one attempt to deliver"),
             pending: gauges(r, "pending", "Work that waits for its first try, by kind"),
             retrying: gauges(r, "retrying", "Work that waits for another try, by kind"),
             dead: gauges(r, "dead", "Dead letters, by kind"),
@@ -217,12 +210,7 @@ impl Metrics {
             sweep_failures: Counter::default(),
             damaged_records: Gauge::default(),
             paused: paused(r),
-            concurrency: endpoint_gauges(
-                r,
-                "endpoint_concurrency",
-                "Attempts at a time to an endpoint; 0 while the gateway waits for the next probe",
-            ),
-            shown: Shown::default(),
+            endpoints: Endpoints::new(r),
             marks: Marks::new(r),
             tenants: Tenants::new(r),
             notices: Notices::new(r),
@@ -421,12 +409,6 @@ fn last_sweep(registry: &mut Registry) -> Gauge {
     let help = "Time of the last sweep of the store without a failure; 0 if none since the start";
     registry.register_with_unit("last_sweep_timestamp", help, Unit::Seconds, gauge.clone());
     gauge
-}
-
-fn endpoint_gauges(registry: &mut Registry, name: &str, help: &str) -> EndpointGauges {
-    let gauges = EndpointGauges::default();
-    registry.register(name, help, gauges.clone());
-    gauges
 }
 
 /// From a quarter of a millisecond to half a minute.

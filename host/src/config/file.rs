@@ -16,11 +16,12 @@ use super::document::{Entry, Flaws, Table};
 use super::endpoint::endpoint_of;
 use super::plugins::{self, STATE_BYTES};
 use super::secret::Secrets;
+use super::telemetry::{self, Telemetry};
 use super::tls::Pairs;
 use super::tokens::{METRICS, token_of};
 use super::values::{all, days, hours, secs};
 use super::world::{Extent, Named};
-use super::{Config, Limits, PortAt, Sending, gate, master, retention, telemetry};
+use super::{Config, Limits, PortAt, Sending, gate, master, retention};
 use crate::address::Address;
 use crate::dispatch::Grants;
 use crate::egress::Authorities;
@@ -29,7 +30,6 @@ use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
 use crate::plugin::{AllRules, Grant, Tenanting};
 use crate::store::{Quota, Terms};
-use crate::telemetry::Settings;
 use crate::tenant::{Tenant, TenantOf};
 
 /// How long a source's event ids are known.
@@ -107,7 +107,8 @@ pub(super) fn read<'a>(
             handlers: whole(handlers)?,
             egress_allow,
             egress_ca,
-            telemetry,
+            telemetry: telemetry.exported,
+            endpoints_max: telemetry.endpoints_max,
             limits,
             retention,
             master_keys,
@@ -421,9 +422,10 @@ fn quota_of(table: &mut Table<'_>, of_plugin: Option<u64>) -> Quota {
 fn outside(
     table: &mut Table<'_>,
     secrets: &mut Secrets<'_>,
-) -> ((Vec<IpNet>, Authorities), Option<Settings>) {
+) -> ((Vec<IpNet>, Authorities), Telemetry) {
     let reached = table.section("egress", |table| egress(table, secrets)).unwrap_or_default();
-    (reached, table.section("telemetry", |table| telemetry::read(table, secrets)).flatten())
+    let telemetry = table.section("telemetry", |table| telemetry::read(table, secrets));
+    (reached, telemetry.unwrap_or_default())
 }
 
 /// The networks that may be reached besides the public ones, and the authorities that count besides

@@ -1,6 +1,8 @@
-//! What the configuration says of telemetry: where it goes, and how much of it.
+//! What the configuration says of telemetry: where it goes, and how much of it there is.
 //!
 //! Only its keys and their bounds. Never repeats the value of a header, nor of anything else.
+
+use std::ops::RangeInclusive;
 
 use http::HeaderName;
 use url::Url;
@@ -14,6 +16,9 @@ use crate::telemetry::Settings;
 /// The share of traces that are exported whole, by default.
 const TRACES: f64 = 0.1;
 const A_SHARE: &str = "a percentage such as \"10%\", from 0% to 100%, or \"off\"";
+/// How many endpoints have metrics of their own.
+const ENDPOINTS_MAX: usize = 200;
+const ENDPOINTS: RangeInclusive<usize> = 0..=10_000;
 /// The keys of what all telemetry is about.
 const NAME: &str = "service.name";
 const VERSION: &str = "service.version";
@@ -22,8 +27,27 @@ const A_TEXT: &str = "a text of 1 to 255 bytes";
 const OWN_HEADERS: [&str; 5] =
     ["accept", "content-length", "content-type", "host", "transfer-encoding"];
 
-/// Reads `[telemetry]`. Without an `endpoint` nothing is exported.
-pub(super) fn read(table: &mut Table<'_>, secrets: &mut Secrets<'_>) -> Option<Settings> {
+/// What `[telemetry]` says.
+pub(super) struct Telemetry {
+    /// How and what to export; nothing without an `endpoint`.
+    pub(super) exported: Option<Settings>,
+    /// How many endpoints have metrics of their own.
+    pub(super) endpoints_max: usize,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { exported: None, endpoints_max: ENDPOINTS_MAX }
+    }
+}
+
+/// Reads `[telemetry]`.
+pub(super) fn read(table: &mut Table<'_>, secrets: &mut Secrets<'_>) -> Telemetry {
+    let endpoints_max = table.count("endpoints_max", ENDPOINTS, ENDPOINTS_MAX);
+    Telemetry { exported: exported(table, secrets), endpoints_max }
+}
+
+fn exported(table: &mut Table<'_>, secrets: &mut Secrets<'_>) -> Option<Settings> {
     let endpoint = table.take("endpoint");
     let headers = headers_of(table.take("headers"), secrets);
     let files = table.take("ca").and_then(|entry| entry.list("a list of files in PEM"));

@@ -361,6 +361,7 @@ impl Live {
         // Endpoints come first, so that no event is routed to one that delivery does not know; and
         // sources last, so that none takes what could not be parsed yet.
         self.directory.configure(config.endpoints.values().cloned().collect());
+        self.metrics.show_endpoints(config.endpoints_max);
         self.delivery.use_breakers(config.limits.breaker);
         self.delivery.follow(None);
         bound_delays(&self.store, &self.directory);

@@ -1,62 +1,114 @@
 //! What is counted of endpoints, of which there may be a hundred thousand.
 //!
-//! Those of the configuration have series of their own, and so have the first that the API made.
-//! Never forgets which those are: a series that was once there stays.
+//! The busiest have series of their own, and all others one together, so that nobody who makes
+//! endpoints makes the metrics grow. Who falls out counts with the others from then on. Never moves
+//! what is counted from one series to another: that would look like traffic.
 
-use std::collections::HashSet;
+mod ranks;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Counted, Label, Metrics, outcome_label};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use self::ranks::{Change, Ranks};
+use super::{Counted, Counters, Label, Metrics, counters, histogram, outcome_label};
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::retry::Outcome;
 
-/// Most endpoints of the API that have series of their own: the first that are counted.
-const SHOWN_MAX: usize = 200;
-/// The label of all others.
+/// The label of all that have no series of their own. No endpoint has this name.
 const OTHER: &str = "(other)";
+/// Every outcome of an attempt.
+const OUTCOMES: [&str; 3] = ["success", "transient", "permanent"];
 
-/// The endpoints of the API that have series of their own.
-pub(super) type Shown = Arc<Mutex<HashSet<Name>>>;
+/// What there is of endpoints in [`Metrics`].
+#[derive(Debug, Clone)]
+pub(super) struct Endpoints {
+    attempts: Counters,
+    attempt_time: Histogram,
+    concurrency: Family<[(&'static str, Label); 1], Gauge>,
+    /// Held while something is counted: who falls out meanwhile leaves no series behind.
+    ranks: Arc<Mutex<Ranks>>,
+}
+
+impl Endpoints {
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let endpoints = Self {
+            attempts: counters(registry, "attempts", "Attempts to deliver, by outcome"),
+            attempt_time: histogram(registry, "attempt", "Time of one attempt to deliver"),
+            concurrency: Family::default(),
+            ranks: Arc::default(),
+        };
+        let help =
+            "Attempts at a time to an endpoint; 0 while the gateway waits for the next probe";
+        registry.register("endpoint_concurrency", help, endpoints.concurrency.clone());
+        endpoints
+    }
+
+    fn set_concurrency(&self, endpoint: &Name, at_a_time: usize) {
+        let gauge = self.concurrency.get_or_create(&[("endpoint", Label::Name(endpoint.clone()))]);
+        gauge.set(at_a_time.try_into().unwrap_or(i64::MAX));
+    }
+
+    fn follow(&self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                // Its attempts count from the next one on.
+                Change::In(endpoint, Some(at_a_time)) => self.set_concurrency(&endpoint, at_a_time),
+                Change::In(_, None) => (),
+                Change::Out(endpoint) => self.hide(&endpoint),
+            }
+        }
+    }
+
+    /// An endpoint has no series any more.
+    fn hide(&self, endpoint: &Name) {
+        let name = || ("endpoint", Label::Name(endpoint.clone()));
+        self.concurrency.remove(&[name()]);
+        for outcome in OUTCOMES {
+            self.attempts.remove(&[name(), ("outcome", Label::Case(outcome))]);
+        }
+    }
+}
 
 impl Metrics {
     /// A delivery was attempted, for this time.
     pub(crate) fn attempt(&self, endpoint: &Name, outcome: &Outcome, time: Duration) {
-        let label = ("outcome", Label::Case(outcome_label(outcome)));
-        self.attempts.get_or_create(&[("endpoint", self.endpoint(endpoint)), label]).inc();
-        self.attempt_time.observe(time.as_secs_f64());
+        let of = &self.endpoints;
+        let case = ("outcome", Label::Case(outcome_label(outcome)));
+        let mut ranks = lock(&of.ranks);
+        let is_shown = ranks.attempted(endpoint);
+        let label = if is_shown { Label::Name(endpoint.clone()) } else { Label::Case(OTHER) };
+        of.attempts.get_or_create(&[("endpoint", label), case]).inc();
+        of.follow(ranks.rank_if_due());
+        drop(ranks);
+        of.attempt_time.observe(time.as_secs_f64());
         self.totals.ended(outcome, Counted::Delivered, Counted::AttemptFailures);
-    }
-
-    /// The label of an endpoint. Those of the configuration have one each, whoever makes ten
-    /// thousand by the API.
-    fn endpoint(&self, key: &Name) -> Label {
-        if key.endpoint_id().is_none() {
-            return Label::Name(key.clone());
-        }
-        let mut shown = lock(&self.shown);
-        if !shown.contains(key) {
-            if shown.len() >= SHOWN_MAX {
-                return Label::Case(OTHER);
-            }
-            shown.insert(key.clone());
-        }
-        Label::Name(key.clone())
     }
 
     /// An endpoint gets so many attempts at a time from now on.
     pub(crate) fn endpoint_concurrency(&self, endpoint: &Name, at_a_time: usize) {
-        let label = self.endpoint(endpoint);
+        let mut ranks = lock(&self.endpoints.ranks);
         // Of the others together it says nothing.
-        if label != Label::Case(OTHER) {
-            let gauge = self.concurrency.get_or_create(&[("endpoint", label)]);
-            gauge.set(at_a_time.try_into().unwrap_or(i64::MAX));
+        if ranks.allowed(endpoint, at_a_time) {
+            self.endpoints.set_concurrency(endpoint, at_a_time);
         }
     }
 
     /// An endpoint is gone.
     pub(crate) fn endpoint_removed(&self, endpoint: &Name) {
-        self.concurrency.remove(&[("endpoint", Label::Name(endpoint.clone()))]);
+        let mut ranks = lock(&self.endpoints.ranks);
+        ranks.remove(endpoint);
+        self.endpoints.hide(endpoint);
+    }
+
+    /// From now on so many endpoints have series of their own, at most: the busiest.
+    pub(crate) fn show_endpoints(&self, most: usize) {
+        let mut ranks = lock(&self.endpoints.ranks);
+        self.endpoints.follow(ranks.show(most));
     }
 }

@@ -142,19 +142,35 @@ fn an_endpoint_that_is_gone_is_no_longer_shown() {
     assert!(!metrics.render().contains("endpoint=\"stripe\""));
 }
 
+/// Take `hide` out of `Endpoints::follow`, and the series of who fell out stay.
 #[test]
-fn only_so_many_endpoints_of_the_api_have_series_of_their_own() {
+fn only_so_many_endpoints_have_series_of_their_own() {
     let metrics = Metrics::new();
-    for position in 0..300 {
+    let key = |position| {
         let id = crate::ids::Id { kind: crate::ids::IdKind::Endpoint, position, tag: 1 };
-        metrics.endpoint_concurrency(&id.key(), 1);
-        metrics.attempt(&id.key(), &Outcome::Success, Duration::ZERO);
+        id.key()
+    };
+    for position in 0..300 {
+        metrics.endpoint_concurrency(&key(position), 1);
+        metrics.attempt(&key(position), &Outcome::Success, Duration::ZERO);
     }
     check(&metrics, r#"hookgate_attempts_total{endpoint="(other)",outcome="success"} 100"#);
-    let rendered = metrics.render();
-    assert_eq!(rendered.matches("hookgate_endpoint_concurrency{").count(), 200);
-    metrics.attempt(&name(), &Outcome::Success, Duration::ZERO);
-    check(&metrics, r#"hookgate_attempts_total{endpoint="stripe",outcome="success"} 1"#);
+    let series = |metrics: &Metrics, of: &str| metrics.render().matches(of).count();
+    assert_eq!(series(&metrics, "hookgate_endpoint_concurrency{"), 200);
+
+    // One of the configuration is no exception; whoever is busy is soon seen.
+    metrics.endpoint_concurrency(&name(), 7);
+    for _ in 0..20_000 {
+        metrics.attempt(&name(), &Outcome::Success, Duration::ZERO);
+    }
+    check(&metrics, r#"hookgate_endpoint_concurrency{endpoint="stripe"} 7"#);
+    assert_eq!(series(&metrics, "hookgate_endpoint_concurrency{"), 200);
+    assert_eq!(series(&metrics, "hookgate_attempts_total{"), 201);
+
+    metrics.show_endpoints(0);
+    assert_eq!(series(&metrics, "hookgate_endpoint_concurrency{"), 0);
+    assert_eq!(series(&metrics, "hookgate_attempts_total{"), 1);
+    assert!(metrics.render().contains(r#"{endpoint="(other)",outcome="success"}"#));
 }
 
 /// Take out `register_collector` in `Plugins::new`, and nothing of it is shown.

@@ -58,6 +58,17 @@ fn headers_are_secrets_and_attributes_are_texts() {
     check_wrong("endpoint = \"127.0.0.1:4318\"", "must be a URL");
 }
 
+/// Guards the bounds, and that metrics need no collector.
+#[test]
+fn how_many_endpoints_have_metrics_of_their_own_is_a_number_without_a_collector_too() {
+    assert_eq!(parse(WHOLE).unwrap().endpoints_max, 200);
+    let config = parse(&with("endpoints_max = 0")).unwrap();
+    assert_eq!((config.endpoints_max, config.telemetry.is_none()), (0, true));
+    let before = parse(&with("endpoints_max = 10000")).unwrap();
+    assert_eq!(config.needs_restart(&before), Vec::<String>::new());
+    check_wrong("endpoints_max = 10001", "`endpoints_max` must be between 0 and 10000");
+}
+
 /// Leave it out of `needs_restart`, and an operator waits for spans that never come.
 #[test]
 fn another_collector_needs_a_restart() {
