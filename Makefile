@@ -7,7 +7,8 @@ EXAMPLES := $(patsubst %/Cargo.toml,%,$(wildcard examples/*/Cargo.toml))
 
 .PHONY: help setup build dist docs demo languages test crash flips mutants fuzz fuzz-api bench \
 	bench-compare bench-endpoints bench-isolation bench-languages bench-lists bench-owed \
-	bench-replay bench-restart bench-shapes bench-plugins bench-canary bench-try lint deny msrv clean
+	bench-pages bench-replay bench-restart bench-shapes bench-plugins bench-canary bench-try lint \
+	deny msrv clean
 
 help:
 	@echo "make demo   builds everything and shows the whole path of an event"
@@ -46,6 +47,8 @@ help:
 	@echo "            kill -9 in the middle"
 	@echo "make bench-restart  measures how long a store of 4 GiB takes to be ready after kill -9"
 	@echo "make bench-lists  measures lists of events by each filter, with 10 million events stored"
+	@echo "make bench-pages  measures the pages of the dashboard, with 10 million events stored, and"
+	@echo "            what they cost the events that come in"
 	@echo "make bench-shapes  measures what a commit and a start cost in the shapes that the store's"
 	@echo "            log could have"
 	@echo "make bench-plugins  measures starts with thirty plugins, and a handler that is replaced"
@@ -186,7 +189,7 @@ bench-endpoints: build
 	$(CARGO) build --release --locked -p hookgate-bench
 	target/release/hookgate-bench endpoints $(ENDPOINTS)
 
-# The four below fill a store, run the gateway on it, print each figure with its bar and PASS or
+# The five below fill a store, run the gateway on it, print each figure with its bar and PASS or
 # FAIL, and fail if a bar does not hold. "--data FOLDER" keeps the store for the next run, or fills
 # it further. OWED="--works 300000 --pairs 1 --seconds 15 --kills 1" takes two minutes.
 bench-owed: build
@@ -208,6 +211,12 @@ bench-restart: build
 bench-lists: build
 	$(CARGO) build --release --locked -p hookgate-bench
 	target/release/hookgate-bench lists $(LISTS)
+
+# While 1,000 events/s come in. PAGES="--events 300000 --pairs 1 --seconds 20" takes two minutes. A
+# store of bench-lists in "--data FOLDER" serves too.
+bench-pages: build
+	$(CARGO) build --release --locked -p hookgate-bench
+	target/release/hookgate-bench pages $(PAGES)
 
 # Writes up to 4 GiB for each shape. SHAPES="--only NAME", "--mib 256,1024", "--kib 4" or "--folder
 # FOLDER" (a disk to measure) changes what is measured.

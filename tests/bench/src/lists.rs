@@ -12,7 +12,7 @@ mod traffic;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,9 +23,7 @@ use hookgate::clock::Clock;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use self::filter::{Filter, paged};
-use self::spread::Spread;
-use self::traffic::RATE;
+use self::filter::paged;
 use crate::asking::get;
 use crate::bar::{Bars, p99};
 use crate::dead::{Dead, Failing};
@@ -36,13 +34,17 @@ use crate::receiver::Receiver;
 use crate::supply::Supply;
 use crate::times::Times;
 
+pub(crate) use self::filter::Filter;
+pub(crate) use self::spread::Spread;
+pub(crate) use self::traffic::{RATE, batch};
+
 const PAGE_MAX_MS: f64 = 50.0;
 
 /// Items of a page.
 const LIMIT: usize = 50;
 /// For the first second of events to be delivered.
 const WARM_UP_MAX: Duration = Duration::from_secs(60);
-const PLUGINS: [(&str, &str); 1] = [("cloudevents", "cloudevents")];
+pub(crate) const PLUGINS: [(&str, &str); 1] = [("cloudevents", "cloudevents")];
 
 /// How many events to store, and how often to ask.
 #[derive(Debug, Args)]
@@ -86,10 +88,7 @@ impl Lists {
     /// Fills, asks, prints, and fails if a bar does not hold.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         let workplace = Workplace::new()?;
-        let spread = Spread::of(usize::try_from(self.events)?);
-        let what = format!("{} spread events", self.events);
-        let mut filled = Filled::at(self.data.as_deref(), &workplace, &what)?;
-        filling::fill(&mut filled, spread)?;
+        let (filled, spread) = filled(self.data.as_deref(), &workplace, self.events)?;
 
         let (healthy, failing) = (Receiver::start()?, Dead::start(Failing::Unavailable)?);
         let tables = tables(healthy.address, failing.address);
@@ -186,7 +185,20 @@ impl Asked {
     }
 }
 
-fn tables(healthy: SocketAddr, failing: SocketAddr) -> String {
+/// A store with so many events, which are brought where they are not there yet.
+pub(crate) fn filled(
+    data: Option<&Path>,
+    workplace: &Workplace,
+    events: u32,
+) -> anyhow::Result<(Filled, Spread)> {
+    let spread = Spread::of(usize::try_from(events)?);
+    let mut filled = Filled::at(data, workplace, &format!("{events} spread events"))?;
+    filling::fill(&mut filled, spread)?;
+    Ok((filled, spread))
+}
+
+/// The configuration of a gateway on such a store.
+pub(crate) fn tables(healthy: SocketAddr, failing: SocketAddr) -> String {
     let healthy = endpoint(filling::HEALTHY, healthy, "payment.*");
     let failing = endpoint(filling::FAILING, failing, "ledger.entry");
     format!("{}{healthy}{failing}", traffic::SOURCE)

@@ -8,6 +8,7 @@
 mod asking;
 mod bar;
 mod breakdown;
+mod browsing;
 mod canary;
 mod ceiling;
 mod compare;
@@ -51,6 +52,7 @@ use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 
 use crate::breakdown::Breakdown;
+use crate::browsing::Browsing;
 use crate::canary::Canary;
 use crate::compare::Compare;
 use crate::endpoints::Endpoints;
@@ -120,6 +122,8 @@ enum Role {
     Lists(Lists),
     /// Measures a gateway that owes very many deliveries to a dead endpoint
     Owed(Owed),
+    /// Measures the pages of the dashboard, with very many events stored
+    Pages(Browsing),
     /// Measures starts with thirty plugins, and a handler that is replaced under load
     Plugins(Plugins),
     /// Measures how long another version of a handler takes over very many events, and what that
@@ -155,6 +159,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::Languages(languages)) => languages.run(),
         Some(Role::Lists(lists)) => lists.run(),
         Some(Role::Owed(owed)) => owed.run(),
+        Some(Role::Pages(browsing)) => browsing.run(),
         Some(Role::Plugins(plugins)) => plugins.run(),
         Some(Role::Try(rehearsal)) => rehearsal.run(),
         Some(Role::Replay(replay)) => replay.run(),

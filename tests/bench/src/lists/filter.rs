@@ -9,7 +9,7 @@ use super::spread::{PATTERNS, SOURCES, Spread, TYPES};
 
 /// What a list is filtered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Filter {
+pub(crate) enum Filter {
     Source,
     Type,
     Types,
@@ -24,7 +24,7 @@ pub(super) enum Filter {
 }
 
 impl Filter {
-    pub(super) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Source,
         Self::Type,
         Self::Types,
@@ -37,7 +37,7 @@ impl Filter {
         Self::Before,
     ];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Type => "type",
@@ -54,7 +54,7 @@ impl Filter {
 
     /// The part of the query string, with another value at each call: each source and type as often
     /// as the others, however many events it has.
-    pub(super) fn query(
+    pub(crate) fn query(
         self,
         spread: Spread,
         now: Timestamp,

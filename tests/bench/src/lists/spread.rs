@@ -65,7 +65,7 @@ pub(super) enum Fate {
 
 /// So many events.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Spread {
+pub(crate) struct Spread {
     events: usize,
 }
 
@@ -78,7 +78,7 @@ enum Draw {
 }
 
 impl Spread {
-    pub(super) fn of(events: usize) -> Self {
+    pub(crate) fn of(events: usize) -> Self {
         Self { events }
     }
 

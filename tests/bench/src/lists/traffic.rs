@@ -12,7 +12,7 @@ use crate::supply::Supply;
 use crate::times::Times;
 
 /// Requests a second.
-pub(super) const RATE: usize = 1000;
+pub(crate) const RATE: usize = 1000;
 /// Requests between two looks whether it is over.
 const PART: usize = 10 * RATE;
 /// Bytes of a body: blanks fill what the event leaves.
@@ -22,7 +22,7 @@ const BODY_BYTES: usize = 320;
 pub(super) const SOURCE: &str = "[sources.events]\nplugin = \"cloudevents\"\nverify = \"none\"\n";
 
 /// So many requests.
-pub(super) fn batch(count: usize, spread: Spread) -> Batch {
+pub(crate) fn batch(count: usize, spread: Spread) -> Batch {
     let salt = fastrand::u64(..);
     Batch::of(count, |number| request(number, salt, spread))
 }
