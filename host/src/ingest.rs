@@ -50,7 +50,7 @@ use crate::provider::{Answer, Claims, Proven, ProviderInfo};
 use crate::refused::RefusedRequests;
 use crate::signature::{self, Asker};
 use crate::store::{Appended, NewReceipt, Reached, Store};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Step, Telemetry};
 use crate::trace_context::{TraceContext, log_fields};
 
 pub(crate) use early::{EarlyParse, Turn};
@@ -115,7 +115,9 @@ struct At<'r> {
     source: &'r Source,
     plugin: Arc<Plugin>,
     connection: &'r Connection,
-    /// The span of the request, if it has one.
+    /// What the request is as a step, if it has a span.
+    step: Option<Step>,
+    /// That span.
     trace: Option<TraceContext>,
 }
 
@@ -156,7 +158,7 @@ impl Ingest {
         let accepted = match admitted.and_then(|()| self.admit(source, &method, &body)) {
             Ok(plugin) => {
                 let trace = step.map(|step| step.context);
-                let at = At { sources: &sources, name, source, plugin, connection, trace };
+                let at = At { sources: &sources, name, source, plugin, connection, step, trace };
                 self.accept(&at, (&method, &uri, &headers), body, &mut whole).await
             }
             Err(rejection) => {
@@ -176,7 +178,13 @@ impl Ingest {
             Ok(Accepted::Kept(_, appended)) => Some(*appended),
             _ => None,
         };
-        let step = step.map(|step| if accepted.is_ok() { step } else { step.apart() });
+        let is_kept = match &accepted {
+            Ok(Accepted::Kept(..)) => true,
+            // Anybody may ask.
+            Ok(Accepted::Asked(..)) => false,
+            Err(rejection) => rejection.is_behind_the_proof(),
+        };
+        let step = step.map(|step| if is_kept { step } else { self.telemetry.apart(step) });
         let trace = step.map(|step| step.context);
         let response = match accepted {
             Ok(accepted) => respond(connection, accepted),
@@ -257,7 +265,8 @@ impl Ingest {
             let answer = self.answer(at, asked, &claims, &request, asker).await?;
             if let Some(not_logged) = self.notes.admit(name, Note::Asked) {
                 let method = &request.method;
-                let (trace_id, span_id) = log_fields(at.trace);
+                let own = at.step.map(|step| self.telemetry.apart(step).context);
+                let (trace_id, span_id) = log_fields(own);
                 info!(source.name = %name, method, not_logged, trace_id, span_id,
                     "answered a validation challenge");
             }
@@ -382,8 +391,8 @@ impl Ingest {
         let hand = move |tell| handover.hand(tell);
         let (host, keys, receiver) = (&self.host, &self.keys, source.receiver(name));
         let proven = proof::prove_and(host, keys, plugin, receiver, request, find, hand).await;
-        if let Some(verifying) = told.filter(|_| proven.is_ok()) {
-            verifying.ended(&self.telemetry);
+        if let (Some(verifying), Ok((claims, _))) = (told, &proven) {
+            verifying.ended(&self.telemetry, claims);
         }
         proven.map_err(|unproven| at.refused(unproven))
     }

@@ -120,8 +120,8 @@ impl Telemetry {
     }
 
     /// The step that a request is. What its header `traceparent` names is the parent of the step,
-    /// and its trace is that of the step. Whether it is sampled, the share decides alone: a sender
-    /// has no say in what the gateway exports.
+    /// and its trace is that of the step. Whether it is sampled, the share and the id of the trace
+    /// decide: what a sender says of sampling does not count.
     pub(crate) fn request(&self, headers: &HeaderMap) -> Option<Step> {
         let tracer = self.0.as_deref()?;
         let mut said = headers.get_all(TRACEPARENT).iter();
@@ -130,6 +130,15 @@ impl Telemetry {
             _ => None,
         };
         Some(tracer.root(parent))
+    }
+
+    /// The same step of a request whose sender nobody knows: it is in no trace of that sender, but
+    /// linked to what the sender named, and sampled by an id that the sender did not choose.
+    pub(crate) fn apart(&self, step: Step) -> Step {
+        let step = step.apart();
+        let Some(tracer) = self.0.as_deref() else { return step };
+        let is_sampled = step.context.trace.is_among(tracer.share);
+        Step { context: TraceContext { is_sampled, ..step.context }, ..step }
     }
 
     /// The step that a try of a work is, below the span that its work came of. A replay begins a

@@ -107,6 +107,11 @@ impl Rejection {
         by_form || self.refusal().is_some()
     }
 
+    /// Whether the request was found genuine before.
+    pub(super) fn is_behind_the_proof(&self) -> bool {
+        matches!(self, Self::TooOften(_) | Self::PutOff(_) | Self::NothingAsked(_) | Self::Store(_))
+    }
+
     /// The status of the answer.
     pub(super) fn status(&self) -> u16 {
         self.answer().0.as_u16()
@@ -207,6 +212,34 @@ mod tests {
         }
         for rejection in &gateways {
             assert!(!rejection.is_the_senders(), "{rejection}");
+        }
+    }
+
+    /// Add another to `is_behind_the_proof`, and anybody writes into the trace that it names.
+    #[test]
+    fn what_is_rejected_before_its_proof_is_nobodys_that_is_known() {
+        let genuine = [
+            Rejection::TooOften(Duration::ZERO),
+            Rejection::PutOff(Mark::Disk),
+            Rejection::NothingAsked(401),
+            Rejection::Store(store::Error::Full),
+        ];
+        let unknown = [
+            Rejection::Busy,
+            Rejection::SourceBusy,
+            Rejection::Stopping,
+            Rejection::TooLarge(1024),
+            Rejection::Method("POST".to_owned()),
+            Rejection::Outside(Outside::Nobody),
+            Rejection::Stopped("it has no settings".into()),
+            unproven(Unproven::Key(KeyError::Busy)),
+            unproven(Unproven::Evidence(signature::Error::Mismatch)),
+        ];
+        for rejection in &genuine {
+            assert!(rejection.is_behind_the_proof(), "{rejection}");
+        }
+        for rejection in &unknown {
+            assert!(!rejection.is_behind_the_proof(), "{rejection}");
         }
     }
 

@@ -13,6 +13,7 @@ use super::Ingest;
 use super::rejection::Rejection;
 use crate::ids::Name;
 use crate::metrics::Answered;
+use crate::provider::Claims;
 use crate::store::Appended;
 use crate::telemetry::{Description, Part, SpanKind, Step, Telemetry};
 use crate::trace_context::TraceContext;
@@ -39,10 +40,11 @@ impl Verifying {
         Some(Self(Arc::new(Begun { trace, began, is_told })))
     }
 
-    /// The request is genuine, since the first time that this is said.
-    pub(super) fn ended(&self, telemetry: &Telemetry) {
+    /// The request that claims this is genuine, since the first time that this is said. A
+    /// validation challenge needs no proof, and is in no trace that its sender names.
+    pub(super) fn ended(&self, telemetry: &Telemetry, claims: &Claims) {
         let Begun { trace, began, is_told } = &*self.0;
-        if is_told.swap(true, Ordering::Relaxed) {
+        if claims.handshake.is_some() || is_told.swap(true, Ordering::Relaxed) {
             return;
         }
         if let Some(step) = telemetry.part(Some(*trace), Part::Verify) {

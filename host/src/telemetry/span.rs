@@ -83,9 +83,9 @@ impl Step {
         Self::linked(self.context, [u64::MAX, number, 0, 0])
     }
 
-    /// The same for a request that turned out to be nobody's that is known: it is in no trace of
-    /// its sender, but linked to what that named.
-    pub(crate) fn apart(self) -> Self {
+    /// The same in a trace of its own, linked to what another process has above it, if that has
+    /// anything there.
+    pub(super) fn apart(self) -> Self {
         let Some(parent) = self.parent.filter(|_| self.is_remote) else { return self };
         let own = u64::from_be_bytes(self.context.span.bytes());
         Self::linked(TraceContext { span: parent, ..self.context }, [u64::MAX, 0, own, 0])

@@ -63,11 +63,22 @@ fn a_request_is_in_the_trace_that_it_names_and_the_share_decides_about_it() {
 fn who_is_refused_is_linked_to_the_trace_that_it_named_and_not_in_it() {
     let (telemetry, ..) = telemetry(1.0);
     let parent = TraceContext::parse(TRACEPARENT_TEXT).unwrap();
-    let step = telemetry.request(&headers(&[TRACEPARENT_TEXT])).unwrap().apart();
+    let step = telemetry.apart(telemetry.request(&headers(&[TRACEPARENT_TEXT])).unwrap());
     assert!(step.context.trace != parent.trace && step.parent.is_none());
     assert_eq!(step.link, Some(parent));
     let own = telemetry.request(&headers(&[])).unwrap();
-    assert_eq!(own.apart(), own);
+    assert_eq!(telemetry.apart(own), own);
+}
+
+/// Leave the sampling out of `Telemetry::apart`, and whoever sends forged requests under an id that
+/// is among every share fills the queue with them.
+#[test]
+fn who_is_refused_does_not_choose_whether_that_is_exported() {
+    let (telemetry, ..) = telemetry(0.5);
+    let chosen = "00-4bf92f3577b34da6ffffffffffffffff-00f067aa0ba902b7-01";
+    let step = || telemetry.request(&headers(&[chosen])).unwrap();
+    assert!((0..64).all(|_| step().context.is_sampled));
+    assert!((0..64).any(|_| !telemetry.apart(step()).context.is_sampled));
 }
 
 #[test]
