@@ -20,6 +20,9 @@ use crate::trace_context::TraceContext;
 
 /// The path under which requests come in, whatever the source.
 const ROUTE: &str = "/in/{source}";
+/// The methods that a span names.
+const METHODS: [&str; 9] =
+    ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
 
 /// A request whose proof is under way, and whose trace is sampled. Clones are the same.
 #[derive(Debug, Clone)]
@@ -71,9 +74,10 @@ impl Ingest {
                 Some(Appended::Duplicate(id)) => (None, Some(id)),
                 None => (None, None),
             };
-            let name = format!("{method} {ROUTE}");
+            let known = known(method);
+            let name = format!("{} {ROUTE}", known.unwrap_or("HTTP"));
             let description = Description::new(SpanKind::Server, name)
-                .with("http.request.method", method.to_string())
+                .with("http.request.method", known.unwrap_or("_OTHER"))
                 .with("http.route", ROUTE)
                 .with("url.path", format!("/in/{source}"))
                 .with("http.response.status_code", status.as_u16())
@@ -102,5 +106,25 @@ impl Ingest {
         self.telemetry.ended(&step, appended.is_err(), began.elapsed(), || {
             Description::new(SpanKind::Internal, "append").with_some("hookgate.receipt.id", receipt)
         });
+    }
+}
+
+/// The text of a method that there is: a sender can make up any other, as long as a header.
+fn known(method: &Method) -> Option<&'static str> {
+    METHODS.into_iter().find(|known| *known == method.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Let `known` give the text of any method, and a stranger chooses the names of spans.
+    #[test]
+    fn a_span_names_no_method_that_its_sender_made_up() {
+        for (method, expected) in [("POST", Some("POST")), ("GET", Some("GET")), ("post", None)] {
+            assert_eq!(known(&method.parse().unwrap()), expected);
+        }
+        let made_up = "X".repeat(8_000);
+        assert_eq!(known(&made_up.parse().unwrap()), None);
     }
 }
