@@ -315,7 +315,7 @@ impl Ingest {
             _ => at.trace.map(|_| Instant::now()),
         };
         let appended = self.commit(at, receipt, found).await;
-        self.appended(at.trace, began, &appended);
+        self.appended((at.name, at.trace), began, &appended);
         let appended = appended?;
         let (trace_id, span_id) = log_fields(at.trace);
         debug!(source.name = %at.name, ?appended, trace_id, span_id, "accepted a request");
@@ -392,7 +392,7 @@ impl Ingest {
         let (host, keys, receiver) = (&self.host, &self.keys, source.receiver(name));
         let proven = proof::prove_and(host, keys, plugin, receiver, request, find, hand).await;
         if let (Some(verifying), Ok((claims, _))) = (told, &proven) {
-            verifying.ended(&self.telemetry, claims);
+            verifying.ended(&self.telemetry, name, claims);
         }
         proven.map_err(|unproven| at.refused(unproven))
     }

@@ -1,12 +1,13 @@
 //! Telemetry: what happens on the path of an event, for the collector of the operator.
 //!
 //! Whoever does a step says when it has ended and how; that is a branch where telemetry is off, and
-//! never waits where it is on. A queue holds the spans that are not exported yet. What has no room
-//! in it, or what the collector does not take, is dropped and counted. Never decides what becomes
-//! of an event.
+//! never waits where it is on. A queue holds the spans that are not exported yet, of each source,
+//! handler and endpoint as many as leave room for those of others. What has no room in it, or what
+//! the collector does not take, is dropped and counted. Never decides what becomes of an event.
 
 mod collector;
 mod otlp;
+mod room;
 mod span;
 mod spans;
 
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::collector::Collector;
+use self::room::Room;
 use self::span::Span;
 pub(crate) use self::span::{Description, SpanKind, Step};
 use self::spans::Spans;
@@ -32,7 +34,7 @@ use crate::secrets::Secret;
 use crate::store::Store;
 use crate::trace_context::{SpanId, TraceContext, TraceId};
 
-/// Spans that wait for their export; about 4 MiB.
+/// Spans that wait for their export: more than the room lets in at once.
 const QUEUED_MAX: usize = 4_096;
 /// How long a stop waits for the last export.
 const STOPPING_MAX: Duration = Duration::from_secs(5);
@@ -62,6 +64,7 @@ pub(crate) struct Telemetry(Option<Arc<Tracer>>);
 #[derive(Debug)]
 struct Tracer {
     share: f64,
+    room: Room,
     queue: mpsc::Sender<Span>,
     clock: Clock,
     metrics: Metrics,
@@ -116,7 +119,8 @@ impl Telemetry {
         let spans = Spans { queued, collector, store, metrics: counted };
         exports.tasks.spawn(spans.run(settings.resource.clone(), exports.stop.clone()));
         let (clock, metrics) = (clock.clone(), metrics.clone());
-        Ok((Self(Some(Arc::new(Tracer { share, queue, clock, metrics }))), exports))
+        let tracer = Tracer { share, room: Room::default(), queue, clock, metrics };
+        Ok((Self(Some(Arc::new(tracer))), exports))
     }
 
     /// The step that a request is. What its header `traceparent` names is the parent of the step,
@@ -169,8 +173,12 @@ impl Telemetry {
             return;
         }
         let (ended, description) = (tracer.clock.nanoseconds(), describe());
-        let span = Span { step: *step, ended, took, is_failed, description };
-        if tracer.queue.try_send(span).is_err() {
+        let held = tracer.room.take(description.owner.clone(), description.bytes());
+        let span = held.map(|_held| {
+            let step = *step;
+            Span { step, ended, took, is_failed, description, _held }
+        });
+        if span.is_none_or(|span| tracer.queue.try_send(span).is_err()) {
             tracer.metrics.spans_dropped("queue", 1);
         }
     }

@@ -42,6 +42,7 @@ impl Delivery {
             };
             let peer = seen.detail.peer;
             Description::new(SpanKind::Client, "deliver")
+                .done_for(&work.endpoint)
                 .messaging("deliver", "send", work.endpoint.to_string(), work.id.to_string())
                 .with("hookgate.endpoint", work.endpoint.to_string())
                 .with("hookgate.event.id", event_of(work).to_string())

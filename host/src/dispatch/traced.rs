@@ -62,6 +62,7 @@ impl Dispatch {
         self.telemetry.ended(&step, false, parsed.report.duration, || {
             let version = parsed.report.plugin.as_ref().map(|plugin| plugin.version.clone());
             Description::new(SpanKind::Internal, format!("parse {source}"))
+                .done_for(source)
                 .with("hookgate.source", source.to_string())
                 .with("hookgate.events", parsed.events.len())
                 .with_some("hookgate.plugin.version", version)
@@ -82,6 +83,7 @@ impl Dispatch {
             let source = &work.receipt.source;
             let version = ended.plugin.as_ref().map(|plugin| plugin.version.clone());
             Description::new(SpanKind::Consumer, format!("parse {source}"))
+                .done_for(source)
                 .messaging("parse", "process", source.to_string(), work.id.to_string())
                 .with("hookgate.source", source.to_string())
                 .with("hookgate.attempt", work.tries_made + 1)
@@ -103,6 +105,7 @@ impl Dispatch {
         let is_failed = !matches!(outcome, Outcome::Success);
         self.telemetry.ended(step, is_failed, took, || {
             Description::new(SpanKind::Consumer, format!("run {handler}"))
+                .done_for(handler)
                 .messaging("run", "process", handler.to_string(), event.to_string())
                 .with("hookgate.handler", handler.to_string())
                 .with("hookgate.attempt", tries_made + 1)
@@ -112,6 +115,7 @@ impl Dispatch {
         for (step, event_type) in made.iter().filter(|_| !is_failed) {
             self.telemetry.ended(step, false, Duration::ZERO, || {
                 Description::new(SpanKind::Producer, format!("emit {event_type}"))
+                    .done_for(handler)
                     .with("messaging.system", "hookgate")
                     .with("messaging.operation.name", "emit")
                     .with("messaging.operation.type", "create")

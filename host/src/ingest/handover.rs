@@ -61,7 +61,7 @@ impl Handing {
     pub(super) fn find(&self, claims: &Claims, kept: Option<Kept<'_>>) -> Option<Found> {
         let Self { ingest, source, plugin, request, trace, verifying, .. } = self;
         if let Some(verifying) = verifying {
-            verifying.ended(&ingest.telemetry, claims);
+            verifying.ended(&ingest.telemetry, source, claims);
         }
         let parse = || {
             let parsed = ingest.early.parse(source, plugin, request, claims, kept, *trace)?;

@@ -45,13 +45,13 @@ impl Verifying {
 
     /// The request that claims this is genuine, since the first time that this is said. A
     /// validation challenge needs no proof, and is in no trace that its sender names.
-    pub(super) fn ended(&self, telemetry: &Telemetry, claims: &Claims) {
+    pub(super) fn ended(&self, telemetry: &Telemetry, source: &Name, claims: &Claims) {
         let Begun { trace, began, is_told } = &*self.0;
         if claims.handshake.is_some() || is_told.swap(true, Ordering::Relaxed) {
             return;
         }
         if let Some(step) = telemetry.part(Some(*trace), Part::Verify) {
-            let describe = || Description::new(SpanKind::Internal, "verify");
+            let describe = || Description::new(SpanKind::Internal, "verify").done_for(source);
             telemetry.ended(&step, false, began.elapsed(), describe);
         }
     }
@@ -85,14 +85,16 @@ impl Ingest {
                 .with("hookgate.outcome", answered.label())
                 .with_some("hookgate.receipt.id", receipt.map(|id| id.to_string()))
                 .with_some("error.type", is_failed.then(|| status.as_str().to_owned()));
-            Description { duplicate_of, ..description }
+            // Those of strangers take no room from those of the source.
+            let owner = appended.map(|_| source.clone());
+            Description { owner, duplicate_of, ..description }
         });
     }
 
     /// A request was appended to the store, or could not be.
     pub(super) fn appended(
         &self,
-        trace: Option<TraceContext>,
+        (source, trace): (&Name, Option<TraceContext>),
         began: Option<Instant>,
         appended: &Result<Appended, Rejection>,
     ) {
@@ -104,7 +106,9 @@ impl Ingest {
             Ok(Appended::Duplicate(_)) | Err(_) => None,
         };
         self.telemetry.ended(&step, appended.is_err(), began.elapsed(), || {
-            Description::new(SpanKind::Internal, "append").with_some("hookgate.receipt.id", receipt)
+            Description::new(SpanKind::Internal, "append")
+                .done_for(source)
+                .with_some("hookgate.receipt.id", receipt)
         });
     }
 }

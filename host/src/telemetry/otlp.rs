@@ -50,7 +50,7 @@ fn scope() -> InstrumentationScope {
 }
 
 fn span_of(it: &Span, duplicates: &FxHashMap<Id, TraceContext>) -> trace::Span {
-    let Span { step, ended, took, is_failed, description } = it;
+    let Span { step, ended, took, is_failed, description, .. } = it;
     let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
     let kind = match description.kind {
         SpanKind::Internal => span::SpanKind::Internal,
@@ -106,6 +106,7 @@ mod tests {
 
     use super::*;
     use crate::ids::IdKind;
+    use crate::telemetry::room::Room;
     use crate::telemetry::span::{Description, Step};
 
     /// Leave a field out of `span_of`, and it is missing here.
@@ -120,7 +121,8 @@ mod tests {
         let description = Description { duplicate_of: Some(id), ..description };
         let step = Step::below(of, [1, 2, 3, 4]);
         let (ended, took) = (2_000_000_000, Duration::from_nanos(500));
-        let span = Span { step, ended, took, is_failed: true, description };
+        let _held = Room::default().take(None, 0).unwrap();
+        let span = Span { step, ended, took, is_failed: true, description, _held };
         let first = of.next_trace([0; 4]);
         let resource = [("service.name".to_owned(), "hookgate".to_owned())];
         let body = spans(&resource, &[span], &FxHashMap::from_iter([(id, first)]));

@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::ids::Id;
+use super::room::Held;
+use crate::ids::{Id, Name};
 use crate::trace_context::{SpanId, TraceContext};
 
 /// One step on the path of an event, which becomes a span if it is exported.
@@ -43,6 +44,8 @@ pub(crate) enum Value {
 pub(crate) struct Description {
     pub(crate) name: Cow<'static, str>,
     pub(crate) kind: SpanKind,
+    /// The source, handler or endpoint that has it done, if that is known.
+    pub(crate) owner: Option<Name>,
     /// By the conventions of OpenTelemetry, or beginning with `hookgate.`.
     pub(crate) attributes: Vec<(&'static str, Value)>,
     /// The receipt that brought the same before, if that was a duplicate.
@@ -58,6 +61,8 @@ pub(super) struct Span {
     pub(super) took: Duration,
     pub(super) is_failed: bool,
     pub(super) description: Description,
+    /// Its room among those that wait.
+    pub(super) _held: Held,
 }
 
 impl Step {
@@ -94,7 +99,13 @@ impl Step {
 
 impl Description {
     pub(crate) fn new(kind: SpanKind, name: impl Into<Cow<'static, str>>) -> Self {
-        Self { name: name.into(), kind, attributes: Vec::new(), duplicate_of: None }
+        let (name, attributes) = (name.into(), Vec::new());
+        Self { name, kind, owner: None, attributes, duplicate_of: None }
+    }
+
+    /// The same, done for this source, handler or endpoint.
+    pub(crate) fn done_for(self, owner: &Name) -> Self {
+        Self { owner: Some(owner.clone()), ..self }
     }
 
     pub(crate) fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
@@ -108,6 +119,17 @@ impl Description {
             Some(value) => self.with(key, value),
             None => self,
         }
+    }
+
+    /// The memory of a span that says this, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let text = |(_, value): &(&'static str, Value)| match value {
+            Value::Text(text) => text.len(),
+            Value::Number(_) => 0,
+        };
+        let texts: usize = self.attributes.iter().map(text).sum();
+        let attributes = self.attributes.capacity() * size_of::<(&'static str, Value)>();
+        size_of::<Span>() + self.name.len() + attributes + texts
     }
 
     /// What the conventions for messages say of a step: what it does, to what, and with which
@@ -154,5 +176,21 @@ impl From<u32> for Value {
 impl From<usize> for Value {
     fn from(number: usize) -> Self {
         Self::Number(number.try_into().unwrap_or(i64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Leave the texts out of `bytes`, and a plugin that names long types decides how much memory
+    /// spans take.
+    #[test]
+    fn the_memory_of_a_span_is_that_of_its_texts_too() {
+        let short = Description::new(SpanKind::Producer, "emit").bytes();
+        let long = "x".repeat(5_000);
+        assert!(Description::new(SpanKind::Producer, long.clone()).bytes() >= short + 4_990);
+        let more = Description::new(SpanKind::Producer, "emit").with("hookgate.outcome", long);
+        assert!(more.bytes() >= short + 5_000);
     }
 }

@@ -11,7 +11,8 @@ const TRACEPARENT_TEXT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba9
 fn telemetry(share: f64) -> (Telemetry, mpsc::Receiver<Span>, Metrics) {
     let (queue, queued) = mpsc::channel(2);
     let (clock, metrics) = (Clock::manual(Timestamp(1_700_000_000_000)), Metrics::new());
-    let tracer = Tracer { share, queue, clock, metrics: metrics.clone() };
+    let room = Room::default();
+    let tracer = Tracer { share, room, queue, clock, metrics: metrics.clone() };
     (Telemetry(Some(Arc::new(tracer))), queued, metrics)
 }
 
