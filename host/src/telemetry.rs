@@ -96,8 +96,8 @@ impl Settings {
         let header =
             |(name, secret): &(HeaderName, Secret)| (name.clone(), secret.expose().to_owned());
         let headers = self.headers.iter().map(header).eq(other.headers.iter().map(header));
-        let own = (&self.endpoint, &self.resource, self.traces);
-        headers && own == (&other.endpoint, &other.resource, other.traces)
+        let own = (&self.endpoint, &self.ca, &self.resource, self.traces);
+        headers && own == (&other.endpoint, &other.ca, &other.resource, other.traces)
     }
 }
 

@@ -37,7 +37,7 @@ struct Own {
 }
 
 /// Those who issue certificates that count.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Authorities(Vec<CertificateDer<'static>>);
 
 impl Identity {

@@ -78,5 +78,9 @@ fn another_collector_needs_a_restart() {
     assert_eq!(before.needs_restart(&now), ["`telemetry`"]);
     let other = parse(&with(&format!("{ENDPOINT}\ntraces = \"5%\""))).unwrap();
     assert_eq!(other.needs_restart(&now), ["`telemetry`"]);
+    let ca = concat!(env!("CARGO_MANIFEST_DIR"), "/src/egress/fixtures/ca.pem");
+    let trusting = parse(&with(&format!("{ENDPOINT}\nca = [\"{ca}\"]"))).unwrap();
+    assert_eq!(trusting.needs_restart(&now), ["`telemetry`"]);
+    assert_eq!(trusting.needs_restart(&trusting), Vec::<String>::new());
     assert_eq!(now.needs_restart(&now), Vec::<String>::new());
 }
