@@ -213,6 +213,8 @@ impl Exports {
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         // What it did not take is dropped, and nobody is left to read that it was counted.
         drop(tokio::time::timeout(STOPPING_MAX, ended).await);
+        // Nothing asks the store any more: it is closed next.
+        self.tasks.shutdown().await;
     }
 }
 
