@@ -7,8 +7,8 @@ EXAMPLES := $(patsubst %/Cargo.toml,%,$(wildcard examples/*/Cargo.toml))
 
 .PHONY: help setup build dist docs demo languages test crash flips mutants fuzz fuzz-api bench \
 	bench-compare bench-endpoints bench-isolation bench-languages bench-lists bench-owed \
-	bench-pages bench-replay bench-restart bench-shapes bench-plugins bench-canary bench-try lint \
-	deny msrv clean
+	bench-pages bench-replay bench-restart bench-shapes bench-plugins bench-canary bench-try \
+	bench-telemetry lint deny msrv clean
 
 help:
 	@echo "make demo   builds everything and shows the whole path of an event"
@@ -54,6 +54,7 @@ help:
 	@echo "make bench-plugins  measures starts with thirty plugins, and a handler that is replaced"
 	@echo "            under 5,000 runs a second"
 	@echo "make bench-try  measures a rehearsal of a handler over 100,000 events beside live ones"
+	@echo "make bench-telemetry  measures what traces, metrics and a log cost those who send"
 	@echo "make bench-canary  measures how soon a canary is dropped that fails more, in twenty trials"
 
 # Installs compilers that are missing. `hookgate plugin build` finds the wasm compiler itself.
@@ -242,6 +243,13 @@ bench-canary: build
 bench-try: build
 	$(CARGO) build --release --locked -p hookgate-bench
 	target/release/hookgate-bench try $(TRY)
+
+# At 256 connections that send as fast as they can. TELEMETRY="--against PROGRAM" also compares with
+# the gateway of an older revision, both without telemetry; "--pairs 1 --seconds 5" takes half a
+# minute.
+bench-telemetry: build
+	$(CARGO) build --release --locked -p hookgate-bench
+	target/release/hookgate-bench telemetry $(TELEMETRY)
 
 lint: setup
 	$(CARGO) fmt --all --check

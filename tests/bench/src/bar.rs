@@ -110,6 +110,13 @@ impl Bars {
         self.note(what, holds);
     }
 
+    /// Prints how pairs of rates compare: beside trouble at least so much of it.
+    pub(crate) fn rate(&mut self, what: &str, pairs: &[(f64, f64)], least: f64) {
+        println!("  {what}");
+        let holds = Bound::Rate(least).judge(pairs);
+        self.note(what, holds);
+    }
+
     fn note(&mut self, what: &str, holds: bool) {
         if !holds {
             self.broken.push(what.to_owned());
@@ -175,8 +182,10 @@ mod tests {
         bars.at_most("memory", Unit::Megabytes, 300.1, 300.0);
         bars.at_most("ready", Unit::Milliseconds, 12.0, 2000.0);
         bars.p99("ingest", &[(10.0, 14.0)], 1.3);
+        bars.rate("accepted", &[(1000.0, 940.0)], 0.95);
+        bars.rate("delivered", &[(1000.0, 960.0)], 0.95);
         let error = bars.all_hold().unwrap_err().to_string();
-        assert_eq!(error, "not within the bar: memory, ingest");
+        assert_eq!(error, "not within the bar: memory, ingest, accepted");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! `make bench-pages`: how long the pages of the dashboard take, with ten million events stored and
 //! others coming in, and what it costs those that somebody looks.
 //!
-//! The store is the one of `make bench-lists`. A gateway runs on it and takes 1,000 events a second,
-//! which it delivers. In one half of each pair somebody looks at one page after the other, in random
-//! order, as soon as the one before is there. Never asks for two pages at a time, and never signs
-//! in: there is no token, and the port lets this machine in without one.
+//! The store is the one of `make bench-lists`. A gateway runs on it and takes 1,000 events a
+//! second, which it delivers. In one half of each pair somebody looks at one page after the other,
+//! in random order, as soon as the one before is there. Never asks for two pages at a time, and
+//! never signs in: there is no token, and the port lets this machine in without one.
 
 mod page;
 

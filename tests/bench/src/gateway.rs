@@ -3,6 +3,7 @@
 //! A process of its own, seen only as an operator sees it: two ports, its folder, what the system
 //! says about it. All limits are the defaults, except what a [`Path`] needs.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
@@ -74,6 +75,15 @@ impl Path {
         };
         format!("{}{handlers}", self::endpoint("crm", endpoint, events))
     }
+}
+
+/// What a gateway logs, and where to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// Where it listens, and errors; into a pipe.
+    Errors,
+    /// What it logs where nobody says anything; into a file.
+    Info,
 }
 
 /// The folder that gateways run in, one after the other.
@@ -166,7 +176,8 @@ impl Workplace {
         }
         let plugins = path.plugins().iter().map(|name| (*name, *name));
         let tables = format!("{}{}", stripe("stripe"), path.tables(endpoint));
-        self.launch(&self.data(), plugins, &tables)
+        let config = self.configure(&self.data(), plugins, &tables)?;
+        self.launch(&self.data(), &config)
     }
 
     /// Starts a gateway without any data, with these plugins, each as a name and what is built
@@ -177,7 +188,23 @@ impl Workplace {
         tables: &str,
     ) -> anyhow::Result<Gateway> {
         self.clear()?;
-        self.launch(&self.data(), plugins.iter().copied(), tables)
+        let config = self.configure(&self.data(), plugins.iter().copied(), tables)?;
+        self.launch(&self.data(), &config)
+    }
+
+    /// The same of any revision, given as its program, with a log.
+    pub(crate) fn start_program(
+        &self,
+        program: &FilePath,
+        log: Log,
+        plugins: &[(&str, &str)],
+        tables: &str,
+    ) -> anyhow::Result<Gateway> {
+        self.clear()?;
+        let config = self.configure(&self.data(), plugins.iter().copied(), tables)?;
+        let file = self.folder.path().join("gateway.log");
+        let file = (log == Log::Info).then_some(file);
+        Gateway::start(program, &config, self.data(), file)
     }
 
     /// Starts a gateway on the data in a folder as it is, whose path must be absolute. It changes
@@ -188,15 +215,21 @@ impl Workplace {
         plugins: &[(&str, &str)],
         tables: &str,
     ) -> anyhow::Result<Gateway> {
-        self.launch(data, plugins.iter().copied(), tables)
+        let config = self.configure(data, plugins.iter().copied(), tables)?;
+        self.launch(data, &config)
     }
 
-    fn launch<'a>(
+    fn launch(&self, data: &FilePath, config: &FilePath) -> anyhow::Result<Gateway> {
+        Gateway::start(&self.program("hookgate"), config, data.to_owned(), None)
+    }
+
+    /// Puts the plugins in place and writes the configuration.
+    fn configure<'a>(
         &self,
         data: &FilePath,
         named: impl Iterator<Item = (&'a str, &'a str)>,
         tables: &str,
-    ) -> anyhow::Result<Gateway> {
+    ) -> anyhow::Result<PathBuf> {
         let plugins = self.plugins();
         std::fs::create_dir_all(&plugins)?;
         for (name, built) in named {
@@ -214,7 +247,7 @@ impl Workplace {
              {folder}egress = {{ allow = [\"127.0.0.0/8\"] }}\n{tables}"
         );
         std::fs::write(&config, text)?;
-        Gateway::start(&self.program("hookgate"), &config, data.to_owned())
+        Ok(config)
     }
 
     /// The folder from which its gateways load plugins.
@@ -252,8 +285,7 @@ impl Workplace {
 /// A running gateway. Killed when dropped, as `kill -9` does it.
 pub(crate) struct Gateway {
     child: Child,
-    /// Reads its log to the end, so that it can be written.
-    log: Option<JoinHandle<String>>,
+    log: Option<Logged>,
     data: PathBuf,
     pub(crate) public: SocketAddr,
     /// The operators' port.
@@ -262,42 +294,58 @@ pub(crate) struct Gateway {
     pub(crate) ready_after: Duration,
 }
 
+/// Its log.
+enum Logged {
+    /// Somebody reads it to the end, so that it can be written.
+    Read(JoinHandle<String>),
+    /// It is in a file.
+    Written(PathBuf),
+}
+
+/// Between two looks at a file that the gateway writes, or at whether it is ready: another process
+/// can only be asked again.
+const LOOK: Duration = Duration::from_millis(20);
 /// Between two looks at how much is packed.
 const PACKING: Duration = Duration::from_secs(2);
 /// Nobody waits longer for that.
 const PACKED_MAX: Duration = Duration::from_secs(20);
 
 impl Gateway {
-    fn start(program: &FilePath, config: &FilePath, data: PathBuf) -> anyhow::Result<Self> {
+    /// Starts it, with its log in a file or read here.
+    fn start(
+        program: &FilePath,
+        config: &FilePath,
+        data: PathBuf,
+        log: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let mut child = Command::new(program)
-            .args(["--log", "json", "serve", "--config"])
-            .arg(config)
-            .env("RUST_LOG", "hookgate::cli=info,error")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
+        let mut command = Command::new(program);
+        command.args(["--log", "json", "serve", "--config"]).arg(config);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        match &log {
+            Some(file) => command.env("RUST_LOG", "info").stderr(File::create(file)?),
+            None => command.env("RUST_LOG", "hookgate::cli=info,error").stderr(Stdio::piped()),
+        };
+        let child = command.spawn();
+        let mut child = child
             .with_context(|| format!("failed to start {}: `make build`", program.display()))?;
-        let mut log = BufReader::new(child.stderr.take().context("it is piped")?);
-        let (public, admin) = loop {
-            let mut line = String::new();
-            ensure!(log.read_line(&mut line)? > 0, "the gateway ended while it started");
-            let line: Value = serde_json::from_str(&line).context(line.clone())?;
-            let address = |name: &str| line["fields"][name].as_str();
-            if let Some(addresses) = address("public").zip(address("admin")) {
-                break (addresses.0.parse()?, addresses.1.parse()?);
+        let ((public, admin), log) = match log {
+            Some(file) => (written_addresses(&mut child, &file)?, Logged::Written(file)),
+            None => {
+                let mut log = BufReader::new(child.stderr.take().context("it is piped")?);
+                let addresses = read_addresses(&mut log)?;
+                let rest = std::thread::spawn(move || {
+                    let mut text = String::new();
+                    // What can't be read any more is not needed: the process has ended.
+                    log.read_to_string(&mut text).ok();
+                    text
+                });
+                (addresses, Logged::Read(rest))
             }
         };
         wait_until_ready(admin)?;
         let ready_after = started.elapsed();
-        let rest = std::thread::spawn(move || {
-            let mut text = String::new();
-            // What can't be read any more is not needed: the process has ended.
-            log.read_to_string(&mut text).ok();
-            text
-        });
-        Ok(Self { child, log: Some(rest), data, public, admin, ready_after })
+        Ok(Self { child, log: Some(log), data, public, admin, ready_after })
     }
 
     /// It, as the system knows it.
@@ -336,8 +384,11 @@ impl Gateway {
         let id = Pid::from_child(&self.child);
         kill_process(id, Signal::TERM)?;
         let ended = self.child.wait()?;
-        let log = self.log.take().map(|log| log.join().expect("reading does not panic"));
-        let log = log.unwrap_or_default();
+        let log = match self.log.take() {
+            Some(Logged::Read(rest)) => rest.join().expect("reading does not panic"),
+            Some(Logged::Written(file)) => std::fs::read_to_string(file)?,
+            None => String::new(),
+        };
         if !ended.success() || log.contains("\"ERROR\"") {
             bail!("the gateway ended with {ended}:\n{log}");
         }
@@ -353,6 +404,46 @@ impl Drop for Gateway {
     }
 }
 
+/// Where it listens, as its log says: the public address, and the operators'.
+fn read_addresses(log: &mut impl BufRead) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+    loop {
+        let mut line = String::new();
+        ensure!(log.read_line(&mut line)? > 0, "the gateway ended while it started");
+        if let Some(addresses) = addresses(&line)? {
+            return Ok(addresses);
+        }
+    }
+}
+
+/// The same of a log that is in a file.
+fn written_addresses(
+    child: &mut Child,
+    file: &FilePath,
+) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+    let until = Instant::now() + READY_MAX;
+    while Instant::now() < until {
+        let has_ended = child.try_wait()?.is_some();
+        let text = std::fs::read_to_string(file)?;
+        // The last line may not be whole.
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            if let Some(addresses) = addresses(line)? {
+                return Ok(addresses);
+            }
+        }
+        ensure!(!has_ended, "the gateway ended while it started:\n{text}");
+        std::thread::sleep(LOOK);
+    }
+    bail!("the gateway did not listen after {} s", READY_MAX.as_secs())
+}
+
+/// Where it listens, if this line of its log says so.
+fn addresses(line: &str) -> anyhow::Result<Option<(SocketAddr, SocketAddr)>> {
+    let line: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
+    let address = |name: &str| line["fields"][name].as_str();
+    let Some((public, admin)) = address("public").zip(address("admin")) else { return Ok(None) };
+    Ok(Some((public.parse()?, admin.parse()?)))
+}
+
 /// Waits until every source has its plugin: a plugin may still be compiled when the port is open.
 fn wait_until_ready(admin: SocketAddr) -> anyhow::Result<()> {
     let until = Instant::now() + READY_MAX;
@@ -360,8 +451,7 @@ fn wait_until_ready(admin: SocketAddr) -> anyhow::Result<()> {
         if ask(admin, "/readyz")?.0 == 200 {
             return Ok(());
         }
-        // Another process can only be asked again.
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(LOOK);
     }
     bail!("the gateway was not ready after {} s", READY_MAX.as_secs())
 }

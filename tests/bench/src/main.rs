@@ -38,6 +38,7 @@ mod scenario;
 mod shapes;
 mod stock;
 mod supply;
+mod telemetry;
 mod times;
 mod typed;
 mod wire;
@@ -69,6 +70,7 @@ use crate::report::Report;
 use crate::restart::Restart;
 use crate::scenario::{ALL, Scenario, Stage};
 use crate::shapes::Shapes;
+use crate::telemetry::Telemetry;
 
 /// The gateway's, so that what is measured here costs what it costs there.
 #[global_allocator]
@@ -135,6 +137,8 @@ enum Role {
     Restart(Restart),
     /// Measures the shapes that the store's log could have
     Shapes(Shapes),
+    /// Measures what traces, metrics and a log cost those who send
+    Telemetry(Telemetry),
     /// The ceiling's server
     #[command(hide = true)]
     ServeCeiling,
@@ -165,6 +169,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::Replay(replay)) => replay.run(),
         Some(Role::Restart(restart)) => restart.run(),
         Some(Role::Shapes(shapes)) => shapes.run(),
+        Some(Role::Telemetry(telemetry)) => telemetry.run(),
         None => measure(&arguments),
     }
 }
