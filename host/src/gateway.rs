@@ -273,6 +273,9 @@ impl Gateway {
         };
         let writes = TaskTracker::new();
         let operators = parts.operators((&live, desk), self.reload.clone(), writes.clone(), cancel);
+        let operators = Arc::new(operators);
+        let measured = Arc::clone(&operators);
+        self.exports.measure(move || measured.measured());
         let (metrics, clock) = (&parts.metrics, parts.clock.clone());
         let cancelled = cancel.clone();
         let port = |socket, name, limits, front: &Arc<Front>| {
@@ -282,7 +285,7 @@ impl Gateway {
         let public = port(public, "public", limits.public(), &parts.fronts.public)
             .serve(ingest::Routes::of(Arc::new(ingest)), cancelled.clone());
         let admin = port(admin, "admin", limits.admin(ADMIN_CONNECTIONS), &parts.fronts.admin)
-            .serve(dashboard::router(admin::router(Arc::new(operators)), clock), cancelled);
+            .serve(dashboard::router(admin::router(operators), clock), cancelled);
         // With none at a time the loop only waits for its end, and receipts stay in the store.
         let parsing = parsing(parts.dispatch.clone(), limits.parses, cancel.clone());
         let parses = once_loaded(live.loaded(), cancel.clone(), parsing);

@@ -6,6 +6,8 @@
 //! the collector does not take, is dropped and counted. Never decides what becomes of an event.
 
 mod collector;
+mod growth;
+mod measures;
 mod otlp;
 mod room;
 mod span;
@@ -21,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::collector::Collector;
+use self::measures::Measures;
 use self::room::Room;
 use self::span::Span;
 pub(crate) use self::span::{Description, SpanKind, Step};
@@ -55,6 +58,19 @@ pub(crate) struct Settings {
     pub(crate) resource: Vec<(String, String)>,
     /// The share of traces that are exported whole, from 0 to 1; `None`: no traces at all.
     pub(crate) traces: Option<f64>,
+    /// How often metrics are exported; `None`: not at all.
+    pub(crate) metrics: Option<Duration>,
+    pub(crate) temporality: Temporality,
+}
+
+/// From when the counters and histograms of an export count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Temporality {
+    /// From the start of the gateway, or of what they count.
+    #[default]
+    Cumulative,
+    /// From the last export that the collector accepted.
+    Delta,
 }
 
 /// Takes what has ended. Clones take the same; by default it takes nothing.
@@ -75,6 +91,8 @@ struct Tracer {
 pub(crate) struct Exports {
     tasks: JoinSet<()>,
     stop: CancellationToken,
+    /// What waits until the metrics can be read.
+    measures: Option<Measures>,
 }
 
 /// By what a try of a work is known: by the same each time that somebody asks.
@@ -96,14 +114,16 @@ impl Settings {
         let header =
             |(name, secret): &(HeaderName, Secret)| (name.clone(), secret.expose().to_owned());
         let headers = self.headers.iter().map(header).eq(other.headers.iter().map(header));
-        let own = (&self.endpoint, &self.ca, &self.resource, self.traces);
-        headers && own == (&other.endpoint, &other.ca, &other.resource, other.traces)
+        let of = |it: &Self| (it.traces, it.metrics, it.temporality);
+        let to = (&self.endpoint, &self.ca, &self.resource);
+        let same = to == (&other.endpoint, &other.ca, &other.resource) && of(self) == of(other);
+        headers && same
     }
 }
 
 impl Telemetry {
-    /// Exports as the settings say, from now on; nothing without any. What is exported of a
-    /// duplicate is looked up in the store.
+    /// Exports as the settings say, from now on; nothing without any, and no metrics before
+    /// [`Exports::measure`]. What is exported of a duplicate is looked up in the store.
     pub(crate) fn start(
         settings: Option<&Settings>,
         store: &Store,
@@ -112,9 +132,12 @@ impl Telemetry {
     ) -> Result<(Self, Exports), SetupError> {
         let mut exports = Exports::default();
         let Some(settings) = settings else { return Ok((Self::default(), exports)) };
+        let collector = Arc::new(Collector::new(settings, clock.clone())?);
+        exports.measures = settings
+            .metrics
+            .map(|every| Measures::new(every, settings, collector.clone(), clock.clone()));
         let Some(share) = settings.traces else { return Ok((Self::default(), exports)) };
         let (queue, queued) = mpsc::channel(QUEUED_MAX);
-        let collector = Collector::new(settings, clock.clone())?;
         let (store, counted) = (store.clone(), metrics.clone());
         let spans = Spans { queued, collector, store, metrics: counted };
         exports.tasks.spawn(spans.run(settings.resource.clone(), exports.stop.clone()));
@@ -207,6 +230,14 @@ impl Tracer {
 }
 
 impl Exports {
+    /// Exports what `measure` gives, metrics in the text format of OpenMetrics, as often as the
+    /// settings say.
+    pub(crate) fn measure(&mut self, measure: impl Fn() -> String + Send + 'static) {
+        if let Some(measures) = self.measures.take() {
+            self.tasks.spawn(measures.run(measure, self.stop.clone()));
+        }
+    }
+
     /// Exports what waits, if the collector takes it soon.
     pub(crate) async fn stop(mut self) {
         self.stop.cancel();

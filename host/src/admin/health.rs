@@ -94,10 +94,17 @@ async fn readyz(State(admin): State<Arc<Admin>>) -> Result<&'static str, Problem
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
-    levels::set(&admin.metrics, &admin.store, &admin.disk);
-    levels::set_plugins(&admin.metrics, &admin.store, (admin.usages.0)());
-    levels::set_waiting(&admin.metrics, (admin.waits.0)());
-    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], admin.metrics.render())
+    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], admin.measured())
+}
+
+impl Admin {
+    /// The metrics as they are now, in the text format of OpenMetrics.
+    pub(crate) fn measured(&self) -> String {
+        levels::set(&self.metrics, &self.store, &self.disk);
+        levels::set_plugins(&self.metrics, &self.store, (self.usages.0)());
+        levels::set_waiting(&self.metrics, (self.waits.0)());
+        self.metrics.render()
+    }
 }
 
 /// Answers when nothing is queued, in flight or due, for scripts that want to look at the end; or

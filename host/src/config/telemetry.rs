@@ -3,6 +3,7 @@
 //! Only its keys and their bounds. Never repeats the value of a header, nor of anything else.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use http::HeaderName;
 use url::Url;
@@ -11,7 +12,7 @@ use super::document::{Entry, Table};
 use super::secret::Secrets;
 use crate::egress::Authorities;
 use crate::secrets::Secret;
-use crate::telemetry::Settings;
+use crate::telemetry::{Settings, Temporality};
 
 /// The share of traces that are exported whole, by default.
 const TRACES: f64 = 0.1;
@@ -19,6 +20,9 @@ const A_SHARE: &str = "a percentage such as \"10%\", from 0% to 100%, or \"off\"
 /// How many endpoints have metrics of their own.
 const ENDPOINTS_MAX: usize = 200;
 const ENDPOINTS: RangeInclusive<usize> = 0..=10_000;
+/// How often metrics are exported, by default and within which bounds.
+const METRICS: Duration = Duration::from_secs(60);
+const EVERY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 /// The keys of what all telemetry is about.
 const NAME: &str = "service.name";
 const VERSION: &str = "service.version";
@@ -64,8 +68,11 @@ fn exported(table: &mut Table<'_>, secrets: &mut Secrets<'_>) -> Option<Settings
     let mut resource = vec![(NAME.to_owned(), name), (VERSION.to_owned(), version)];
     resource.extend(attributes_of(table.take("attributes")));
     let traces = table.take("traces").map_or(Some(TRACES), |entry| share_of(&entry));
+    let metrics = table.take("metrics").map_or(Some(METRICS), |entry| interval_of(&entry));
+    let temporality = table.take("temporality").and_then(|entry| temporality_of(&entry));
+    let temporality = temporality.unwrap_or_default();
     let endpoint = endpoint.and_then(|entry| endpoint_of(&entry, secrets))?;
-    Some(Settings { endpoint, headers, ca, resource, traces })
+    Some(Settings { endpoint, headers, ca, resource, traces, metrics, temporality })
 }
 
 fn endpoint_of(entry: &Entry<'_>, secrets: &mut Secrets<'_>) -> Option<Url> {
@@ -89,6 +96,24 @@ fn share_of(entry: &Entry<'_>) -> Option<f64> {
         entry.wrong(&format!("must be {A_SHARE}"));
     }
     percent.map(|percent| percent / 100.0)
+}
+
+/// How often metrics are exported; `None` if they are not.
+fn interval_of(entry: &Entry<'_>) -> Option<Duration> {
+    let text = entry.text("a duration such as \"60s\", or \"off\"")?;
+    if text == "off" { None } else { entry.duration(&EVERY) }
+}
+
+fn temporality_of(entry: &Entry<'_>) -> Option<Temporality> {
+    const FORM: &str = "\"cumulative\" or \"delta\"";
+    match entry.text(FORM)? {
+        "cumulative" => Some(Temporality::Cumulative),
+        "delta" => Some(Temporality::Delta),
+        _ => {
+            entry.wrong(&format!("must be {FORM}"));
+            None
+        }
+    }
 }
 
 fn text_of(entry: &Entry<'_>) -> Option<String> {

@@ -5,6 +5,7 @@
 //! no more than the time of one export; the log says at most once a minute that it takes nothing.
 //! Never tries an export again.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use url::Url;
 use super::Settings;
 use crate::clock::Clock;
 use crate::egress::{Attempted, Config, Egress, Identity, Patience, SetupError, Target, Terms};
+use crate::lock::lock;
 
 /// How long one export may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,9 +31,11 @@ const PROTOBUF: &str = "application/x-protobuf";
 pub(super) struct Collector {
     egress: Egress,
     traces: Target,
+    metrics: Target,
     headers: Vec<(HeaderName, String)>,
     identity: Identity,
-    warned: Option<Instant>,
+    /// When the log last said that it takes nothing.
+    warned: Mutex<Option<Instant>>,
 }
 
 impl Collector {
@@ -43,27 +47,46 @@ impl Collector {
         let secret = settings.headers.iter();
         headers.extend(secret.map(|(name, value)| (name.clone(), value.expose().to_owned())));
         let traces = Target::new(path_of(&settings.endpoint, "/v1/traces"));
-        Ok(Self { egress, traces, headers, identity: Identity::system(), warned: None })
+        let metrics = Target::new(path_of(&settings.endpoint, "/v1/metrics"));
+        let (identity, warned) = (Identity::system(), Mutex::default());
+        Ok(Self { egress, traces, metrics, headers, identity, warned })
     }
 
     /// Sends an export of spans. Whether the collector took it.
-    pub(super) async fn send_traces(&mut self, body: Vec<u8>) -> bool {
+    pub(super) async fn send_traces(&self, body: Vec<u8>) -> bool {
+        self.send(&self.traces, body).await
+    }
+
+    /// Sends an export of metrics. Whether the collector took it.
+    pub(super) async fn send_metrics(&self, body: Vec<u8>) -> bool {
+        self.send(&self.metrics, body).await
+    }
+
+    async fn send(&self, signal: &Target, body: Vec<u8>) -> bool {
         let identity = &self.identity;
         let terms = Terms { identity, connect_timeout: CONNECT_TIMEOUT, body_excerpt: 0 };
         let (headers, patience) = (self.headers.clone(), Patience::of(TIMEOUT));
-        let posted = self.egress.post(&self.traces, terms, headers, Bytes::from(body), patience);
+        let posted = self.egress.post(signal, terms, headers, Bytes::from(body), patience);
         let Attempted { ended, .. } = posted.await;
         let why = match ended {
             Ok(answer) if (200..=299).contains(&answer.status) => return true,
             Ok(answer) => format!("it answered {}", answer.status),
             Err(error) => error.to_string(),
         };
-        let now = Instant::now();
-        if self.warned.is_none_or(|last| now.duration_since(last) >= WARNED_EVERY) {
-            self.warned = Some(now);
-            warn!("the gateway drops telemetry, because the collector does not accept it: {why}");
+        if self.is_to_warn(Instant::now()) {
+            warn!("the collector does not accept the gateway's telemetry: {why}");
         }
         false
+    }
+
+    /// Whether the log has not said it for a while. From now on it has.
+    fn is_to_warn(&self, now: Instant) -> bool {
+        let mut warned = lock(&self.warned);
+        let is_due = warned.is_none_or(|last| now.duration_since(last) >= WARNED_EVERY);
+        if is_due {
+            *warned = Some(now);
+        }
+        is_due
     }
 }
 

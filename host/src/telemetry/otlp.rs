@@ -1,6 +1,8 @@
-//! Spans as the protocol of OpenTelemetry has them.
+//! Spans as the protocol of OpenTelemetry has them, and beside them metrics.
 //!
 //! The one door to that protocol. Never sends anything.
+
+mod metrics;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
@@ -10,6 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::{span, status};
 use prost::Message;
 use rustc_hash::FxHashMap;
 
+pub(super) use self::metrics::{Period, metrics};
 use super::span::{Span, SpanKind, Value};
 use crate::ids::Id;
 use crate::trace_context::TraceContext;

@@ -4,6 +4,7 @@
 //! whoever ends a step drops its span. What the collector did not take is dropped too, and the next
 //! batch waits longer each time. Never holds up a step.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -33,7 +34,7 @@ const RECEIPTS_MAX: usize = 64;
 /// What is exported, and by what.
 pub(super) struct Spans {
     pub(super) queued: mpsc::Receiver<Span>,
-    pub(super) collector: Collector,
+    pub(super) collector: Arc<Collector>,
     /// Knows the spans of receipts.
     pub(super) store: Store,
     pub(super) metrics: Metrics,

@@ -138,6 +138,8 @@ async fn what_a_collector_that_is_gone_did_not_take_is_counted_and_a_stop_does_n
         ca: Authorities::default(),
         resource: Vec::new(),
         traces: Some(1.0),
+        metrics: None,
+        temporality: Temporality::Cumulative,
     };
     let (telemetry, exports) = Telemetry::start(Some(&settings), &store, &clock, &metrics).unwrap();
     let step = telemetry.request(&headers(&[])).unwrap();

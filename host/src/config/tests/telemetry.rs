@@ -30,6 +30,26 @@ fn telemetry_goes_nowhere_until_there_is_an_endpoint() {
 }
 
 #[test]
+fn metrics_are_exported_each_minute_unless_it_is_said_how_often() {
+    use crate::telemetry::Temporality;
+
+    let read = |text: &str| {
+        let settings = parse(&with(&format!("{ENDPOINT}\n{text}"))).unwrap().telemetry.unwrap();
+        (settings.metrics.map(|every| every.as_secs()), settings.temporality)
+    };
+    assert_eq!(read(""), (Some(60), Temporality::Cumulative));
+    assert_eq!(read("metrics = \"off\""), (None, Temporality::Cumulative));
+    let text = "metrics = \"1s\"\ntemporality = \"delta\"";
+    assert_eq!(read(text), (Some(1), Temporality::Delta));
+    assert_eq!(read("temporality = \"cumulative\""), (Some(60), Temporality::Cumulative));
+
+    check_wrong("metrics = \"999ms\"", "`metrics` must be between 1s and 1h");
+    check_wrong("metrics = \"61m\"", "`metrics` must be between 1s and 1h");
+    check_wrong("metrics = 60", "`metrics` must be a duration such as \"60s\", or \"off\"");
+    check_wrong("temporality = \"sum\"", "`temporality` must be \"cumulative\" or \"delta\"");
+}
+
+#[test]
 fn headers_are_secrets_and_attributes_are_texts() {
     let text = format!(
         "{ENDPOINT}\nservice_name = \"payments\"\n\
@@ -76,8 +96,10 @@ fn another_collector_needs_a_restart() {
     let now = parse(&with(ENDPOINT)).unwrap();
     assert_eq!(now.needs_restart(&before), ["`telemetry`"]);
     assert_eq!(before.needs_restart(&now), ["`telemetry`"]);
-    let other = parse(&with(&format!("{ENDPOINT}\ntraces = \"5%\""))).unwrap();
-    assert_eq!(other.needs_restart(&now), ["`telemetry`"]);
+    for key in ["traces = \"5%\"", "metrics = \"5s\"", "temporality = \"delta\""] {
+        let other = parse(&with(&format!("{ENDPOINT}\n{key}"))).unwrap();
+        assert_eq!(other.needs_restart(&now), ["`telemetry`"], "{key}");
+    }
     let ca = concat!(env!("CARGO_MANIFEST_DIR"), "/src/egress/fixtures/ca.pem");
     let trusting = parse(&with(&format!("{ENDPOINT}\nca = [\"{ca}\"]"))).unwrap();
     assert_eq!(trusting.needs_restart(&now), ["`telemetry`"]);
