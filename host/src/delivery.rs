@@ -42,7 +42,7 @@ use crate::endpoint::{Endpoint, Format, Standing, Status, Why};
 use crate::event::Timestamp;
 use crate::failure::Reason;
 use crate::ids::{Id, Name};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Timed};
 use crate::retry::{Outcome, RetryPolicy, Verdict};
 use crate::store::{self, Attempt, DeliveryWork, EndpointChange, Payload, Store, WorkKind};
 use crate::telemetry::Telemetry;
@@ -220,12 +220,14 @@ impl Delivery {
     ) -> Result<(), store::Error> {
         let verdict = judge(&self.clock, retry, work.tries_made, &seen.outcome);
         let duration = started.elapsed();
-        self.metrics.attempt(&work.endpoint, &seen.outcome, duration);
+        let step = self.step_of(&work, at);
+        let trace = step.map(|step| step.context);
+        let time = Timed::of(duration, trace, &self.clock);
+        self.metrics.attempt(&work.endpoint, &seen.outcome, time);
         if let (Verdict::Done, Payload::Event(event)) = (verdict, &work.payload) {
             self.metrics.delivered(self.clock.now().since(event.recorded_at));
         }
-        let step = self.step_of(&work, at);
-        self.note(&work, &seen, verdict, step.map(|step| step.context));
+        self.note(&work, &seen, verdict, trace);
         self.attempted(step, &work, &seen, duration);
         let Seen { status, answer, outcome, detail, .. } = seen;
         let attempt = Attempt { at, duration, status, answer, outcome, verdict, detail };

@@ -43,7 +43,7 @@ use crate::headers::Headers;
 use crate::ids::Name;
 use crate::keys::Keys;
 use crate::listener::{Connection, Front};
-use crate::metrics::{Answered, Mark, Metrics};
+use crate::metrics::{Answered, Mark, Metrics, Timed};
 use crate::plugin::{self, Kept, Plugin, Registry};
 use crate::proof::{self, Unproven};
 use crate::provider::{Answer, Claims, Proven, ProviderInfo};
@@ -173,7 +173,6 @@ impl Ingest {
             Err(rejection) => rejection.answered(),
         };
         let took = started.elapsed();
-        self.metrics.request(name, answered, took);
         let appended = match &accepted {
             Ok(Accepted::Kept(_, appended)) => Some(*appended),
             _ => None,
@@ -186,6 +185,7 @@ impl Ingest {
         };
         let step = step.map(|step| if is_kept { step } else { self.telemetry.apart(step) });
         let trace = step.map(|step| step.context);
+        self.metrics.request(name, answered, Timed::of(took, trace, &self.clock));
         let response = match accepted {
             Ok(accepted) => respond(connection, accepted),
             Err(rejection) => {

@@ -13,17 +13,16 @@ mod plugins;
 mod read;
 mod spans;
 mod tenants;
+mod timed;
 mod totals;
 mod waiting;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::effect::Severity;
@@ -42,6 +41,8 @@ use plugins::Plugins;
 pub(crate) use read::{Distribution, Exemplar, Labels, Metric, MetricKind, Sample, Value, read};
 use spans::Spans;
 use tenants::Tenants;
+pub(crate) use timed::Timed;
+use timed::Times;
 use totals::Sums;
 pub(crate) use totals::{Counted, Spread, Totals};
 use waiting::Waiting;
@@ -60,8 +61,8 @@ pub(crate) struct Metrics {
     reloads: Counters,
     hangups: Counters,
     connections: Gauges,
-    ingest_time: Histogram,
-    run_time: Histogram,
+    ingest_time: Times,
+    run_time: Times,
     pending: Gauges,
     retrying: Gauges,
     dead: Gauges,
@@ -203,8 +204,8 @@ impl Metrics {
             reloads: counters(r, "reloads", "Reloads of plugins, by outcome"),
             hangups: counters(r, "hangups", "Connections that the gateway ended, by reason"),
             connections: gauges(r, "connections", "Open connections, by port"),
-            ingest_time: histogram(r, "ingest", "Time from a request to its answer"),
-            run_time: histogram(r, "run", "Time of one try to run a handler"),
+            ingest_time: Times::new(r, "ingest", "Time from a request to its answer"),
+            run_time: Times::new(r, "run", "Time of one try to run a handler"),
             pending: gauges(r, "pending", "Work that waits for its first try, by kind"),
             retrying: gauges(r, "retrying", "Work that waits for another try, by kind"),
             dead: gauges(r, "dead", "Dead letters, by kind"),
@@ -232,10 +233,11 @@ impl Metrics {
     }
 
     /// A request to a source was answered, after this time.
-    pub(crate) fn request(&self, source: &Name, answered: Answered, time: Duration) {
+    pub(crate) fn request(&self, source: &Name, answered: Answered, time: impl Into<Timed>) {
+        let timed = time.into();
         count(&self.requests, ("source", source), ("outcome", answered.label()));
-        self.ingest_time.observe(time.as_secs_f64());
-        self.totals.answered(answered, time);
+        self.ingest_time.observe(timed);
+        self.totals.answered(answered, timed.time);
     }
 
     /// A request named no source. Which one it named is not kept.
@@ -271,11 +273,11 @@ impl Metrics {
         handler: &Name,
         outcome: &Outcome,
         cause: Option<Cause>,
-        time: Duration,
+        time: impl Into<Timed>,
     ) {
         count_try(&self.runs, ("handler", handler), outcome, cause);
         self.totals.ended(outcome, Counted::Ran, Counted::RunFailures);
-        self.run_time.observe(time.as_secs_f64());
+        self.run_time.observe(time.into());
     }
 
     /// A handler raised an alert.
@@ -411,13 +413,6 @@ fn last_sweep(registry: &mut Registry) -> Gauge {
     let help = "Time of the last sweep of the store without a failure; 0 if none since the start";
     registry.register_with_unit("last_sweep_timestamp", help, Unit::Seconds, gauge.clone());
     gauge
-}
-
-/// From a quarter of a millisecond to half a minute.
-fn histogram(registry: &mut Registry, name: &str, help: &str) -> Histogram {
-    let histogram = Histogram::new(exponential_buckets(0.000_25, 2.0, 18));
-    registry.register_with_unit(name, help, Unit::Seconds, histogram.clone());
-    histogram
 }
 
 #[cfg(test)]

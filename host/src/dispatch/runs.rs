@@ -17,7 +17,7 @@ use crate::effect::{Alert, Emission, LogLevel, LogLine};
 use crate::event::Timestamp;
 use crate::failure::Reason;
 use crate::ids::{Id, Name};
-use crate::metrics::Cause;
+use crate::metrics::{Cause, Timed};
 use crate::plugin::{Doors, EndpointFinder, HandleContext, Plugin, StateReader};
 use crate::retry::{Outcome, Verdict};
 use crate::store::{
@@ -163,7 +163,8 @@ impl Dispatch {
         duration: Duration,
     ) {
         let Told { id, event, handler, sample, traced } = told;
-        self.metrics.run(handler, outcome, cause, duration);
+        let time = Timed::of(duration, told.trace(), &self.clock);
+        self.metrics.run(handler, outcome, cause, time);
         self.run_ended(traced.as_ref(), handler, (outcome, cause), duration);
         if let Some(sample) = *sample {
             let ended = (cause, duration, self.clock.now());

@@ -7,15 +7,13 @@
 mod ranks;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use self::ranks::{Change, Ranks};
-use super::{Counted, Counters, Label, Metrics, counters, histogram, outcome_label};
+use super::{Counted, Counters, Label, Metrics, Timed, Times, counters, outcome_label};
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::retry::Outcome;
@@ -29,7 +27,7 @@ const OUTCOMES: [&str; 3] = ["success", "transient", "permanent"];
 #[derive(Debug, Clone)]
 pub(super) struct Endpoints {
     attempts: Counters,
-    attempt_time: Histogram,
+    attempt_time: Times,
     concurrency: Family<[(&'static str, Label); 1], Gauge>,
     /// Held while something is counted: who falls out meanwhile leaves no series behind.
     ranks: Arc<Mutex<Ranks>>,
@@ -39,7 +37,7 @@ impl Endpoints {
     pub(super) fn new(registry: &mut Registry) -> Self {
         let endpoints = Self {
             attempts: counters(registry, "attempts", "Attempts to deliver, by outcome"),
-            attempt_time: histogram(registry, "attempt", "Time of one attempt to deliver"),
+            attempt_time: Times::new(registry, "attempt", "Time of one attempt to deliver"),
             concurrency: Family::default(),
             ranks: Arc::default(),
         };
@@ -77,7 +75,7 @@ impl Endpoints {
 
 impl Metrics {
     /// A delivery was attempted, for this time.
-    pub(crate) fn attempt(&self, endpoint: &Name, outcome: &Outcome, time: Duration) {
+    pub(crate) fn attempt(&self, endpoint: &Name, outcome: &Outcome, time: impl Into<Timed>) {
         let of = &self.endpoints;
         let case = ("outcome", Label::Case(outcome_label(outcome)));
         let mut ranks = lock(&of.ranks);
@@ -86,7 +84,7 @@ impl Metrics {
         of.attempts.get_or_create(&[("endpoint", label), case]).inc();
         of.follow(ranks.rank_if_due());
         drop(ranks);
-        of.attempt_time.observe(time.as_secs_f64());
+        of.attempt_time.observe(time.into());
         self.totals.ended(outcome, Counted::Delivered, Counted::AttemptFailures);
     }
 

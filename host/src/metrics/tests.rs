@@ -1,5 +1,7 @@
 //! What is counted, as it is read.
 
+use std::time::Duration;
+
 use super::*;
 use crate::plugin::{CallUsage, Most, Usage};
 
