@@ -15,6 +15,7 @@ mod replay;
 mod send;
 mod setup;
 mod socket;
+mod status;
 mod store;
 mod terminal;
 mod token;

@@ -31,6 +31,7 @@ mod send;
 mod serve;
 mod sign;
 mod source;
+mod status;
 mod store;
 mod token;
 pub mod vectors;
@@ -76,6 +77,8 @@ enum Command {
     /// List the installed provider plugins
     #[command(subcommand)]
     Provider(provider::Command),
+    /// Show a running gateway at a glance: what comes and goes, what waits, what is wrong
+    Status(status::Status),
     /// List, show and replay events of a running gateway
     #[command(subcommand)]
     Event(event::Command),
@@ -157,6 +160,7 @@ pub fn main() -> ExitCode {
             Command::Check(args) => check::check(&args.config).await,
             Command::Plugin(command) => plugin::run(command).await,
             Command::Provider(command) => provider::run(command),
+            Command::Status(args) => status::status(args).await,
             Command::Event(command) => event::run(command).await,
             Command::Receipt(command) => receipt::run(command).await,
             Command::Endpoint(command) => endpoint::run(command).await,

@@ -10,7 +10,7 @@ mod assets;
 mod chart;
 mod elsewhere;
 mod failed;
-mod figure;
+pub(crate) mod figure;
 mod frame;
 mod highlight;
 mod link;

@@ -12,11 +12,11 @@ use axum::extract::State;
 use axum::routing::get;
 use serde::Serialize;
 
-use super::Admin;
 use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
 use super::problem::Kind;
 use super::query::{self, SpanQuery};
 use super::schema::Schemas;
+use super::{Admin, NotReady};
 use crate::disk::Space;
 use crate::event::{Timestamp, in_millis};
 use crate::metrics::{Counted, Spread, Totals};
@@ -54,6 +54,7 @@ struct Overview {
     dead: u64,
     disk: Option<DiskSpace>,
     not_ready: Vec<String>,
+    reasons: Vec<NotReady>,
 }
 
 object! {
@@ -83,6 +84,8 @@ object! {
         disk: Option<DiskSpace>,
         /// Why the gateway can't accept requests; empty if it can.
         not_ready: Vec<String>,
+        /// The same with names for programs, in the same order.
+        reasons: Vec<NotReady>,
     }
 }
 
@@ -225,7 +228,7 @@ impl From<&Totals> for Figures {
 
 async fn overview(State(admin): State<Arc<Admin>>, SpanQuery(span): SpanQuery) -> Json<Overview> {
     let Seen { since, points, total, waiting_for } = admin.traffic.over(span);
-    let stats = admin.store.stats();
+    let (stats, reasons) = (admin.store.stats(), (admin.ready.0)());
     let points = points.iter().map(|point| OverviewPoint {
         at: point.at,
         figures: (&point.counted).into(),
@@ -244,6 +247,7 @@ async fn overview(State(admin): State<Arc<Admin>>, SpanQuery(span): SpanQuery) -
         waiting_for_s: waiting_for.as_ref().map(Duration::as_secs),
         dead: stats.works.values().map(|works| works.dead).sum(),
         disk: admin.disk.space().map(Into::into),
-        not_ready: (admin.ready.0)().into_iter().map(|reason| reason.detail).collect(),
+        not_ready: reasons.iter().map(|reason| reason.detail.clone()).collect(),
+        reasons,
     })
 }

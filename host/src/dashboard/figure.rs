@@ -11,7 +11,7 @@ use crate::event::Timestamp;
 const KIB: u64 = 1024;
 
 /// `381,204`.
-pub(super) fn number(number: u64) -> String {
+pub(crate) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut shown = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -24,13 +24,13 @@ pub(super) fn number(number: u64) -> String {
 }
 
 /// `1 delivery`, `2,000 deliveries`.
-pub(super) fn counted(many: u64, one: &str, more: &str) -> String {
+pub(crate) fn counted(many: u64, one: &str, more: &str) -> String {
     let noun = if many == 1 { one } else { more };
     format!("{} {noun}", number(many))
 }
 
 /// `1,335 bytes`, `1.3 KiB`, `41 GiB`.
-pub(super) fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     if bytes < 10 * KIB {
         return counted(bytes, "byte", "bytes");
     }
@@ -44,7 +44,7 @@ pub(super) fn bytes(bytes: u64) -> String {
 }
 
 /// `0.6 ms`, `14 ms`, `3.2 s`, `4 min`.
-pub(super) fn micros(us: u64) -> String {
+pub(crate) fn micros(us: u64) -> String {
     match us {
         0..1_000_000 => format!("{} ms", short_of(us, 1_000)),
         1_000_000..60_000_000 => format!("{} s", short_of(us, 1_000_000)),
@@ -53,7 +53,7 @@ pub(super) fn micros(us: u64) -> String {
 }
 
 /// `38 s`, `4 min`, `2 h`, `12 days`.
-pub(super) fn span(span: Duration) -> String {
+pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -64,7 +64,7 @@ pub(super) fn span(span: Duration) -> String {
 }
 
 /// `4 min ago`, `in 38 s`, `now`.
-pub(super) fn distance(now: Timestamp, at: Timestamp) -> String {
+pub(crate) fn distance(now: Timestamp, at: Timestamp) -> String {
     let (since, until) = (now.since(at), at.since(now));
     match (since.as_secs(), until.as_secs()) {
         (0, 0) => "now".to_owned(),
@@ -74,7 +74,7 @@ pub(super) fn distance(now: Timestamp, at: Timestamp) -> String {
 }
 
 /// `99.7 %`; nothing of nothing is `-`.
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "-".to_owned();
     }
@@ -85,7 +85,7 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 }
 
 /// How many there were in a second: `412`, `0.4`.
-pub(super) fn per_second(many: u64, over: Duration) -> String {
+pub(crate) fn per_second(many: u64, over: Duration) -> String {
     let seconds = over.as_secs_f64();
     if seconds > 0.0 { short(many as f64 / seconds) } else { "0".to_owned() }
 }

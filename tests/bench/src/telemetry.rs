@@ -1,9 +1,10 @@
 //! `make bench-telemetry`: what traces, metrics and a log cost those who send.
 //!
-//! The way in alone, as fast as 256 connections can send: each request is proven, stored, synced and
-//! answered, and nothing is parsed. A gateway that exports nothing takes turns with one that exports
-//! to a collector here and writes its log to a file; and then with one of an older revision, if
-//! somebody names it, of which neither exports anything. Never looks into what is exported.
+//! The way in alone, as fast as 256 connections can send: each request is proven, stored, synced
+//! and answered, and nothing is parsed. A gateway that exports nothing takes turns with one that
+//! exports to a collector here and writes its log to a file; and then with one of an older
+//! revision, if somebody names it, of which neither exports anything. Never looks into what is
+//! exported.
 
 mod sink;
 
@@ -35,6 +36,8 @@ const PAYLOADS_A_SECOND: usize = 50_000;
 /// Payloads are written for so many seconds at a time, while nothing is measured.
 const STRETCH: u64 = 5;
 const PLUGINS: [(&str, &str); 1] = [("stripe", "stripe")];
+/// A tenth of the traces, and metrics several times in each half.
+const SETTINGS: &str = "traces = \"10%\"\nmetrics = \"10s\"";
 /// Spans that the gateway dropped, in its metrics.
 const DROPPED: &str = "hookgate_spans_dropped_total{";
 
@@ -46,7 +49,7 @@ pub(crate) struct Telemetry {
     #[arg(long, value_name = "PROGRAM")]
     against: Option<PathBuf>,
     /// What is exported: the keys of [telemetry] but for `endpoint`
-    #[arg(long, value_name = "TOML", default_value = "traces = \"10%\"")]
+    #[arg(long, value_name = "TOML", default_value = SETTINGS)]
     settings: String,
     /// How many pairs of each
     #[arg(long, default_value_t = 5)]
@@ -184,7 +187,7 @@ mod tests {
         let parse = |words: &[&str]| Program::try_parse_from(words).map(|it| it.telemetry);
         let telemetry = parse(&["bench"]).unwrap();
         assert_eq!((telemetry.pairs, telemetry.seconds, telemetry.against), (5, 30, None));
-        assert_eq!(telemetry.settings, "traces = \"10%\"");
+        assert_eq!(telemetry.settings, SETTINGS);
         let older = parse(&["bench", "--against", "older/hookgate"]).unwrap().against;
         assert_eq!(older, Some(PathBuf::from("older/hookgate")));
     }
