@@ -83,6 +83,7 @@ use handling::Handling;
 use high_water::HighWater;
 use live::Live;
 use noting::Noting;
+use opening::open_counted;
 pub(crate) use opening::open_store;
 use operations::Operations;
 use publishing::Publishing;
@@ -397,7 +398,7 @@ impl Parts {
         redaction.learn(&config.secrets);
         let limits = &config.limits;
         let metrics = Metrics::new();
-        let store = open_store(config, clock.clone()).await?;
+        let store = open_counted(config, clock.clone(), &metrics).await?;
         let settings = config.telemetry.as_ref();
         let (telemetry, exports) = Telemetry::start(settings, &store, &clock, &metrics)?;
         let vault = Arc::new(Vault::new(config.master_keys.clone()));

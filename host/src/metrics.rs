@@ -12,6 +12,7 @@ mod notices;
 mod plugins;
 mod read;
 mod spans;
+mod store;
 mod tenants;
 mod timed;
 mod totals;
@@ -40,6 +41,7 @@ pub(crate) use plugins::PluginUse;
 use plugins::Plugins;
 pub(crate) use read::{Distribution, Exemplar, Labels, Metric, MetricKind, Sample, Value, read};
 use spans::Spans;
+use store::Stored;
 use tenants::Tenants;
 pub(crate) use timed::Timed;
 use timed::Times;
@@ -68,7 +70,7 @@ pub(crate) struct Metrics {
     dead: Gauges,
     last_sweep: Gauge,
     sweep_failures: Counter,
-    damaged_records: Gauge,
+    stored: Stored,
     paused: Family<[(&'static str, Label); 2], Gauge>,
     endpoints: Endpoints,
     marks: Marks,
@@ -211,7 +213,7 @@ impl Metrics {
             dead: gauges(r, "dead", "Dead letters, by kind"),
             last_sweep: last_sweep(r),
             sweep_failures: Counter::default(),
-            damaged_records: Gauge::default(),
+            stored: Stored::new(r),
             paused: paused(r),
             endpoints: Endpoints::new(r),
             marks: Marks::new(r),
@@ -226,9 +228,7 @@ impl Metrics {
         };
         let failures = metrics.sweep_failures.clone();
         registry.register("sweep_failures", "Sweeps of the store that failed", failures);
-        let damaged = metrics.damaged_records.clone();
-        let help = "Damaged records that the gateway has met in the store since the start";
-        registry.register("damaged_records", help, damaged);
+        registry.register("build_info", "The version of the gateway; always 1", build_info());
         Self { registry: Arc::new(registry), ..metrics }
     }
 
@@ -339,11 +339,6 @@ impl Metrics {
         self.sweep_failures.inc();
     }
 
-    /// Damage was met at so many places of the store; set before [`Metrics::render`].
-    pub(crate) fn set_damaged(&self, places: usize) {
-        self.damaged_records.set(places.try_into().unwrap_or(i64::MAX));
-    }
-
     /// All of it in the text format of OpenMetrics, [`Metrics::CONTENT_TYPE`].
     pub(crate) fn render(&self) -> String {
         let mut text = String::new();
@@ -400,6 +395,12 @@ fn admin_refusals(registry: &mut Registry) -> Family<[(&'static str, &'static st
     let help = "Requests to the admin port that lack the token or the scope, by reason";
     registry.register("admin_refusals", help, counters.clone());
     counters
+}
+
+fn build_info() -> Gauges {
+    let gauges = Gauges::default();
+    gauges.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+    gauges
 }
 
 fn gauges(registry: &mut Registry, name: &str, help: &str) -> Gauges {

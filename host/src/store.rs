@@ -11,7 +11,7 @@
 //! it in volumes and tables, `ids` tells duplicates, `index` knows where what is listed stands,
 //! `owed` knows what is left to do, `read` answers, `write` commits, and `keep` removes and packs.
 //! `facts` and `report` are what goes in and comes out, `state` is what handlers remember, `time`
-//! is how old things are, `marks` says when too much is open, and `reasons` says why a try failed.
+//! and `ages` are how old things are, `marks` says when too much is open, and `reasons` says why a try failed.
 //! `accept` takes requests in, `take` hands works out, `tries` takes in what became of them,
 //! `refill` brings more into memory, and the `gate` keeps who reads what is owed between two
 //! commits. `check` looks at all of it while no gateway runs, and `repair` makes the tables anew
@@ -19,6 +19,7 @@
 
 mod accept;
 mod access;
+mod ages;
 mod aside;
 mod bell;
 mod canaries;
@@ -49,6 +50,7 @@ mod rows;
 mod shared;
 mod state;
 mod stats;
+mod syncs;
 mod take;
 mod time;
 mod tries;
@@ -298,6 +300,7 @@ impl Store {
         let (id_mark, owed) = (ids.mark(), (backlog, low_water, ids));
         let shared = Shared::new(file, order_keys, clock, config, damages, owed, (used, index));
         shared.end.store(end, Ordering::Relaxed);
+        shared.ages().grown(end, shared.clock.times().counted);
         shared.id_mark.store(id_mark, Ordering::Relaxed);
         shared.owed.replays.send_replace(replays);
         let shared = Arc::new(shared);

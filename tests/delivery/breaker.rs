@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::pacing::check_metric;
 use super::{endpoint, fail, one};
 use crate::harness::{Harness, Receiver, delivery_to, stands};
 
@@ -35,6 +36,7 @@ async fn ten_failures_in_a_row_hold_the_others_back_until_a_probe_is_answered() 
 
     fail_many(&gateway, 14).await;
     let before = (receiver.received().len(), breaker(&gateway).await);
+    check_metric(&gateway, "hookgate_breaker_open 1").await;
     gateway.advance(SHORT_OF_A_PAUSE).await;
     let too_soon = receiver.received().len();
     gateway.advance(REST_OF_A_PAUSE).await;
@@ -46,6 +48,7 @@ async fn ten_failures_in_a_row_hold_the_others_back_until_a_probe_is_answered() 
     assert_eq!(too_soon, 10);
     assert_eq!(probed, (11, json!("open")), "it is a try of a delivery");
     assert_eq!((receiver.received().len(), breaker(&gateway).await), (14, json!("closed")));
+    check_metric(&gateway, "hookgate_breaker_open 0").await;
     let last = delivery_to(&gateway.event("evt_13").await, "crm");
     assert_eq!(stands(&last), ("done", 1), "waiting costs no try");
 }

@@ -136,7 +136,7 @@ async fn an_endpoint_that_falls_silent_is_only_probed_before_its_time_is_over() 
 }
 
 /// The metrics have this line.
-async fn check_metric(gateway: &Harness, line: &str) {
+pub(super) async fn check_metric(gateway: &Harness, line: &str) {
     let metrics = gateway.ask("/metrics").await.body;
     assert!(metrics.lines().any(|found| found == line), "no `{line}` in\n{metrics}");
 }

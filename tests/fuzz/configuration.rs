@@ -79,6 +79,14 @@ state_bytes = 0x1000
 state_term = "90d"
 config    = { alert_after = 3 }
 
+[telemetry]
+endpoint = "https://user:PLANTED@127.0.0.1:4318"
+headers  = { api-key = { value = "PLANTED" } }
+service_name = "PLANTED"
+attributes = { "deployment.environment.name" = "PLANTED" }
+traces   = "10%"
+endpoints_max = 200
+
 [egress]
 allow = ["127.0.0.0/8", "::1"]
 

@@ -22,6 +22,9 @@ pub(super) fn set(metrics: &Metrics, store: &Store, disk: &Disk) {
         };
         metrics.set_backlog(kind, backlog);
     }
+    for (kind, age) in store.waiting_for() {
+        metrics.set_oldest(counted_as(kind), age);
+    }
     set_marks(metrics, store, disk);
 }
 

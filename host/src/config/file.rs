@@ -28,6 +28,7 @@ use crate::egress::Authorities;
 use crate::event::OWN_SOURCE;
 use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
+use crate::listener::Issuers;
 use crate::plugin::{AllRules, Grant, Tenanting};
 use crate::store::{Quota, Terms};
 use crate::tenant::{Tenant, TenantOf};
@@ -82,8 +83,7 @@ pub(super) fn read<'a>(
         let source =
             |_: &Name, table: Table<'a>| source_of(table, &mut secrets, shares, pairs.names_public);
         let sources = each_but_own(sources, source);
-        let issuers = sources.values().flatten().filter_map(|it| it.gate.issuers().cloned());
-        let (public_tls, admin_tls) = pairs.tls(&issuers.collect::<Vec<_>>(), limits.http2());
+        let (public_tls, admin_tls) = pairs.tls(&issuers_of(&sources), limits.http2());
         let mut unsubscribed = Vec::new();
         let endpoints = each(endpoints, |name, table| {
             endpoint_of((name, table), &egress_allow, &mut secrets, &mut unsubscribed)
@@ -416,6 +416,11 @@ fn quota_of(table: &mut Table<'_>, of_plugin: Option<u64>) -> Quota {
     let bytes = written.and_then(|entry| entry.count(&STATE_BYTES)).or(of_plugin);
     let term = table.take("state_term").and_then(|entry| entry.duration(&STATE_TERM));
     Quota { keys: keys.unwrap_or(default.keys), bytes: bytes.unwrap_or(default.bytes), term }
+}
+
+/// Who issues the certificates of the senders of all sources together.
+fn issuers_of(sources: &BTreeMap<Name, Option<Source>>) -> Vec<Issuers> {
+    sources.values().flatten().filter_map(|source| source.gate.issuers().cloned()).collect()
 }
 
 /// What deliveries may reach, and where telemetry goes.

@@ -84,7 +84,9 @@ impl Delivery {
         let listed = listed.filter(|listed| listed.deleted.is_none());
         let Some(listed) = listed else {
             state.ready.remove(name);
-            state.paces.remove(name);
+            if state.paces.remove(name).is_some_and(|paced| paced.counts_as_open) {
+                self.metrics.breaker(false);
+            }
             state.notices.remove(name);
             self.store.allow(name, Allowance::of(1));
             self.store.forget(name);
@@ -118,6 +120,10 @@ impl Delivery {
 
     /// Lets the store know what an endpoint may have in flight, if that has changed.
     fn allow(&self, name: &Name, paced: &mut Paced) {
+        let is_open = paced.is_open();
+        if std::mem::replace(&mut paced.counts_as_open, is_open) != is_open {
+            self.metrics.breaker(is_open);
+        }
         let allowance = paced.allowance(self.slots);
         if paced.allowance != Some(allowance) {
             let goes = paced.goes(allowance, self.clock.now());

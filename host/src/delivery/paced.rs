@@ -69,6 +69,8 @@ pub(super) struct Paced {
     /// Whether there is something to note.
     is_changed: bool,
     pub(super) allowance: Option<Allowance>,
+    /// Whether its breaker counts as open in the metrics.
+    pub(super) counts_as_open: bool,
 }
 
 /// An attempt that has ended.
@@ -102,6 +104,7 @@ impl Paced {
             tally: Tally::default(),
             is_changed: false,
             allowance: None,
+            counts_as_open: false,
         }
     }
 
@@ -141,6 +144,11 @@ impl Paced {
     /// Until when its breaker holds everything back, and then lets one attempt go at a time.
     fn open_until(&self) -> Option<Timestamp> {
         self.breaker.open_until().filter(|_| self.use_breaker)
+    }
+
+    /// Whether its breaker holds back what would go there.
+    pub(super) fn is_open(&self) -> bool {
+        self.fate == Fate::Goes && self.open_until().is_some()
     }
 
     /// What it may have in flight, out of so many slots.

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::endpoint::Order;
 use crate::ids::Name;
+use crate::metrics::Metrics;
 use crate::store::{self, Quota, Quotas, Store, Terms};
 
 /// Reads what is owed, and converts a store of an earlier format: not on a thread that serves.
@@ -18,6 +19,17 @@ pub(crate) async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<
     let ordered = orders(config);
     let config = store::Config { queue, uncommitted, terms, quotas, ordered, ..at };
     Ok(tokio::task::spawn_blocking(move || Store::open(&config, clock)).await??)
+}
+
+/// The same, and has the metrics hear how long commits take.
+pub(super) async fn open_counted(
+    config: &Config,
+    clock: Clock,
+    metrics: &Metrics,
+) -> anyhow::Result<Store> {
+    let (store, metrics) = (open_store(config, clock).await?, metrics.clone());
+    store.hear_syncs(move |time| metrics.synced(time));
+    Ok(store)
 }
 
 /// How long the event ids of each source are known.

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
 
 use self::ranks::{Change, Ranks};
 use super::{Counted, Counters, Label, Metrics, Timed, Times, counters, outcome_label};
@@ -28,6 +29,8 @@ const OUTCOMES: [&str; 3] = ["success", "transient", "permanent"];
 pub(super) struct Endpoints {
     attempts: Counters,
     attempt_time: Times,
+    delivery_time: Histogram,
+    open_breakers: Gauge,
     concurrency: Family<[(&'static str, Label); 1], Gauge>,
     /// Held while something is counted: who falls out meanwhile leaves no series behind.
     ranks: Arc<Mutex<Ranks>>,
@@ -38,13 +41,25 @@ impl Endpoints {
         let endpoints = Self {
             attempts: counters(registry, "attempts", "Attempts to deliver, by outcome"),
             attempt_time: Times::new(registry, "attempt", "Time of one attempt to deliver"),
+            // A delivery may succeed at a try that comes a day later.
+            delivery_time: Histogram::new(exponential_buckets(0.001, 2.0, 28)),
+            open_breakers: Gauge::default(),
             concurrency: Family::default(),
             ranks: Arc::default(),
         };
         let help =
             "Attempts at a time to an endpoint; 0 while the gateway waits for the next probe";
         registry.register("endpoint_concurrency", help, endpoints.concurrency.clone());
+        let help = "Time from when an event was stored to when an endpoint accepted it";
+        let time = endpoints.delivery_time.clone();
+        registry.register_with_unit("delivery", help, Unit::Seconds, time);
+        let help = "Endpoints whose breaker is open, or lets one attempt go at a time";
+        registry.register("breaker_open", help, endpoints.open_breakers.clone());
         endpoints
+    }
+
+    pub(super) fn delivered(&self, time: Duration) {
+        self.delivery_time.observe(time.as_secs_f64());
     }
 
     fn set_concurrency(&self, endpoint: &Name, at_a_time: usize) {
@@ -95,6 +110,11 @@ impl Metrics {
         if ranks.allowed(endpoint, at_a_time) {
             self.endpoints.set_concurrency(endpoint, at_a_time);
         }
+    }
+
+    /// The breaker of an endpoint is open from now on, or no longer.
+    pub(crate) fn breaker(&self, is_open: bool) {
+        self.endpoints.open_breakers.inc_by(if is_open { 1 } else { -1 });
     }
 
     /// An endpoint is gone.

@@ -85,6 +85,25 @@ fn a_backlog_is_what_was_set_last() {
 }
 
 #[test]
+fn commits_deliveries_and_the_oldest_work_are_timed() {
+    let metrics = Metrics::new();
+    metrics.synced(TIME);
+    metrics.delivered(Duration::from_secs(90_000));
+    metrics.set_oldest(Kind::Run, Duration::from_millis(61_900));
+    metrics.set_oldest(Kind::Run, Duration::from_millis(2_900));
+    metrics.breaker(true);
+    metrics.breaker(true);
+    metrics.breaker(false);
+    check(&metrics, r#"hookgate_sync_seconds_bucket{le="0.004"} 1"#);
+    check(&metrics, r#"hookgate_delivery_seconds_bucket{le="65.536"} 0"#);
+    check(&metrics, r#"hookgate_delivery_seconds_bucket{le="134217.728"} 1"#);
+    check(&metrics, r#"hookgate_oldest_open_seconds{kind="run"} 2"#);
+    check(&metrics, "hookgate_breaker_open 1");
+    let build = format!(r#"hookgate_build_info{{version="{}"}} 1"#, env!("CARGO_PKG_VERSION"));
+    check(&metrics, &build);
+}
+
+#[test]
 fn marks_are_shown_with_what_is_held_against_them() {
     let metrics = Metrics::new();
     metrics.set_backlog_marks(20, usize::MAX);

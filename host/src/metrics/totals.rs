@@ -205,6 +205,7 @@ impl Metrics {
     /// An endpoint has taken an event, this long after it was stored.
     pub(crate) fn delivered(&self, time: Duration) {
         self.totals.delivered(time);
+        self.endpoints.delivered(time);
     }
 
     /// What was counted since the start.

@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{oneshot, watch};
 
 use super::Config;
+use super::ages::Ages;
 use super::bell::Bell;
 use super::damage::Damages;
 use super::error::{Error, Failure};
@@ -32,6 +33,7 @@ use super::owed::recent::Recent;
 use super::owed::undone::Undone;
 use super::owed::works::Stored;
 use super::state::{AllUsed, Quotas};
+use super::syncs::Syncs;
 use super::time::StoreClock;
 use crate::event::Timestamp;
 use crate::ids::Name;
@@ -91,6 +93,9 @@ pub(super) struct Shared {
     /// Receipts that were stored since the start.
     pub(super) receipts: AtomicU64,
     pub(super) end: AtomicU64,
+    /// How old what stands before it is.
+    ages: Mutex<Ages>,
+    pub(super) syncs: Syncs,
     /// Changes with every commit, once what it added can be read.
     pub(super) grown: Bell,
     /// Before this position of the log no start looks for event ids, whatever happens now.
@@ -141,6 +146,8 @@ impl Shared {
             commits: AtomicU64::new(0),
             receipts: AtomicU64::new(0),
             end: AtomicU64::new(0),
+            ages: Mutex::default(),
+            syncs: Syncs::default(),
             grown: Bell::default(),
             id_mark: AtomicU64::new(0),
             have_letters_reasons: AtomicBool::new(false),
@@ -157,6 +164,10 @@ impl Shared {
 
     pub(super) fn ids_mut(&self) -> RwLockWriteGuard<'_, IdIndex> {
         self.ids.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn ages(&self) -> MutexGuard<'_, Ages> {
+        lock(&self.ages)
     }
 
     pub(super) fn low_water(&self) -> MutexGuard<'_, LowWater> {

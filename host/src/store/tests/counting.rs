@@ -1,6 +1,7 @@
 //! How many works are open, by the source that they go back to: as a start counts them.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use bytes::Bytes;
 
@@ -48,6 +49,38 @@ async fn a_lane_is_as_long_as_what_waits_in_it_and_named_by_its_kind_and_group()
     let parses = lane(WorkKind::Parse, "stripe", 1);
     assert_eq!(bench.store.lanes_longer_than(0), [parses, runs, deliveries]);
     assert_eq!(bench.store.waiting(WorkKind::Run), [(name("ledger"), 3)]);
+}
+
+/// Guards the age of what waits: let `Ages::grown` forget where the log ended, and all is new.
+#[tokio::test]
+async fn what_waits_is_as_old_as_what_it_is_about() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let bench = Bench::new();
+    let ages = |bench: &Bench| bench.store.waiting_for().map(|(_, age)| age.as_secs());
+    bench.bring(vec![event("evt_1", "").to(&[], &["crm"])]).await;
+    bench.clock.advance(MINUTE);
+    bench.append(&["evt_2"]).await;
+    bench.clock.advance(MINUTE);
+    assert_eq!(ages(&bench), [60, 0, 120]);
+
+    let delivery = bench.deliveries().await.remove(0);
+    assert_eq!(ages(&bench), [60, 0, 0], "one in flight does not wait");
+    bench.end_delivery(delivery, Verdict::RetryAt(in_minutes(9))).await;
+    assert_eq!(ages(&bench), [60, 0, 120]);
+}
+
+/// Guards that each commit is heard, once and by the first who asked.
+#[tokio::test]
+async fn whoever_asks_first_hears_how_long_each_commit_takes() {
+    let (bench, heard) = (Bench::new(), Arc::new(Mutex::new(0)));
+    for by in [1_u64, 1_000_000] {
+        let heard = Arc::clone(&heard);
+        bench.store.hear_syncs(move |_| *crate::lock::lock(&heard) += by);
+    }
+    let before = bench.store.stats().commits;
+    bench.append(&["evt_1"]).await;
+    bench.append(&["evt_2"]).await;
+    assert_eq!(*crate::lock::lock(&heard), bench.store.stats().commits - before);
 }
 
 /// Guards how much is known of endpoints at which several looks are.

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::batch::Batch;
 use super::draft::{Basis, Changes, Draft, InOrder};
@@ -74,8 +75,12 @@ impl<P: Place> GroupCommit<P> {
         let drafted = Drafted { changes, end: self.batch.next() };
         let gate = &self.shared.gate;
         gate.shut();
+        let begun = Instant::now();
         match self.place.commit(&mut self.batch) {
-            Written::Held(held) => Turn::Committed(drafted, held),
+            Written::Held(held) => {
+                self.shared.syncs.took(begun.elapsed());
+                Turn::Committed(drafted, held)
+            }
             Written::Failed(error) => {
                 gate.open();
                 Turn::Failed(error)
@@ -211,6 +216,7 @@ impl<P: Place> GroupCommit<P> {
         if let Some(replays) = replays {
             self.shared.owed.replays.send_replace(replays);
         }
+        self.shared.ages().grown(end, self.batch.time.counted);
         self.shared.committed(end, held.log_bytes);
         group.iter_mut().for_each(|queued| queued.op.tell());
         touched.into_iter().for_each(|kind| self.shared.wake(kind));

@@ -24,7 +24,12 @@ impl Backlog {
     /// About the least position of a work that waits, of all lanes: where more of a lane is on disk
     /// only, it is that of the next in memory.
     pub(in crate::store) fn oldest(&self) -> Option<u64> {
-        WorkKind::ALL.into_iter().filter_map(|kind| self.queues[kind].oldest()).min()
+        WorkKind::ALL.into_iter().filter_map(|kind| self.oldest_of(kind)).min()
+    }
+
+    /// The same of this kind.
+    pub(in crate::store) fn oldest_of(&self, kind: WorkKind) -> Option<u64> {
+        self.queues[kind].oldest()
     }
 
     /// The lanes of this kind in which works wait, and how many do in each.

@@ -17,12 +17,12 @@ impl Queue {
     }
 
     /// About the least position of what is ready or waits for a time: of each group that of the
-    /// next.
+    /// next. What was opened again is older than its wait, and does not count.
     pub(in crate::store::owed::backlog) fn oldest(&self) -> Option<u64> {
         let next = |group: &Group| {
-            let ready = group.ready.first().map(|entry| entry.position);
-            let timed = group.timed.values().next().map(|(_, entry)| entry.position);
-            ready.into_iter().chain(timed).min()
+            let timed = group.timed.values().next().map(|(_, entry)| entry);
+            let next = group.ready.first().into_iter().chain(timed);
+            next.filter(|entry| !entry.tries.reopened()).map(|entry| entry.position).min()
         };
         self.groups.iter().filter_map(next).min()
     }
