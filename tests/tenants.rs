@@ -201,7 +201,10 @@ async fn a_token_of_a_tenant_gets_nothing_of_others_in_any_route() {
 #[tokio::test]
 async fn a_token_of_a_tenant_sees_its_own_events_without_what_is_the_operators() {
     let receiver = Receiver::start().await;
-    let gateway = of_tenants("tenant_label = \"merchant\"", &receiver).start().await;
+    // Nobody is there, but every event has a trace.
+    let traces = "[telemetry]\nendpoint = \"http://127.0.0.1:1\"";
+    let setup = of_tenants("tenant_label = \"merchant\"", &receiver).table(traces);
+    let gateway = setup.start().await;
     for (id, merchant) in [("1", "globex"), ("2", "acme"), ("3", "a b")] {
         let labels = json!({ "merchant": merchant });
         let command = json!({ "id": id, "type": "order.paid", "labels": labels, "do": "emit" });
@@ -232,6 +235,7 @@ async fn a_token_of_a_tenant_sees_its_own_events_without_what_is_the_operators()
     assert_eq!((&own["tenant"], &own["event"]["id"]), (&json!("acme"), &json!("2")));
     assert_eq!((&own["runs"], &own["deliveries"]), (&json!([]), &json!([])), "{own}");
     assert_eq!((&own["receipt"], &own["receipt_id"]), (&Value::Null, &Value::Null));
+    assert!(own["trace_id"].is_null() && foreign["trace_id"].is_string(), "{own}");
     let path = format!("/v1/events/{}", text(&foreign["id"]));
     assert_eq!(send(&gateway, &acme, "GET", &path, None).await.status, 404);
     let whole = send(&gateway, &ops, "GET", &path, None).await.json();

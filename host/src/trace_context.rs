@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tracing::field::{DisplayValue, display};
 use twox_hash::XxHash3_64;
 
@@ -20,9 +20,9 @@ const SAMPLED: u8 = 1;
 /// Of the last eight bytes of a trace id, those that are random.
 const RANDOM: u64 = (1 << 56) - 1;
 
-/// The id of a trace: 16 bytes, not all zero.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "[u8; 16]", into = "[u8; 16]")]
+/// The id of a trace: 16 bytes, not all zero. In JSON it is a text of 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "[u8; 16]")]
 pub struct TraceId([u8; 16]);
 
 /// The id of a span within its trace: 8 bytes, not all zero.
@@ -153,9 +153,14 @@ impl TryFrom<[u8; 8]> for SpanId {
     }
 }
 
-impl From<TraceId> for [u8; 16] {
-    fn from(id: TraceId) -> Self {
-        id.0
+impl Serialize for TraceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A record of the store has no room for a text, and nobody reads one from JSON.
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
@@ -242,6 +247,17 @@ mod tests {
         for text in wrong {
             assert_eq!(TraceContext::parse(&text), None, "{text}");
         }
+    }
+
+    /// Write a text in the store too, and no record from before can be read.
+    #[test]
+    fn the_id_of_a_trace_is_a_text_to_people_and_sixteen_bytes_in_the_store() {
+        let trace = context().trace;
+        let text = serde_json::to_string(&trace).unwrap();
+        assert_eq!(text, "\"4bf92f3577b34da6a3ce929d0e0e4736\"");
+        let bytes = postcard::to_stdvec(&trace).unwrap();
+        assert_eq!(bytes, trace.bytes());
+        assert_eq!(postcard::from_bytes::<TraceId>(&bytes).unwrap(), trace);
     }
 
     #[test]

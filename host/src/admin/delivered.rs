@@ -13,6 +13,7 @@ use crate::store::{
     self, AttemptView, DamagedItem, DeliverySummary, EventBody, LastAttempt, Progressed, RunView,
 };
 use crate::tenant::Tenant;
+use crate::trace_context::TraceId;
 
 /// A delivery with its attempts.
 pub(super) type DeliveryView = store::DeliveryView<DeliveryEndpoint>;
@@ -124,6 +125,8 @@ object! {
         cause: Option<Id>,
         /// The number of runs between it and a receipt.
         depth: u8,
+        /// The trace that it is in, if what brought it has one. An emitted event has its own.
+        [maybe] trace_id: Option<TraceId>,
         /// Whose it is.
         [maybe] tenant: Option<Tenant>,
         /// When the gateway stored it.

@@ -1,9 +1,9 @@
 //! What a token with a tenant is shown of what is stored: its own events, and their deliveries to
 //! its own endpoints.
 //!
-//! Without what is the operator's: receipts, runs with their log lines, and deliveries to all other
-//! endpoints. Asks the store no more than it needs to know whose something is. Never refuses what
-//! is asked for without a tenant.
+//! Without what is the operator's: receipts, traces, runs with their log lines, and deliveries to
+//! all other endpoints. Asks the store no more than it needs to know whose something is. Never
+//! refuses what is asked for without a tenant.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub(super) fn event(admin: &Admin, reach: &Reach, mut event: EventView) -> Optio
         |it: &DeliveryView| reach.sees_delivery(&admin.directory, &it.endpoint, of.as_ref());
     event.deliveries.retain(is_own);
     event.deliveries.iter_mut().for_each(|delivery| delivery.run = None);
-    (event.receipt, event.cause) = (None, None);
+    (event.receipt, event.cause, event.trace_id) = (None, None, None);
     event.runs.clear();
     event.damaged.clear();
     event.state = State::of_all(event.deliveries.iter().map(|it| it.progress.state));

@@ -21,6 +21,7 @@ use crate::store::{
     WorkKind,
 };
 use crate::tenant::Tenant;
+use crate::trace_context::TraceId;
 
 impl Described for Id {
     fn schema(_: &mut Schemas) -> Value {
@@ -38,6 +39,12 @@ impl Described for Name {
 impl Described for Tenant {
     fn schema(_: &mut Schemas) -> Value {
         text("^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}$", "Whom something belongs to.")
+    }
+}
+
+impl Described for TraceId {
+    fn schema(_: &mut Schemas) -> Value {
+        text("^[0-9a-f]{32}$", "The id of a trace, as `traceparent` has it.")
     }
 }
 
@@ -219,6 +226,8 @@ object! {
     ReceiptView {
         id: Id,
         source: Name,
+        /// The trace that it is in, if it came in while traces were on.
+        [maybe] trace_id: Option<TraceId>,
         received_at: Timestamp,
         /// In upper case.
         method: String,

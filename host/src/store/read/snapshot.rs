@@ -323,6 +323,7 @@ impl Snapshot<'_> {
         Ok(ReceiptView {
             id: receipt.id,
             source: receipt.source.clone(),
+            trace_id: receipt.trace.map(|of| of.trace),
             received_at: request.received_at,
             method: request.method.clone(),
             url: request.url.clone(),
@@ -371,6 +372,7 @@ impl Snapshot<'_> {
             receipt: stored.receipt,
             cause: stored.cause,
             depth: stored.depth,
+            trace_id: stored.trace.map(|of| of.trace),
             tenant: stored.tenant.clone(),
             recorded_at: stored.recorded_at,
             state: State::of_all(states),

@@ -21,6 +21,7 @@ use crate::store::facts::{PluginStamp, StoredEvent};
 use crate::store::kind::WorkKind;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::tenant::Tenant;
+use crate::trace_context::TraceId;
 
 /// How far something has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,6 +97,9 @@ pub struct ReceiptView {
     pub id: Id,
     /// The source that it came in by.
     pub source: Name,
+    /// The trace that it is in, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<TraceId>,
     /// When it was read.
     pub received_at: Timestamp,
     /// In upper case.
@@ -185,6 +189,9 @@ pub struct EventView<E = Name> {
     pub cause: Option<Id>,
     /// How many runs lie between it and a receipt.
     pub depth: u8,
+    /// The trace that it is in, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<TraceId>,
     /// Whose it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Tenant>,
@@ -210,6 +217,7 @@ impl EventView {
             receipt: self.receipt,
             cause: self.cause,
             depth: self.depth,
+            trace_id: self.trace_id,
             tenant: self.tenant,
             recorded_at: self.recorded_at,
             state: self.state,
