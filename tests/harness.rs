@@ -4,6 +4,7 @@
 //! here sleeps or polls, but for the pace of `flow` and for who is put off in `load`.
 
 mod certificate;
+mod collector;
 mod delays;
 mod flow;
 mod guest;
@@ -38,6 +39,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 pub(crate) use certificate::{Authority, Identity};
+pub(crate) use collector::{Collector, Span, SpanKind};
 pub(crate) use delays::{FOURTH_TRY, SECOND_ATTEMPT, SECOND_TRY, THIRD_ATTEMPT, THIRD_TRY};
 pub(crate) use flow::Flow;
 pub(crate) use guest::{check_crashed, check_dead, check_reason, log_of};

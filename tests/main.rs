@@ -30,6 +30,7 @@ mod dashboard;
 mod tenants;
 mod endpoints;
 mod operations;
+mod traces;
 mod provider;
 mod fuzz;
 mod cli;
