@@ -31,6 +31,7 @@ mod tenants;
 mod endpoints;
 mod operations;
 mod traces;
+mod otlp_metrics;
 mod provider;
 mod fuzz;
 mod cli;

@@ -1,6 +1,6 @@
 //! A collector of OpenTelemetry whose behaviour a test chooses, and which keeps what it got.
 //!
-//! It reads every export of spans, also one that it refuses. Never says what should have come.
+//! It reads every export, also one that it refuses. Never says what should have come.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -11,6 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1 as otlp;
@@ -71,6 +72,7 @@ enum Behaviour {
 struct Shared {
     behaviour: Mutex<Behaviour>,
     exports: watch::Sender<Vec<Export>>,
+    metrics: watch::Sender<Vec<ExportMetricsServiceRequest>>,
 }
 
 /// A running collector.
@@ -84,12 +86,13 @@ impl Collector {
     /// One that accepts everything.
     pub(crate) async fn start() -> Self {
         let behaviour = Mutex::new(Behaviour::Answer(StatusCode::OK));
-        let shared = Arc::new(Shared { behaviour, exports: watch::Sender::default() });
+        let (exports, metrics) = (watch::Sender::default(), watch::Sender::default());
+        let shared = Arc::new(Shared { behaviour, exports, metrics });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let app = Router::new()
             .route("/v1/traces", post(traces))
-            .route("/v1/metrics", post(metrics))
+            .route("/v1/metrics", post(read_metrics))
             .with_state(shared.clone())
             .layer(DefaultBodyLimit::disable());
         let mut tasks = JoinSet::new();
@@ -142,6 +145,21 @@ impl Collector {
         accepted(&self.until(|exports| is_enough(&accepted(exports))).await)
     }
 
+    /// The exports of metrics that have come, accepted or not.
+    pub(crate) fn metrics(&self) -> Vec<ExportMetricsServiceRequest> {
+        self.shared.metrics.borrow().clone()
+    }
+
+    /// Waits until so many exports of metrics have come, accepted or not.
+    pub(crate) async fn metrics_until(&self, count: usize) -> Vec<ExportMetricsServiceRequest> {
+        let mut seen = self.shared.metrics.subscribe();
+        let enough = seen.wait_for(|exports| exports.len() >= count);
+        match tokio::time::timeout(PATIENCE, enough).await {
+            Ok(enough) => enough.expect("the collector runs").clone(),
+            Err(_) => panic!("no more exports of metrics have come than {}", self.metrics().len()),
+        }
+    }
+
     async fn until(&self, is_enough: impl Fn(&[Export]) -> bool) -> Vec<Export> {
         let mut seen = self.shared.exports.subscribe();
         let enough = seen.wait_for(|exports| is_enough(exports));
@@ -166,8 +184,10 @@ async fn traces(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
     behave(behaviour).await
 }
 
-async fn metrics(State(shared): State<Arc<Shared>>) -> StatusCode {
+async fn read_metrics(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
     let behaviour = *shared.behaviour.lock().expect("no holder panics");
+    let export = ExportMetricsServiceRequest::decode(body).expect("it is an export of metrics");
+    shared.metrics.send_modify(|exports| exports.push(export));
     behave(behaviour).await
 }
 

@@ -13,7 +13,7 @@ pub(crate) type Labels = Vec<(String, String)>;
 /// A metric with all of its series.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Metric {
-    /// As its samples have it: that of a counter ends in `_total`.
+    /// As its samples have it: that of a counter ends in `_total`, that of an info in `_info`.
     pub(crate) name: String,
     pub(crate) help: String,
     /// `seconds` or `bytes`, if it has one.
@@ -97,6 +97,7 @@ fn describe(metrics: &mut Vec<Metric>, said: &str) -> Option<()> {
             metric.kind = MetricKind::Counter;
             metric.name.push_str("_total");
         }
+        ("TYPE", "info") => metric.name.push_str("_info"),
         ("TYPE", "histogram") => metric.kind = MetricKind::Histogram,
         ("UNIT", unit) => metric.unit = Some(unit.to_owned()),
         _ => (),

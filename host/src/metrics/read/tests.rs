@@ -120,6 +120,15 @@ fn what_has_grown_is_the_difference_and_what_has_begun_anew_has_none() {
 }
 
 #[test]
+fn an_info_is_a_gauge() {
+    let text = "# HELP build Build.\n# TYPE build info\nbuild_info{version=\"1.0\"} 1\n# EOF\n";
+    let metrics = read(text);
+    let [metric] = &metrics[..] else { panic!("{metrics:?}") };
+    assert_eq!((metric.name.as_str(), metric.kind), ("build_info", MetricKind::Gauge));
+    assert_eq!(metric.series.values().next().unwrap().value, Value::Whole(1));
+}
+
+#[test]
 fn what_is_not_in_the_form_is_not_read() {
     let text = "a 1\n# HELP a A.\n# TYPE a counter\na_total{b=\"c} 1\nb_total 1\na_total x\na 1\n";
     let metrics = read(text);
