@@ -11,9 +11,9 @@
 //! it in volumes and tables, `ids` tells duplicates, `index` knows where what is listed stands,
 //! `owed` knows what is left to do, `read` answers, `write` commits, and `keep` removes and packs.
 //! `facts` and `report` are what goes in and comes out, `state` is what handlers remember, `time`
-//! and `ages` are how old things are, `marks` says when too much is open, and `reasons` says why a try failed.
-//! `accept` takes requests in, `take` hands works out, `tries` takes in what became of them,
-//! `refill` brings more into memory, and the `gate` keeps who reads what is owed between two
+//! and `ages` are how old things are, `marks` says when too much is open, and `reasons` says why a
+//! try failed. `accept` takes requests in, `take` hands works out, `tries` takes in what became of
+//! them, `refill` brings more into memory, and the `gate` keeps who reads what is owed between two
 //! commits. `check` looks at all of it while no gateway runs, and `repair` makes the tables anew
 //! from the volumes.
 
