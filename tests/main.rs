@@ -30,6 +30,7 @@ mod dashboard;
 mod tenants;
 mod endpoints;
 mod operations;
+mod grafana;
 mod traces;
 mod otlp_metrics;
 mod provider;

@@ -337,7 +337,11 @@ fn obey(
         }
         Behaviour::Alert => {
             let message = text(command, "text", "told to");
-            outbox::alert(Severity::Warning, message).map_err(refused)
+            let severity = match text(command, "severity", "warning") {
+                "critical" => Severity::Critical,
+                _ => Severity::Warning,
+            };
+            outbox::alert(severity, message).map_err(refused)
         }
         Behaviour::State => remember(command),
         Behaviour::Violate => {
