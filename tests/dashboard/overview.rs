@@ -15,7 +15,54 @@ async fn the_overview_counts_what_came_and_what_was_delivered() {
     assert_eq!((&total["accepted"], &total["delivered"]), (&json!(1), &json!(1)));
     assert_eq!((&figures["waiting"], &figures["dead"]), (&json!(0), &json!(0)));
     let page = gateway.person().open("/").await;
-    page.says("Accepted").says("nothing waits").says("0 dead letters");
+    page.says("Accepted").says("nothing waits").says("No dead letters");
+    page.says("Nothing needs attention");
+    // A day is drawn out of the hours that the store counted.
+    let day = gateway.person().open("/?span=day").await;
+    day.says("by the hour").says("less than one an hour");
+    assert!(day.html.contains("1 request accepted, 1 delivery delivered"), "{}", day.html);
+}
+
+/// Guards what stands first: an endpoint that gets nothing, and why; and that a tenant sees no
+/// other's.
+#[tokio::test]
+async fn what_is_wrong_stands_on_the_overview_of_those_whose_it_is() {
+    let receiver = Receiver::start().await;
+    let gateway = Setup::stripe().endpoint("crm", &receiver, &["*"]).start().await;
+    let endpoints = gateway.ask("/v1/endpoints").await.json();
+    let crm = text(&endpoints["items"][0]["id"]);
+    let disabled = gateway.tell(&format!("/v1/endpoints/{crm}/disable"), &json!({})).await;
+    assert_eq!(disabled.status, 200, "{}", disabled.body);
+
+    let page = gateway.person().open("/").await;
+    page.says("Endpoint crm disabled").says("somebody disabled it");
+    assert!(page.links().contains(&format!("/endpoints/{crm}")));
+
+    let ops = token(&gateway, None, &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let acme = json!({ "name": "acme", "scopes": ["read"], "tenant": "acme" });
+    let acme = token(&gateway, Some(&ops), &acme).await;
+    let tenant = gateway.signed_in(&acme).await;
+    let page = tenant.open("/").await;
+    page.says("What belongs to your tenant").says("Nothing needs attention");
+    assert!(!page.html.contains("crm") && !page.html.contains("stripe"), "{}", page.html);
+    assert_eq!(tenant.open("/sources").await.status, 403);
+}
+
+/// Guards the groups of what was refused, and that a person finds the address to post to.
+#[tokio::test]
+async fn a_source_says_why_it_refused_and_where_its_provider_posts() {
+    let gateway = Setup::stripe().start().await;
+    let body = payment("evt_1", "pi_1", "succeeded");
+    assert!(gateway.stripe_with("whsec_another", &body).await.status >= 400);
+    gateway.stripe(&body).await.accepted();
+
+    let refused = gateway.ask("/v1/sources/stripe/refused").await.json();
+    let reason = text(&refused["items"][0]["reason"]);
+    let page = gateway.person().open("/sources/stripe").await;
+    page.says("Point the provider here").says("50 % of requests").says(&reason);
+    let receipts = gateway.ask("/v1/receipts?source=stripe").await.json();
+    page.says(&text(&receipts["items"][0]["id"]));
+    assert!(!gateway.person().open("/sources").await.html.contains(">never<"));
 }
 
 #[tokio::test]

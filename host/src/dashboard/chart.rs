@@ -185,7 +185,11 @@ impl Plot {
         let y = self.height - 4.0;
         for (at, label) in ticks {
             let (x, label) = (self.x(*at), escaped(label));
-            let class = if *at == 0 { "start" } else { "middle" };
+            let class = match *at {
+                0 => "start",
+                at if at + 1 == self.count => "end",
+                _ => "middle",
+            };
             put(
                 &mut svg,
                 format_args!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y}\">{label}</text>"),

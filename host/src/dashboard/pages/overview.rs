@@ -1,10 +1,15 @@
-//! The overview: what comes and goes, what waits, what is wrong.
+//! The overview: what is wrong, what comes and goes, what waits.
 //!
-//! Reads `/v1/overview`, of at most 288 points; for a token with a tenant, the newest of what is
-//! its own. Never lists more than a screenful.
+//! Reads `/v1/overview`, of at most 288 points, and one page of each list that may have something
+//! wrong in it; for a token with a tenant, what is its own. Never lists more than a screenful.
 
+mod attention;
+mod figures;
+mod tenant;
+mod traffic;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use askama::Template;
 use axum::Router;
@@ -12,52 +17,43 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
 
-use crate::dashboard::chart::{self, Series};
+use self::attention::{Endpoints, Item, Plugins, Source};
+use self::figures::{Overview, Tile};
+use self::traffic::Hours;
 use crate::dashboard::frame::{Frame, Section};
-use crate::dashboard::markup::{self, Markup, Mood};
+use crate::dashboard::markup::{self, Markup};
 use crate::dashboard::page::page;
 use crate::dashboard::{Dashboard, Failed, Visitor, figure, link};
 use crate::event::Timestamp;
+use crate::token::Scope;
+
+/// Most sources that are listed here.
+const SOURCES_MAX: usize = 8;
+
+/// Where the newest alerts are.
+const ALERTS: &str = "/v1/events?type=hookgate.alert&limit=5";
 
 pub(super) fn routes() -> Router<Arc<Dashboard>> {
     Router::new().route("/", get(show))
 }
 
 #[derive(Deserialize)]
-struct Overview {
-    now: Timestamp,
-    since: Timestamp,
-    span: String,
-    step_s: u64,
-    total: Figures,
-    points: Vec<Point>,
-    waiting: u64,
-    waiting_for_s: Option<u64>,
-    dead: u64,
-    not_ready: Vec<String>,
+struct Sources {
+    sources: Vec<Source>,
 }
 
 #[derive(Deserialize)]
-struct Point {
-    #[serde(flatten)]
-    figures: Figures,
-    waiting: u64,
+struct Alerts {
+    items: Vec<Alert>,
 }
 
+/// An event by which a handler notifies people.
 #[derive(Deserialize)]
-struct Figures {
-    accepted: u64,
-    duplicates: u64,
-    refused: u64,
-    delivered: u64,
-    answer_us: Times,
-    delivery_us: Times,
-}
-
-#[derive(Deserialize)]
-struct Times {
-    p50: Option<u64>,
-    p99: Option<u64>,
+struct Alert {
+    id: String,
+    source: String,
+    subject: Option<String>,
+    recorded_at: Timestamp,
 }
 
 /// A link to the same page about another time.
@@ -67,13 +63,20 @@ struct Choice {
     is_current: bool,
 }
 
-/// One figure, with what is to say of it.
-struct Tile {
-    label: &'static str,
-    value: String,
-    unit: &'static str,
-    note: String,
-    spark: Markup,
+/// A source in the short list.
+struct SourceRow {
+    name: Markup,
+    provider: String,
+    accepted: String,
+    refused: String,
+    state: Markup,
+}
+
+/// An alert in the short list.
+struct AlertRow {
+    handler: Markup,
+    subject: Option<String>,
+    at: Markup,
 }
 
 #[derive(Template)]
@@ -82,107 +85,93 @@ struct OverviewPage {
     frame: Frame,
     spans: Vec<Choice>,
     not_ready: Vec<String>,
+    version: String,
+    disk: Option<String>,
     since: Markup,
+    items: Vec<Item>,
+    items_left: Option<String>,
     tiles: Vec<Tile>,
+    chart_title: &'static str,
     chart: Markup,
     legend: Markup,
-}
-
-#[derive(Template)]
-#[template(path = "overview-tenant.html")]
-struct TenantPage {
-    frame: Frame,
+    rows: Vec<SourceRow>,
+    rows_left: Option<String>,
+    alerts: Vec<AlertRow>,
+    dead: Option<String>,
+    can_write: bool,
 }
 
 async fn show(visitor: Visitor) -> Result<Response, Failed> {
     if !visitor.is_operator() {
-        return Ok(page(&TenantPage { frame: visitor.frame(Section::Overview, "Overview") }));
+        return tenant::show(visitor).await;
     }
     let path = link::with_query("/v1/overview", visitor.asked.pick(&["span"]));
-    let overview: Overview = visitor.get(&path).await?;
-    let spans = [("Hour", "hour"), ("Day", "day"), ("Week", "week")].map(|(label, span)| Choice {
-        label,
-        href: link::with_query("/", [("span", span)]),
-        is_current: overview.span == span,
-    });
-    let of = |value: fn(&Figures) -> u64| {
-        overview.points.iter().map(|point| value(&point.figures) as f64).collect()
+    let (overview, plugins, disabled, endpoints, sources, alerts) = tokio::try_join!(
+        visitor.get::<Overview>(&path),
+        visitor.get::<Plugins>("/v1/plugins"),
+        visitor.get::<Endpoints>(attention::DISABLED),
+        visitor.get::<Endpoints>(attention::ENABLED),
+        visitor.get::<Sources>("/v1/sources"),
+        visitor.get::<Alerts>(ALERTS),
+    )?;
+    // What the store counted outlives a restart.
+    let hours = match traffic::hours_of(&overview) {
+        Some(path) => Some(visitor.get::<Hours>(&path).await?),
+        None => None,
     };
-    let series = [
-        Series { label: "accepted", class: "accent", values: of(|it| it.accepted) },
-        Series { label: "delivered", class: "info", values: of(|it| it.delivered) },
-    ];
+    let sources = sources.sources;
+    let found = attention::endpoints(overview.now, &disabled.items, &endpoints.items);
+    let found = found.into_iter().chain(attention::plugins(&plugins.plugins));
+    let (items, items_left) = attention::first(found.chain(attention::sources(&sources)).collect());
+    let drawn = traffic::drawn(&overview, hours.as_ref());
+    let alert = |alert: &Alert| AlertRow {
+        handler: markup::link(&link::below("/events", &alert.id), &alert.source),
+        subject: alert.subject.clone(),
+        at: markup::when(overview.now, alert.recorded_at),
+    };
+    let left = sources.len().saturating_sub(SOURCES_MAX) as u64;
+    let dead = figure::counted(overview.dead, "dead letter", "dead letters");
+    let frame = visitor.frame(Section::Overview, "Overview");
     Ok(page(&OverviewPage {
-        frame: visitor.frame(Section::Overview, "Overview"),
-        spans: spans.into(),
+        frame,
+        spans: spans(&overview),
+        version: overview.version.clone(),
+        disk: overview.disk.as_ref().map(|disk| figure::bytes(disk.free_bytes)),
         since: markup::when(overview.now, overview.since),
-        tiles: tiles(&overview),
-        chart: chart::lines("Requests accepted and deliveries made, by time", &series, &[]),
-        legend: chart::legend(&series),
+        items,
+        items_left,
+        tiles: figures::tiles(&overview, drawn.sums),
+        chart_title: drawn.title,
+        chart: drawn.chart,
+        legend: drawn.legend,
+        rows: sources.iter().take(SOURCES_MAX).map(row).collect(),
+        rows_left: (left > 0).then(|| figure::counted(left, "more source", "more sources")),
+        alerts: alerts.items.iter().map(alert).collect(),
+        dead: (overview.dead > 0).then_some(dead),
+        can_write: visitor.can(Scope::Write),
         not_ready: overview.not_ready,
     }))
 }
 
-fn tiles(overview: &Overview) -> Vec<Tile> {
-    let Overview { total, points, .. } = overview;
-    let seconds = overview.step_s.saturating_mul(points.len() as u64);
-    let over = Duration::from_secs(seconds).min(overview.now.since(overview.since));
-    let spark = |value: fn(&Point) -> u64, mood| {
-        let values: Vec<f64> = points.iter().map(|point| value(point) as f64).collect();
-        chart::spark(&values, mood)
+fn spans(overview: &Overview) -> Vec<Choice> {
+    let spans = [("Hour", "hour"), ("Day", "day"), ("Week", "week")];
+    let choice = |(label, span): (&'static str, &str)| Choice {
+        label,
+        href: link::with_query("/", [("span", span)]),
+        is_current: overview.span == span,
     };
-    let asked = total.accepted + total.duplicates + total.refused;
-    let within = |times: &Times| match (times.p50, times.p99) {
-        (Some(p50), Some(p99)) => (figure::micros(p99), format!("p50 {}", figure::micros(p50))),
-        _ => ("-".to_owned(), "nothing yet".to_owned()),
-    };
-    let (answer, answer_note) = within(&total.answer_us);
-    let (delivery, delivery_note) = within(&total.delivery_us);
-    let waiting_for = overview.waiting_for_s.map(Duration::from_secs).map(figure::span);
-    let dead = figure::counted(overview.dead, "dead letter", "dead letters");
-    let mood = if overview.waiting > 0 { Mood::Warn } else { Mood::Plain };
-    vec![
-        Tile {
-            label: "Accepted",
-            value: figure::per_second(total.accepted, over),
-            unit: "/s",
-            note: format!("{} duplicates", figure::share(total.duplicates, asked)),
-            spark: spark(|it| it.figures.accepted, Mood::Plain),
-        },
-        Tile {
-            label: "Refused",
-            value: figure::share(total.refused, asked),
-            unit: "",
-            note: figure::counted(total.refused, "request", "requests"),
-            spark: spark(|it| it.figures.refused, Mood::Bad),
-        },
-        Tile {
-            label: "Answer",
-            value: answer,
-            unit: "p99",
-            note: answer_note,
-            spark: spark(|it| it.figures.answer_us.p99.unwrap_or_default(), Mood::Plain),
-        },
-        Tile {
-            label: "Delivered",
-            value: figure::per_second(total.delivered, over),
-            unit: "/s",
-            note: dead,
-            spark: spark(|it| it.figures.delivered, Mood::Info),
-        },
-        Tile {
-            label: "To the endpoint",
-            value: delivery,
-            unit: "p99",
-            note: delivery_note,
-            spark: spark(|it| it.figures.delivery_us.p99.unwrap_or_default(), Mood::Plain),
-        },
-        Tile {
-            label: "Waiting",
-            value: figure::number(overview.waiting),
-            unit: "",
-            note: waiting_for.map_or("nothing waits".to_owned(), |it| format!("oldest {it}")),
-            spark: spark(|it| it.waiting, mood),
-        },
-    ]
+    spans.into_iter().map(choice).collect()
 }
+
+fn row(source: &Source) -> SourceRow {
+    SourceRow {
+        name: markup::link(&link::below("/sources", &source.name), &source.name),
+        provider: source.provider.clone().unwrap_or_else(|| source.plugin.clone()),
+        accepted: figure::number(source.of("accepted")),
+        refused: figure::share(source.of("refused"), source.all()),
+        state: source.state(),
+    }
+}
+
+/// How many requests had each outcome.
+type Answered = BTreeMap<String, u64>;

@@ -1,0 +1,216 @@
+//! One source: how it fares, what it refused and why, and how its provider is set up.
+//!
+//! Reads the source, its newest receipts, and the last hundred requests that it refused. Never
+//! shows a secret, nor anything of a request that was refused but why it was.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::Path;
+use axum::response::Response;
+use axum::routing::get;
+use serde::Deserialize;
+
+use super::{Receipts, Source, Sources};
+use crate::dashboard::frame::{Frame, Section};
+use crate::dashboard::markup::{self, Markup, Mood};
+use crate::dashboard::page::page;
+use crate::dashboard::{Dashboard, Failed, Visitor, chart, figure, link};
+use crate::event::Timestamp;
+
+/// Most reasons that are shown; the last counts all others.
+const REASONS_MAX: usize = 8;
+/// How much of a reason is shown, in bytes.
+const REASON_BYTES: usize = 240;
+/// Most event types that are shown.
+const TYPES_MAX: usize = 24;
+
+pub(super) fn routes() -> Router<Arc<Dashboard>> {
+    Router::new().route("/sources/{name}", get(show))
+}
+
+#[derive(Deserialize)]
+struct RefusedList {
+    items: Vec<Refused>,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    at: Timestamp,
+    peer: String,
+    status: u16,
+    reason: String,
+}
+
+/// Why requests were refused, and how many for this reason.
+struct Reason {
+    said: Markup,
+    count: String,
+    bar: Markup,
+    last: String,
+}
+
+/// A receipt in the list of the newest.
+struct ReceiptRow {
+    id: Markup,
+    state: Markup,
+    at: Markup,
+}
+
+/// A figure with its note.
+struct Tile {
+    label: &'static str,
+    value: String,
+    note: String,
+    is_bad: bool,
+}
+
+#[derive(Template)]
+#[template(path = "source.html")]
+struct SourcePage {
+    frame: Frame,
+    name: String,
+    state: Markup,
+    stopped: Option<String>,
+    is_open: bool,
+    tiles: Vec<Tile>,
+    provider: String,
+    url: String,
+    scheme: Option<String>,
+    plugin: Markup,
+    version: Option<String>,
+    secrets: String,
+    keys_from: Option<String>,
+    types: Vec<String>,
+    types_left: Option<String>,
+    reasons: Vec<Reason>,
+    receipts: Vec<ReceiptRow>,
+    events: String,
+}
+
+async fn show(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Failed> {
+    let Sources { sources } = visitor.get("/v1/sources").await?;
+    let found = sources.into_iter().find(|source| source.name == name);
+    let source = found.ok_or_else(Failed::no_such_page)?;
+    let refused = format!("{}/refused", link::below("/v1/sources", &name));
+    let RefusedList { items: refused } = visitor.get(&refused).await?;
+    let receipts: Receipts = visitor.get(&source.receipts("10")).await?;
+    let now = visitor.now();
+    let last = receipts.items.first().map(|receipt| receipt.received_at);
+    let receipt = |receipt: &super::Receipt| ReceiptRow {
+        id: markup::code_link(
+            &link::with_query("/events", [("subject", &*receipt.id)]),
+            &receipt.id,
+        ),
+        state: markup::state(&receipt.state),
+        at: markup::when(now, receipt.received_at),
+    };
+    let left = source.types.len().saturating_sub(TYPES_MAX) as u64;
+    Ok(page(&SourcePage {
+        state: source.state(),
+        stopped: source.stopped.clone(),
+        is_open: !source.verified,
+        tiles: tiles(&source, now, last).into(),
+        provider: source.provider().to_owned(),
+        url: source.path.clone(),
+        scheme: source.scheme.clone(),
+        plugin: markup::link(&link::below("/plugins", &source.plugin), &source.plugin),
+        version: source.version.clone(),
+        secrets: figure::counted(source.secrets, "secret", "secrets"),
+        keys_from: Some(source.keys_from.join(", ")).filter(|hosts| !hosts.is_empty()),
+        types: source.types.iter().take(TYPES_MAX).cloned().collect(),
+        types_left: (left > 0).then(|| figure::counted(left, "more", "more")),
+        reasons: reasons(now, &refused),
+        receipts: receipts.items.iter().map(receipt).collect(),
+        events: link::with_query("/events", [("source", &*name)]),
+        frame: visitor.frame(Section::Sources, name.clone()),
+        name,
+    }))
+}
+
+fn tiles(source: &Source, now: Timestamp, last: Option<Timestamp>) -> [Tile; 4] {
+    let counted = |outcome: &str| figure::number(source.answered(outcome));
+    let refused = source.answered("refused");
+    let judged = source.judged();
+    [
+        Tile {
+            label: "Accepted",
+            value: counted("accepted"),
+            note: "since the gateway started".to_owned(),
+            is_bad: false,
+        },
+        Tile {
+            label: "Duplicates",
+            value: counted("duplicate"),
+            note: "stored already".to_owned(),
+            is_bad: false,
+        },
+        Tile {
+            label: "Refused",
+            value: counted("refused"),
+            note: format!("{} of requests", figure::share(refused, judged)),
+            is_bad: refused > 0,
+        },
+        Tile {
+            label: "Last stored",
+            value: last.map_or_else(|| "-".to_owned(), |at| figure::distance(now, at)),
+            note: "as its newest receipt says".to_owned(),
+            is_bad: false,
+        },
+    ]
+}
+
+/// The last refused requests by their reason, the most frequent first.
+fn reasons(now: Timestamp, refused: &[Refused]) -> Vec<Reason> {
+    let mut by_reason: BTreeMap<(&str, u16), (u64, &Refused)> = BTreeMap::new();
+    for request in refused {
+        // The newest comes first.
+        let (count, _) =
+            by_reason.entry((&*request.reason, request.status)).or_insert((0, request));
+        *count += 1;
+    }
+    let mut groups: Vec<_> = by_reason.into_iter().collect();
+    groups.sort_by_key(|(_, (count, newest))| (u64::MAX - count, u64::MAX - newest.at.0));
+    let most = groups.first().map_or(0, |(_, (count, _))| *count);
+    let shown = |((reason, status), (count, newest)): ((&str, u16), (u64, &Refused))| Reason {
+        said: markup::long(reason, REASON_BYTES),
+        count: figure::number(count),
+        bar: chart::meter(count as f64, most as f64, Mood::Warn),
+        last: format!("{status}, {} by {}", figure::distance(now, newest.at), newest.peer),
+    };
+    groups.into_iter().take(REASONS_MAX).map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guards the order of `reasons` and that a status is a group of its own.
+    #[test]
+    fn refused_requests_are_counted_by_their_reason() {
+        let now = Timestamp(1_700_000_000_000);
+        let request = |ago_s: u64, status, reason: &str| Refused {
+            at: Timestamp(now.0 - ago_s * 1000),
+            peer: "192.0.2.1".to_owned(),
+            status,
+            reason: reason.to_owned(),
+        };
+        let refused = [
+            request(10, 401, "no secret matches"),
+            request(20, 405, "no such method"),
+            request(30, 401, "no secret matches"),
+            request(40, 400, "no secret matches"),
+        ];
+        let shown = reasons(now, &refused);
+        let said: Vec<_> = shown.iter().map(|it| (&*it.count, &*it.last)).collect();
+        let expected = [
+            ("2", "401, 10 s ago by 192.0.2.1"),
+            ("1", "405, 20 s ago by 192.0.2.1"),
+            ("1", "400, 40 s ago by 192.0.2.1"),
+        ];
+        assert_eq!(said, expected);
+        assert!(reasons(now, &[]).is_empty());
+    }
+}
