@@ -28,3 +28,95 @@ async fn who_may_only_read_is_offered_nothing_to_change() {
     assert!(!reader.open(&place).await.offers(&format!("{place}/resume")));
     assert!(!reader.open("/endpoints").await.links().contains(&"/endpoints/new".to_owned()));
 }
+
+/// Makes an endpoint by the API, and gives the address of its page.
+async fn made(gateway: &Harness, receiver: &Receiver) -> String {
+    let body = json!({ "name": "crm", "url": receiver.url(), "events": ["*"] });
+    let made = gateway.tell("/v1/endpoints", &body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    format!("/endpoints/{}", text(&made.json()["id"]))
+}
+
+/// Guards each act of the page, and that the page says before what one of them would end.
+#[tokio::test]
+async fn an_endpoint_is_paused_pinged_disabled_enabled_and_deleted() {
+    let receiver = Receiver::answering(500).await;
+    let gateway = start().await;
+    let place = made(&gateway, &receiver).await;
+    gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
+    gateway.settle().await;
+    let at = |verb: &str| format!("{place}/{verb}");
+
+    let person = gateway.person();
+    let page = person.open(&place).await;
+    page.says("payment.succeeded").says("answered 500").says("Failed, 24 h");
+    let page = person.submit(&page, &at("pause"), &[]).await;
+    page.says("Paused. Its deliveries wait.").says("lose no try");
+    assert!(page.offers(&at("resume")) && !page.offers(&at("pause")));
+    person.submit(&page, &at("ping"), &[]).await.says("The ping is on its way.");
+
+    let sure = person.open(&at("disable")).await;
+    sure.says("2 deliveries wait for it now, and become dead letters.");
+    let page = person.submit(&sure, &at("disable"), &[]).await;
+    page.says("by an operator");
+    let page = person.submit(&page, &at("enable"), &[]).await;
+    page.says("Enabled.");
+    let sure = person.open(&at("delete")).await;
+    sure.says("No delivery waits for it now.").says("no way back");
+    person.submit(&sure, &at("delete"), &[]).await.says("No endpoints");
+    assert_eq!(person.open(&place).await.status, 410);
+}
+
+/// Guards that a secret is shown by the page that made it and by no other.
+#[tokio::test]
+async fn a_rotated_secret_is_shown_once() {
+    let receiver = Receiver::start().await;
+    let gateway = start().await;
+    let place = made(&gateway, &receiver).await;
+    let rotate = format!("{place}/rotate");
+
+    let person = gateway.person();
+    let form = person.open(&rotate).await;
+    let wrong = person.submit(&form, &rotate, &[("overlap", "soon")]).await;
+    assert_eq!(wrong.status, 422, "{}", wrong.text());
+    assert!(wrong.text().contains("overlap") && wrong.html.contains("value=\"soon\""));
+    let page = person.submit(&wrong, &rotate, &[("overlap", "1h")]).await;
+    page.says("Keep the new secret");
+    assert!(page.html.contains("value=\"whsec_"), "{}", page.html);
+    let again = person.open(&place).await;
+    again.says("signs by HMAC-SHA256");
+    assert!(!again.html.contains("whsec_"), "{}", again.html);
+}
+
+/// Guards `is_of_api`: what the API would refuse is not offered.
+#[tokio::test]
+async fn an_endpoint_of_the_configuration_is_changed_there() {
+    let receiver = Receiver::start().await;
+    let gateway = Setup::stripe().endpoint("crm", &receiver, &["*"]).start().await;
+    let endpoints = gateway.ask("/v1/endpoints").await.json();
+    let place = format!("/endpoints/{}", text(&endpoints["items"][0]["id"]));
+
+    let page = gateway.person().open(&place).await;
+    page.says("Changed in the configuration");
+    assert!(page.offers(&format!("{place}/pause")));
+    for verb in ["edit", "rotate", "delete"] {
+        assert!(!page.links().contains(&format!("{place}/{verb}")), "{verb}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_sees_its_own_endpoints_and_no_other() {
+    let receiver = Receiver::start().await;
+    let gateway = start().await;
+    let place = made(&gateway, &receiver).await;
+    let ops = token(&gateway, None, &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let body = json!({ "name": "acme", "scopes": ["read", "write"], "tenant": "acme" });
+    let acme = token(&gateway, Some(&ops), &body).await;
+
+    let person = gateway.signed_in(&acme).await;
+    person.open("/endpoints").await.says("No endpoints");
+    assert_eq!(person.open(&place).await.status, 404);
+    assert_eq!(person.open(&format!("{place}/delete")).await.status, 404);
+    person.open("/endpoints?name=none").await.says("None has all of this.");
+    gateway.signed_in(&ops).await.open("/endpoints").await.says("crm");
+}

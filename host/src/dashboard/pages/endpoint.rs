@@ -1,76 +1,133 @@
-//! One endpoint: where it is, how it fares, and what may be done with it.
+//! One endpoint: what is wrong with it, how it fares, how it is set, and what may be done with it.
 //!
-//! Reads `/v1/endpoints/{id}`; each button is one operation of the API. Never shows a secret.
+//! Reads the endpoint, its attempts of a day, its secrets and its newest deliveries; each button is
+//! one operation of the API. Never shows a secret.
+
+mod acts;
+mod deliveries;
+mod facts;
+mod health;
+mod known;
+mod secrets;
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
 use axum::extract::Path;
-use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{get, post};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 
+use self::acts::Act;
+use self::deliveries::Failure;
+use self::facts::Fact;
+use self::health::{Day, Stats, Tile, Trouble};
+use self::known::Endpoint;
 use crate::dashboard::frame::{Frame, Section};
+use crate::dashboard::markup::{self, Markup};
 use crate::dashboard::page::page;
-use crate::dashboard::{Dashboard, Failed, Submitted, Visitor, link};
+use crate::dashboard::{Dashboard, Failed, Visitor, link};
 use crate::token::Scope;
+
+/// What the address of an endpoint shows at most, in bytes.
+const URL_BYTES_MAX: usize = 512;
+/// The deliveries that the page can show, and what that is called.
+const STATES: [(&str, &str); 4] =
+    [("", "All"), ("pending", "Pending"), ("done", "Done"), ("dead", "Dead")];
 
 pub(super) fn routes() -> Router<Arc<Dashboard>> {
     Router::new()
         .route("/endpoints/{id}", get(show))
-        .route("/endpoints/{id}/pause", post(pause))
-        .route("/endpoints/{id}/resume", post(resume))
+        .route("/endpoints/{id}/ping", post(acts::ping))
+        .route("/endpoints/{id}/pause", post(acts::pause))
+        .route("/endpoints/{id}/resume", post(acts::resume))
+        .route("/endpoints/{id}/enable", post(acts::enable))
+        .route("/endpoints/{id}/disable", get(acts::confirm_disable).post(acts::disable))
+        .route("/endpoints/{id}/delete", get(acts::confirm_delete).post(acts::delete))
+        .route("/endpoints/{id}/rotate", get(secrets::show).post(secrets::rotate))
 }
 
-#[derive(Deserialize)]
-struct Endpoint {
-    id: String,
-    name: String,
-    url: String,
-    state: String,
-    origin: String,
-    events: Vec<String>,
+/// A link to the same page with other deliveries.
+struct Choice {
+    label: &'static str,
+    href: String,
+    is_current: bool,
 }
 
 #[derive(Template)]
 #[template(path = "endpoint.html")]
 struct EndpointPage {
     frame: Frame,
-    endpoint: Endpoint,
-    events: String,
-    is_paused: bool,
-    can_write: bool,
+    /// Where the gateway says that something has changed here.
+    stream: String,
+    name: String,
+    url: Markup,
+    standing: Markup,
+    acts: Vec<Act>,
+    /// Whether it is changed in the configuration, by who may change it at all.
+    is_of_file: bool,
+    troubles: Vec<Trouble>,
+    failure: Option<Failure>,
+    tiles: Vec<Tile>,
+    day: Day,
+    facts: Vec<Fact>,
+    secrets: Vec<secrets::Row>,
+    choices: Vec<Choice>,
+    deliveries: Vec<deliveries::Row>,
+    is_filtered: bool,
+    older: Option<String>,
+    /// Its dead letters.
+    dead: String,
 }
 
 async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failed> {
-    let endpoint: Endpoint = visitor.get(&link::below("/v1/endpoints", &id)).await?;
+    let own = link::below("/v1/endpoints", &id);
+    let stats_path = format!("{own}/stats");
+    let endpoint: Endpoint = visitor.get(&own).await?;
+    let (stats, secrets, newest, waiting) = tokio::join!(
+        visitor.get::<Stats>(&stats_path),
+        secrets::secrets(&visitor, &id),
+        deliveries::newest(&visitor, &id),
+        deliveries::waiting(&visitor, &id),
+    );
+    let (stats, newest) = (stats?, newest?);
+    let now = visitor.now();
+    let troubles = health::troubles(now, &endpoint);
+    let failure = match troubles.is_empty() {
+        true => None,
+        false => newest.failure(&visitor).await,
+    };
+    let state = visitor.asked.text("state");
+    let may_write = visitor.can(Scope::Write);
     Ok(page(&EndpointPage {
         frame: visitor.frame(Section::Endpoints, endpoint.name.clone()),
-        events: endpoint.events.join(", "),
-        is_paused: endpoint.state == "paused",
-        // One of the configuration is changed there.
-        can_write: visitor.can(Scope::Write) && endpoint.origin == "api",
-        endpoint,
+        stream: link::with_query("/v1/deliveries/stream", [("endpoint", &*id)]),
+        url: markup::long(&endpoint.url, URL_BYTES_MAX),
+        standing: endpoint.standing(),
+        acts: if may_write { acts::acts(&endpoint) } else { Vec::new() },
+        is_of_file: may_write && !endpoint.is_of_api(),
+        troubles,
+        failure,
+        tiles: health::tiles(now, &stats, waiting?),
+        day: health::day(now, &stats),
+        facts: facts::facts(now, &endpoint),
+        secrets: secrets?.rows(now),
+        choices: choices(&id, state),
+        deliveries: newest.rows(now),
+        is_filtered: !state.is_empty(),
+        older: newest.older(&endpoint, state),
+        dead: link::with_query("/dead", [("endpoint", &*id)]),
+        name: endpoint.name,
     }))
 }
 
-async fn pause(Path(id): Path<String>, submitted: Submitted) -> Response {
-    act(&submitted.visitor, &id, "pause", "Paused. Its deliveries wait.").await
-}
-
-async fn resume(Path(id): Path<String>, submitted: Submitted) -> Response {
-    act(&submitted.visitor, &id, "resume", "Resumed. Its deliveries go out again.").await
-}
-
-/// Has the API do something with an endpoint, and leads back to its page.
-async fn act(visitor: &Visitor, id: &str, verb: &str, said: &str) -> Response {
+/// Links to the deliveries in each state.
+fn choices(id: &str, state: &str) -> Vec<Choice> {
     let place = link::below("/endpoints", id);
-    let path = format!("{}/{verb}", link::below("/v1/endpoints", id));
-    match visitor.send::<IgnoredAny>((Method::POST, &path), None).await {
-        Ok(IgnoredAny) => visitor.done(&place, said),
-        Err(failed) => visitor.failed(&place, &failed),
-    }
+    let choice = |(value, label): (&'static str, &'static str)| Choice {
+        label,
+        href: link::with_query(&place, [("state", value)]),
+        is_current: value == state,
+    };
+    STATES.map(choice).into()
 }

@@ -1,6 +1,6 @@
 //! The endpoints: who gets deliveries, and how each fares.
 //!
-//! Reads `/v1/endpoints`, 50 at a time. Never one endpoint whole.
+//! Reads `/v1/endpoints`, 50 at a time, by the filters that it has. Never one endpoint whole.
 
 use std::sync::Arc;
 
@@ -14,10 +14,16 @@ use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::markup::{self, Markup, Mood};
 use crate::dashboard::page::page;
 use crate::dashboard::{Dashboard, Failed, Visitor, link};
+use crate::event::Timestamp;
 use crate::token::Scope;
 
 /// What a field of the page shows at most, in bytes.
 const TEXT_BYTES_MAX: usize = 128;
+/// What an endpoint is found by.
+const FILTERS: [&str; 3] = ["name", "state", "tenant"];
+/// How an endpoint can stand, and what that is called.
+const STATES: [(&str, &str); 4] =
+    [("", "Any"), ("enabled", "Enabled"), ("paused", "Paused"), ("disabled", "Disabled")];
 
 pub(super) fn routes() -> Router<Arc<Dashboard>> {
     Router::new().route("/endpoints", get(list))
@@ -36,19 +42,35 @@ struct Endpoint {
     tenant: Option<String>,
     url: String,
     state: String,
+    since: Timestamp,
+    locked: bool,
     breaker: Breaker,
 }
 
+/// The breaker of an endpoint.
 #[derive(Deserialize)]
-struct Breaker {
-    state: String,
+pub(super) struct Breaker {
+    /// `closed`, `open` or `half_open`.
+    pub(super) state: String,
+    /// While it is open: when it lets a probe through.
+    pub(super) until: Option<Timestamp>,
+    /// Since when nothing but failures came back.
+    pub(super) failing_since: Option<Timestamp>,
+}
+
+struct Choice {
+    value: &'static str,
+    label: &'static str,
+    is_chosen: bool,
 }
 
 struct Row {
     name: Markup,
-    tenant: String,
+    tenant: Markup,
     url: Markup,
-    state: Markup,
+    standing: Markup,
+    /// Since when it stands so, if that is not how it should be.
+    since: Markup,
 }
 
 #[derive(Template)]
@@ -56,38 +78,61 @@ struct Row {
 struct EndpointsPage {
     frame: Frame,
     can_write: bool,
+    is_operator: bool,
+    is_filtered: bool,
+    name: String,
+    tenant: String,
+    states: Vec<Choice>,
     rows: Vec<Row>,
     next: Option<String>,
 }
 
-/// How an endpoint stands, in a word.
-fn standing(endpoint: &Endpoint) -> Markup {
-    match (&*endpoint.state, &*endpoint.breaker.state) {
+/// How an endpoint stands, in a word: what keeps deliveries from it goes first.
+pub(super) fn standing(state: &str, breaker: &Breaker, is_locked: bool) -> Markup {
+    match (state, &*breaker.state) {
         ("paused", _) => markup::pill(Mood::Plain, "Paused"),
         ("disabled", _) => markup::pill(Mood::Bad, "Disabled"),
+        _ if is_locked => markup::pill(Mood::Bad, "Locked"),
         (_, "open") => markup::pill(Mood::Bad, "Breaker open"),
         (_, "half_open") => markup::pill(Mood::Warn, "Probing"),
+        _ if breaker.failing_since.is_some() => markup::pill(Mood::Warn, "Failing"),
         _ => markup::pill(Mood::Ok, "Healthy"),
     }
 }
 
+fn row(now: Timestamp, endpoint: &Endpoint) -> Row {
+    let Endpoint { id, name, tenant, url, state, since, locked, breaker } = endpoint;
+    let stands_since = (state != "enabled").then_some(*since);
+    let since = stands_since.or(breaker.failing_since);
+    Row {
+        name: markup::link(&link::below("/endpoints", id), name),
+        tenant: markup::long(tenant.as_deref().unwrap_or_default(), TEXT_BYTES_MAX),
+        url: markup::long(url, TEXT_BYTES_MAX),
+        standing: standing(state, breaker, *locked),
+        since: since.map_or_else(|| markup::long("", 1), |since| markup::when(now, since)),
+    }
+}
+
 async fn list(visitor: Visitor) -> Result<Response, Failed> {
-    let asked = visitor.asked.pick(&["tenant", "name", "state", "cursor"]);
-    let Endpoints { items, next } = visitor.get(&link::with_query("/v1/endpoints", asked)).await?;
-    let row = |endpoint: &Endpoint| Row {
-        name: markup::link(&link::below("/endpoints", &endpoint.id), &endpoint.name),
-        tenant: endpoint.tenant.clone().unwrap_or_default(),
-        url: markup::long(&endpoint.url, TEXT_BYTES_MAX),
-        state: standing(endpoint),
-    };
-    let filters = visitor.asked.pick(&["tenant", "name", "state"]);
-    let more = |next: &str| {
-        link::with_query("/endpoints", filters.iter().copied().chain([("cursor", next)]))
-    };
+    let asked = &visitor.asked;
+    let filters = asked.pick(&FILTERS);
+    let page_of = |cursor| filters.iter().copied().chain([("cursor", cursor)]);
+    let path = link::with_query("/v1/endpoints", page_of(asked.text("cursor")));
+    let Endpoints { items, next } = visitor.get(&path).await?;
+    let now = visitor.now();
+    let states = STATES.map(|(value, label)| {
+        let is_chosen = asked.text("state") == value;
+        Choice { value, label, is_chosen }
+    });
     Ok(page(&EndpointsPage {
         frame: visitor.frame(Section::Endpoints, "Endpoints"),
         can_write: visitor.can(Scope::Write),
-        rows: items.iter().map(row).collect(),
-        next: next.as_deref().map(more),
+        is_operator: visitor.is_operator(),
+        is_filtered: !filters.is_empty(),
+        name: asked.text("name").to_owned(),
+        tenant: asked.text("tenant").to_owned(),
+        states: states.into(),
+        rows: items.iter().map(|endpoint| row(now, endpoint)).collect(),
+        next: next.as_deref().map(|next| link::with_query("/endpoints", page_of(next))),
     }))
 }
