@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_time_is_as_far_away_as_it_is() {
-        let ago = |seconds| distance(NOW, Timestamp(NOW.0 - seconds * 1000));
+        let ago = |seconds: u64| distance(NOW, Timestamp(NOW.0 - seconds * 1000));
         let shown = [0, 38, 240, 7_200, 1_036_800].map(ago);
         assert_eq!(shown, ["now", "38 s ago", "4 min ago", "2 h ago", "12 days ago"]);
         assert_eq!(distance(NOW, NOW.after(Duration::from_secs(38))), "in 38 s");

@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn attempt(ranks: &mut Ranks, endpoint: &str, times: u32) -> Vec<Change> {
-        (0..times).for_each(|_| drop(ranks.attempted(&name(endpoint))));
+        (0..times).for_each(|_| _ = ranks.attempted(&name(endpoint)));
         ranks.rank_if_due()
     }
 
