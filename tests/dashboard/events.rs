@@ -16,3 +16,123 @@ async fn an_event_is_found_by_its_subject_and_shown() {
     let link = page.links().into_iter().find(|link| link.starts_with("/events/evt_")).unwrap();
     person.open(&link).await.says("payment.failed").says("pi_2").says("Done");
 }
+
+/// The first event among the links of a page.
+fn place_of_an_event(links: Vec<String>) -> String {
+    links.into_iter().find(|link| link.starts_with("/events/evt_")).unwrap()
+}
+
+/// Guards each step of the story, and the button that is `retryDelivery`.
+#[tokio::test]
+async fn a_story_goes_from_the_request_to_the_delivery_that_failed_and_is_sent_again() {
+    let receiver = Receiver::answering(500).await;
+    let gateway = Setup::stripe().endpoint("crm", &receiver, &["*"]).start().await;
+    gateway.stripe(&payment("evt_1", "pi_1", "payment_failed")).await.accepted();
+    gateway.settle().await;
+
+    let person = gateway.person();
+    let place = place_of_an_event(person.open("/events?state=pending").await.links());
+    let page = person.open(&place).await;
+    for said in ["Received", "Proven and stored", "Parsed by stripe", "Pending", "Try now"] {
+        page.says(said);
+    }
+    page.says("The delivery to crm failed now: the endpoint answered 500.");
+    page.says("Delivery to crm").says("Answered 500 from 127.0.0.1");
+    let delivery = page.links().into_iter().find(|link| link.starts_with("#dlv_")).unwrap();
+    let delivery = format!("/deliveries/{}", &delivery[1..]);
+    assert_eq!(person.open(&delivery).await.text(), page.text());
+
+    receiver.answer(204);
+    let retried = person.submit(&page, &format!("{delivery}/retry"), &[]).await;
+    retried.says("The gateway sends it now.");
+    gateway.settle().await;
+    person.open(&place).await.says("attempt 2").says("Answered 204").says("Done");
+}
+
+/// Guards the page that stands before a discard.
+#[tokio::test]
+async fn a_discard_says_first_what_it_ends() {
+    let receiver = Receiver::answering(500).await;
+    let gateway = Setup::stripe().endpoint("crm", &receiver, &["*"]).start().await;
+    gateway.stripe(&payment("evt_1", "pi_1", "payment_failed")).await.accepted();
+    gateway.settle().await;
+
+    let person = gateway.person();
+    let place = place_of_an_event(person.open("/events").await.links());
+    let links = person.open(&place).await.links();
+    let discard = links.into_iter().find(|link| link.ends_with("/discard")).unwrap();
+    let page = person.open(&discard).await;
+    page.says("Discard the delivery to crm?").says("no further attempt");
+    let ended = person.submit(&page, &discard, &[]).await;
+    ended.says("Discarded.").says("It is a dead letter").says("Dead");
+}
+
+/// Guards the links between what a run added and the run that added it, and the replay of all.
+#[tokio::test]
+async fn what_a_run_added_and_the_run_lead_to_each_other() {
+    let gateway = Setup::guest().start().await;
+    let command = json!({ "id": "1", "subject": "pi_1", "do": "emit", "emits": "payment.failed" });
+    gateway.guest(&command).await.accepted();
+    gateway.settle().await;
+
+    let id = text(&gateway.event("1").await["id"]);
+    let person = gateway.person();
+    let page = person.open(&format!("/events/{id}")).await;
+    page.says("Run by guest").says("Added the events");
+    let emitted = place_of_an_event(page.links());
+    let other = person.open(&emitted).await;
+    other.says("Added by a run");
+    let run = other.links().into_iter().find(|link| link.starts_with("/runs/run_")).unwrap();
+    assert_eq!(person.open(&run).await.text(), page.text());
+
+    let replay = format!("/events/{id}/replay");
+    let confirm = person.open(&replay).await;
+    confirm.says("1 run and 0 deliveries");
+    person.submit(&confirm, &replay, &[]).await.says("Replayed: 1 work done again.");
+}
+
+/// Guards `place_of`, the form that keeps what was written, and what an empty list offers.
+#[tokio::test]
+async fn the_search_finds_an_id_a_subject_or_a_type() {
+    let gateway = Setup::stripe().start().await;
+    let receipt = gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
+    gateway.settle().await;
+
+    let person = gateway.person();
+    let page = person.open(&format!("/events?subject={receipt}")).await;
+    page.says("Receipt").says("Parsed by stripe").says("Added the events");
+    let body = page.links().into_iter().find(|link| link.ends_with("/body")).unwrap();
+    let body = person.open(&body).await;
+    assert_eq!(body.html, payment("evt_1", "pi_1", "succeeded"));
+    assert!(body.headers["content-disposition"].to_str().unwrap().starts_with("attachment"));
+
+    let none = person.open("/events?subject=payment").await;
+    none.says("None has all of this.");
+    let below = none.links().into_iter().find(|link| link.ends_with("type=payment.*")).unwrap();
+    person.open(&below).await.says("payment.succeeded");
+    let wrong = person.open("/events?state=broken&source=stripe").await;
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.html.contains("name=\"source\" value=\"stripe\""), "{}", wrong.html);
+    assert!(person.open("/events").await.html.contains("data-stream=\"/v1/events/stream\""));
+}
+
+/// Guards `may_replay` and `may_write`: what the API would refuse is not offered.
+#[tokio::test]
+async fn who_may_only_read_sees_the_story_without_buttons() {
+    let receiver = Receiver::answering(500).await;
+    let gateway = Setup::stripe().endpoint("crm", &receiver, &["*"]).start().await;
+    gateway.stripe(&payment("evt_1", "pi_1", "payment_failed")).await.accepted();
+    gateway.settle().await;
+    let ops = token(&gateway, None, &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let body = json!({ "name": "look", "scopes": ["read"] });
+    let look = token(&gateway, Some(&ops), &body).await;
+
+    let all = gateway.signed_in(&ops).await;
+    let place = place_of_an_event(all.open("/events").await.links());
+    assert!(all.open(&place).await.html.contains("/discard\""));
+    let reader = gateway.signed_in(&look).await;
+    let page = reader.open(&place).await;
+    page.says("Answered 500");
+    assert!(!page.html.contains("/retry\"") && !page.html.contains("/discard\""));
+    assert!(!page.html.contains(&format!("{place}/replay")));
+}

@@ -11,6 +11,9 @@ use super::visible::{Cut, cut, escaped};
 
 /// Most bytes of one string that are shown.
 const STRING_BYTES_MAX: usize = 4 << 10;
+/// What is shown has at most about so many times the bytes that may be shown of the text: each
+/// value has a line and a colour of its own.
+const GROWTH_MAX: usize = 4;
 /// Nothing is moved further to the right than this, however deep it lies.
 const DEPTH_MAX: usize = 40;
 
@@ -20,7 +23,8 @@ pub(super) fn json(text: &str, most: usize) -> Markup {
     let mut layout = Layout::default();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
-        if text.len() - rest.len() >= most {
+        let is_enough = layout.shown.len() >= most.saturating_mul(GROWTH_MAX);
+        if is_enough || text.len() - rest.len() >= most {
             layout.left_out(rest.len());
             break;
         }
@@ -173,6 +177,9 @@ mod tests {
         let long = format!("[\"{}\",1,2]", "x".repeat(1 << 20));
         let Safe(shown) = json(&long, 64 << 10);
         assert!(shown.len() < 8_192 && shown.contains("more</span>"));
+        let many = format!("{}1{}", "[".repeat(60), ",1".repeat(30_000));
+        let Safe(shown) = json(&many, 64 << 10);
+        assert!(shown.len() < 300_000 && shown.contains("more</span>"), "{}", shown.len());
         for broken in ["", "{", "}}]", "\"", "{\"a", "nul", "\\\"é"] {
             let Safe(_shown) = json(broken, 100);
         }

@@ -79,6 +79,16 @@ pub(super) fn long(text: &str, most: usize) -> Markup {
     Safe(format!("{shown}<span class=\"cut\">… {left} more</span>"))
 }
 
+/// A text that stands in a sentence beside other pieces.
+pub(super) fn text(text: &str) -> Markup {
+    Safe(escaped(text))
+}
+
+/// These pieces one behind the other.
+pub(super) fn joined(pieces: impl IntoIterator<Item = Markup>) -> Markup {
+    Safe(pieces.into_iter().map(|Safe(piece)| piece).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +103,8 @@ mod tests {
             link(evil, evil),
             code_link(evil, evil),
             long(evil, 99),
+            text(evil),
+            joined([text(evil), text(evil)]),
         ];
         for Safe(piece) in pieces {
             assert!(!piece.contains("<script") && !piece.contains("\"><s"), "{piece}");
