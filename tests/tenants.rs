@@ -346,6 +346,9 @@ async fn a_token_of_a_tenant_has_the_deliveries_to_its_own_endpoints_and_no_othe
         assert_eq!(ids(&gateway, acme, path).await, own, "{path}");
     }
     assert_eq!(ids(&gateway, globex, "/v1/dead").await.len(), 2);
+    let counted = send(&gateway, acme, "GET", "/v1/dead/reasons", None).await.json();
+    let groups = counted["groups"].as_array().unwrap();
+    assert_eq!((groups.len(), &groups[0]["count"]), (1, &json!(1)), "{counted}");
     assert_eq!(ids(&gateway, &ops, "/v1/dead?tenant=globex").await.len(), 2);
 }
 

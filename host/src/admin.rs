@@ -35,6 +35,7 @@ mod query;
 mod rates;
 mod reach;
 mod readiness;
+mod reasons;
 mod redact;
 mod refused;
 mod rehearsals;

@@ -3,12 +3,15 @@
 //! Pure values, shared by everything below. An event is a CloudEvents event; its identity in the
 //! store (`evt_`) is the store's business and not in here.
 
+mod sum;
+
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use self::sum::MoneySums;
 use crate::headers::Headers;
 use crate::ids::Name;
 use crate::json_text::JsonText;

@@ -106,9 +106,9 @@ pub use self::read::past::{Past, PastEnd, PastItem, PastTry, Recorded};
 pub use self::read::replays::{EndpointMatches, Preview, Replay, Replayed, Sample};
 pub use self::read::snapshot::{Following, Gap, Growth, Listing, News, PAGE_ITEMS_MAX, Page, Part};
 pub use self::read::view::{
-    AttemptView, DamagedItem, DeadLetter, DeliverySummary, DeliveryView, EventBody, EventSummary,
-    EventView, LastAttempt, Of, OutcomeView, Progressed, ReceiptSummary, ReceiptView, RunView,
-    State, TimesView, TryView, VerdictView,
+    AttemptView, DamagedItem, DeadGroup, DeadLetter, DeadReasons, DeliverySummary, DeliveryView,
+    EventBody, EventSummary, EventView, LastAttempt, Of, OutcomeView, Progressed, ReceiptSummary,
+    ReceiptView, RunView, State, TimesView, TryView, VerdictView,
 };
 pub use self::repair::{LostState, Repaired, Undecided, repair, repair_anyway};
 pub use self::report::{Attempt, Effects, Parsed, Refused, Try};

@@ -32,6 +32,10 @@ async fn every_kind_of_dead_letter_says_why() {
         let found = gateway.ask(&format!("/v1/dead?reason={reason}")).await.json();
         assert_eq!(texts(&found["items"], "kind"), [kind], "{reason}");
     }
+    let counted = gateway.ask("/v1/dead/reasons").await.json();
+    let groups = &counted["groups"];
+    assert_eq!(texts(groups, "reason"), ["unparsable", "plugin_failed", "endpoint_gone"]);
+    assert_eq!(groups[2]["newest"]["id"], dead[0]["id"]);
     let none = gateway.ask("/v1/dead?reason=endpoint_tls").await.json();
     assert_eq!(none["items"], json!([]));
     let refused = gateway.ask("/v1/dead?reason=no%20stock").await;

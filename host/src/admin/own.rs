@@ -13,8 +13,8 @@ use super::{Admin, Problem};
 use crate::directory::EndpointFilter;
 use crate::ids::{Id, IdKind, Name};
 use crate::store::{
-    self, DeadFilter, DeadLetter, DeliveryFilter, DeliverySummary, DeliveryView, EventSummary,
-    EventView, Listing, News, Of, Page, State, WorkKind,
+    self, DeadFilter, DeadLetter, DeadReasons, DeliveryFilter, DeliverySummary, DeliveryView,
+    EventSummary, EventView, Listing, News, Of, Page, State, WorkKind,
 };
 
 /// A page without anything on it.
@@ -91,22 +91,47 @@ pub(super) fn delivery(
 pub(super) async fn letters(
     admin: &Admin,
     reach: &Reach,
-    mut filter: DeadFilter,
+    filter: DeadFilter,
     page: Page,
 ) -> Result<Listing<DeadLetter>, Problem> {
-    let Ok(tenant) = reach.narrowed(filter.tenant.take()) else { return Ok(nothing()) };
-    filter.tenant = tenant;
+    let Some(filter) = dead(admin, reach, filter) else { return Ok(nothing()) };
+    let mut page = admin.store.dead_matching(&filter, page).await?;
+    page.items.iter_mut().for_each(|it| letter(reach, it));
+    Ok(without_damaged(reach, page))
+}
+
+/// The dead letters within reach, by why they died.
+pub(super) async fn reasons(
+    admin: &Admin,
+    reach: &Reach,
+    filter: DeadFilter,
+) -> Result<DeadReasons, Problem> {
+    let Some(filter) = dead(admin, reach, filter) else {
+        return Ok(DeadReasons { at_least: false, groups: Vec::new() });
+    };
+    let mut reasons = admin.store.dead_reasons(&filter).await?;
+    reasons.groups.iter_mut().for_each(|group| letter(reach, &mut group.newest));
+    Ok(reasons)
+}
+
+/// A dead letter of those within reach.
+fn letter(reach: &Reach, letter: &mut DeadLetter) {
+    if !reach.is_all() {
+        letter.receipt = None;
+    }
+}
+
+/// The filter of those that match and are within reach; `None` if none can be.
+fn dead(admin: &Admin, reach: &Reach, mut filter: DeadFilter) -> Option<DeadFilter> {
+    filter.tenant = reach.narrowed(filter.tenant.take()).ok()?;
     if reach.is_all() {
-        return Ok(admin.store.dead_matching(&filter, page).await?);
+        return Some(filter);
     }
     if filter.kind.is_some_and(|kind| kind != WorkKind::Delivery) {
-        return Ok(nothing());
+        return None;
     }
     let (kind, among) = (Some(WorkKind::Delivery), endpoints(admin, reach));
-    let filter = DeadFilter { kind, among, ..filter };
-    let mut page = admin.store.dead_matching(&filter, page).await?;
-    page.items.iter_mut().for_each(|letter| letter.receipt = None);
-    Ok(without_damaged(reach, page))
+    Some(DeadFilter { kind, among, ..filter })
 }
 
 /// What deliveries call the endpoints within reach, also those that were deleted; `None` if that is

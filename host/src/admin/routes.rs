@@ -11,12 +11,14 @@ use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
 use super::{
     Admin, audit, canaries, deliveries, endpoints, event_types, gate, health, items, lists,
-    overview, plugins, refused, rehearsals, replays, session, settings, sources, stream, tokens,
+    overview, plugins, reasons, refused, rehearsals, replays, session, settings, sources, stream,
+    tokens,
 };
 
 /// Every operation, as the document has them.
 static TABLE: &[&[Operation]] = &[
     &lists::OPERATIONS,
+    &reasons::OPERATIONS,
     &stream::OPERATIONS,
     &items::OPERATIONS,
     &deliveries::OPERATIONS,
@@ -119,6 +121,7 @@ mod tests {
         let own = [
             "listEvents",
             "listDeadLetters",
+            "countDeadLetters",
             "streamEvents",
             "streamDeliveries",
             "getEvent",

@@ -16,9 +16,9 @@ use crate::headers::Headers;
 use crate::ids::{Id, Name};
 use crate::route::Pattern;
 use crate::store::{
-    Cursor, DamagedItem, DeadLetter, EventBody, EventCount, EventSummary, Hour, Listing, Of,
-    PluginStamp, Progressed, ReceiptSummary, ReceiptView, RunView, State, TryCount, TryView,
-    WorkKind,
+    Cursor, DamagedItem, DeadGroup, DeadLetter, DeadReasons, EventBody, EventCount, EventSummary,
+    Hour, Listing, Of, PluginStamp, Progressed, ReceiptSummary, ReceiptView, RunView, State,
+    TryCount, TryView, WorkKind,
 };
 use crate::tenant::Tenant;
 use crate::trace_context::TraceId;
@@ -194,6 +194,31 @@ object! {
         state: State,
         /// Tries to parse it since it was opened or reopened.
         tries_made: u32,
+    }
+}
+
+object! {
+    /// The newest dead letters, by kind and reason.
+    DeadReasons {
+        /// Whether there may be more: the gateway counts 10,000 letters at most, for about 50 ms.
+        at_least: bool,
+        /// Those with the most letters first.
+        groups: Vec<DeadGroup>,
+    }
+}
+
+object! {
+    /// Dead letters of one kind with one reason.
+    DeadGroup {
+        kind: WorkKind,
+        /// Why the last tries failed.
+        reason: Reason,
+        /// Their number.
+        count: u64,
+        /// The money of the events that they are about, exact, one sum for each currency.
+        money: Vec<Money>,
+        /// The one of the newest receipt, run or delivery.
+        newest: DeadLetter,
     }
 }
 

@@ -10,6 +10,7 @@ mod following;
 mod letters;
 mod lists;
 mod pending;
+mod reasons;
 mod replaying;
 mod times;
 mod walk;

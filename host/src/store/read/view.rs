@@ -346,6 +346,30 @@ impl DeliveryView {
     }
 }
 
+/// The dead letters by what was tried and why that failed.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeadReasons {
+    /// Whether there may be more: the gateway stopped counting at the newest.
+    pub at_least: bool,
+    /// Those with the most letters first.
+    pub groups: Vec<DeadGroup>,
+}
+
+/// Dead letters of one kind with one reason.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeadGroup {
+    /// What was tried.
+    pub kind: WorkKind,
+    /// Why the last tries failed.
+    pub reason: Reason,
+    /// How many there are.
+    pub count: u64,
+    /// The money of the events that they are about, added up by currency.
+    pub money: Vec<Money>,
+    /// The one of the newest receipt, run or delivery.
+    pub newest: DeadLetter,
+}
+
 /// A dead letter.
 #[derive(Debug, Clone, Serialize)]
 pub struct DeadLetter {

@@ -2,6 +2,7 @@
 
 use super::disk::Disk;
 use super::*;
+use crate::event::Money;
 use crate::failure::{AttemptDetail, Reason};
 use crate::store::file::death_rows::{DEATHS_KNOWN, DeathRow, hash};
 
@@ -203,4 +204,42 @@ async fn a_list_of_letters_comes_back_in_time_also_if_it_finds_none() {
     let (name, reason) = (Some(name(ENDPOINTS[0])), Some(REASONS[1]));
     let listed = bench.in_no_time(&DeadFilter { name, reason, ..DeadFilter::default() });
     assert!(listed.items.is_empty() && listed.next.is_some(), "no letter has both");
+}
+
+/// Guards `money_of` and the most that are counted.
+#[tokio::test]
+async fn letters_are_counted_by_why_they_died_with_the_money_of_their_events() {
+    let bench = Bench::on(Disk::default(), Clock::manual(NOW));
+    die(&bench, 0).await;
+    for (number, amount) in ["1.50", "2", "0.25"].into_iter().enumerate() {
+        let mut paid = event(&format!("evt_paid_{number}"), "").to(&[], &["crm"]);
+        let money = Money { amount: amount.to_owned(), currency: "EUR".to_owned() };
+        Arc::make_mut(&mut paid.event).money = Some(money);
+        bench.bring(vec![paid]).await;
+        let work = bench.deliveries().await.pop().unwrap();
+        bench.store.record_attempt(work, failed(REASONS[number / 2])).await.unwrap().unwrap();
+    }
+    let any = DeadFilter::default();
+
+    let counted = bench.store.dead_reasons(&any).await.unwrap();
+
+    let amounts = |group: &DeadGroup| -> Vec<String> {
+        group.money.iter().map(|money| money.amount.clone()).collect()
+    };
+    let groups: Vec<_> = counted.groups.iter().map(|it| (it.kind, it.count, amounts(it))).collect();
+    let euros = |amount: &str| vec![amount.to_owned()];
+    let expected = [
+        (WorkKind::Delivery, 2, euros("3.50")),
+        (WorkKind::Parse, 1, Vec::new()),
+        (WorkKind::Run, 1, Vec::new()),
+        (WorkKind::Delivery, 1, euros("0.25")),
+    ];
+    assert_eq!((groups, counted.at_least), (expected.into(), false));
+    let letters = bench.store.dead(ALL).await.unwrap().items;
+    assert_eq!(counted.groups[0].newest.id, letters[1].id);
+    let filter = DeadFilter { reason: Some(REASONS[1]), ..any.clone() };
+    assert_eq!(bench.store.dead_reasons(&filter).await.unwrap().groups.len(), 1);
+    let snapshot = bench.store.handle.shared.snapshot().unwrap();
+    let four = snapshot.reasons(&any, 4, Duration::MAX).unwrap();
+    assert_eq!((four.groups.iter().map(|it| it.count).sum::<u64>(), four.at_least), (4, true));
 }

@@ -81,7 +81,7 @@ impl Snapshot<'_> {
     }
 
     /// Whether a letter is about an event of the tenant that is asked for.
-    fn is_of(&self, letter: &DeadLetter, filter: &DeadFilter) -> Result<bool, Failure> {
+    pub(super) fn is_of(&self, letter: &DeadLetter, filter: &DeadFilter) -> Result<bool, Failure> {
         let Some(tenant) = &filter.tenant else { return Ok(true) };
         let Some(id) = letter.event else { return Ok(false) };
         let event = self.shared.damages.pass(self.find(id))?.flatten();
