@@ -59,7 +59,7 @@ use self::rules::Bounds;
 pub use self::rules::{AllRules, PluginRules};
 pub(crate) use self::stack::{InvalidStack, Stack};
 use self::used::Used;
-pub use self::used::{CallUsage, Most, Usage};
+pub use self::used::{CallUsage, Most, TIMES, Usage};
 use crate::ids::Name;
 use crate::minisign::PublicKey;
 use crate::provider::ProviderInfo;

@@ -29,6 +29,9 @@ pub(super) const SOURCE_NAME: Parameter =
     Parameter::path("name", "The name of a source.", Schemas::of::<Name>);
 pub(super) const PLUGIN_NAME: Parameter =
     Parameter::path("name", "The name of a plugin.", Schemas::of::<Name>);
+/// That of a canary, or of a file that does not run, need not be a name.
+pub(super) const PLUGIN_FILE: Parameter =
+    Parameter::path("name", "The stem of a plugin's file.", Schemas::of::<String>);
 pub(super) const TOKEN_NAME: Parameter =
     Parameter::path("name", "The name of a token.", Schemas::of::<Name>);
 

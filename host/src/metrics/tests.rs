@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::plugin::{CallUsage, Most, Usage};
+use crate::plugin::{CallUsage, Most, TIMES, Usage};
 
 const TIME: Duration = Duration::from_millis(3);
 
@@ -201,9 +201,11 @@ fn what_a_plugin_uses_is_shown_with_its_limits_until_it_is_gone() {
     let calls = |fresh, reused, milliseconds| CallUsage {
         fresh,
         reused,
+        failed: 0,
         time: Duration::from_millis(500),
         longest: Duration::from_millis(milliseconds),
         deadline: Duration::from_secs(1),
+        times: [0; TIMES],
     };
     let usage = Usage {
         claims: None,

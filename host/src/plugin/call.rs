@@ -324,7 +324,7 @@ fn claim<'c>(
             claim.call(store, instance, (request,)).map(|(claims,)| claims)
         })
     });
-    sandbox.count(Call::Claim);
+    sandbox.count(Call::Claim, claims.is_err());
     let claimed = match claims? {
         Ok(claims) => Ok(convert::claims(claims).map_err(CallError::Violation)?),
         Err(refusal) => Err(convert::refusal(&refusal)),
@@ -378,7 +378,7 @@ fn parse(
             parse.call(store, instance, (request,)).map(|(parsed,)| parsed)
         })
     });
-    sandbox.count(Call::Parse);
+    sandbox.count(Call::Parse, !matches!(parsed, Ok(Ok(_))));
     let ended = parsed.and_then(|parsed| match parsed {
         Ok(events) => {
             let events = convert::events(events, source, request.received_at, bytes_max);
@@ -407,7 +407,7 @@ fn handle_in(
             handle.call(store, instance, (event, lent)).map(|(handled,)| handled)
         })
     });
-    sandbox.count(Call::Handle);
+    sandbox.count(Call::Handle, !matches!(handled, Ok(Ok(()))));
     let Left { log, memory, outbox } = sandbox.leave(matches!(handled, Ok(Ok(()))));
     let denied = outbox.as_ref().is_some_and(Outbox::has_denied);
     let ended = handled.map(|handled| match handled {

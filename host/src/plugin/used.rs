@@ -9,6 +9,11 @@ use std::time::Duration;
 
 use super::{Host, Plugin};
 
+/// How many [times](CallUsage::times) are told apart.
+pub const TIMES: usize = 22;
+/// The shortest of them, in microseconds, as a power of two.
+const SHORTEST: usize = 4;
+
 /// A kind of call that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plugin) enum Call {
@@ -25,6 +30,8 @@ pub(in crate::plugin) enum Call {
 pub(in crate::plugin) struct Took {
     /// Whether another call was made in its instance before.
     pub(in crate::plugin) reused: bool,
+    /// Whether it trapped, was cut off, or said that it failed.
+    pub(in crate::plugin) failed: bool,
     /// From before its instance was made until it ended.
     pub(in crate::plugin) time: Duration,
     /// The bytes of memory of its instance.
@@ -54,8 +61,10 @@ pub(in crate::plugin) struct Used {
 struct Calls {
     fresh: AtomicU64,
     reused: AtomicU64,
+    failed: AtomicU64,
     nanoseconds: AtomicU64,
     longest: AtomicU64,
+    times: [AtomicU64; TIMES],
 }
 
 /// What the calls of a plugin used since its file was loaded, and what each may use now.
@@ -84,12 +93,25 @@ pub struct CallUsage {
     pub fresh: u64,
     /// How many were made in an instance that had been called before.
     pub reused: u64,
+    /// How many trapped, were cut off, or said that they failed.
+    pub failed: u64,
     /// The time of all of them.
     pub time: Duration,
     /// The time of the longest.
     pub longest: Duration,
     /// The time that each may take now. An early parse may take less.
     pub deadline: Duration,
+    /// How many took less than 16 microseconds, less than twice as long, and so on; the last are
+    /// all that took longer.
+    pub times: [u64; TIMES],
+}
+
+impl CallUsage {
+    /// The time that all calls in a place of [`times`](Self::times) took less than; none for the
+    /// last place.
+    pub fn below(place: usize) -> Option<Duration> {
+        (place + 1 < TIMES).then(|| Duration::from_micros(1 << (SHORTEST + place)))
+    }
 }
 
 /// The most that one call or instance used.
@@ -126,6 +148,10 @@ impl Calls {
         let nanoseconds = u64::try_from(took.time.as_nanos()).unwrap_or(u64::MAX);
         self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
         raise(&self.longest, nanoseconds);
+        self.times[place(nanoseconds / 1_000)].fetch_add(1, Ordering::Relaxed);
+        if took.failed {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn usage(&self, deadline: Duration) -> CallUsage {
@@ -133,9 +159,11 @@ impl Calls {
         CallUsage {
             fresh: read(&self.fresh),
             reused: read(&self.reused),
+            failed: read(&self.failed),
             time: duration(&self.nanoseconds),
             longest: duration(&self.longest),
             deadline,
+            times: self.times.each_ref().map(read),
         }
     }
 }
@@ -159,6 +187,12 @@ impl Host {
     }
 }
 
+/// The place of a time in [`CallUsage::times`].
+fn place(microseconds: u64) -> usize {
+    let power = microseconds.checked_ilog2().map_or(0, |power| power as usize + 1);
+    power.saturating_sub(SHORTEST).min(TIMES - 1)
+}
+
 fn read(number: &AtomicU64) -> u64 {
     number.load(Ordering::Relaxed)
 }
@@ -179,6 +213,7 @@ mod tests {
         let used = Used::default();
         let took = |milliseconds, reused, memory, effects: usize| Took {
             reused,
+            failed: reused,
             time: Duration::from_millis(milliseconds),
             memory,
             log_lines: effects + 1,
@@ -192,12 +227,28 @@ mod tests {
         let deadline = Duration::from_secs(1);
         let usage = |fresh, reused, time, longest| {
             let (time, longest) = (Duration::from_millis(time), Duration::from_millis(longest));
-            CallUsage { fresh, reused, time, longest, deadline }
+            let times = [0; TIMES];
+            CallUsage { fresh, reused, failed: reused, time, longest, deadline, times }
         };
-        assert_eq!(used.runs.usage(deadline), usage(1, 1, 12, 7));
-        assert_eq!(used.parses.usage(deadline), usage(1, 0, 1, 1));
+        let without_times =
+            |calls: &Calls| CallUsage { times: [0; TIMES], ..calls.usage(deadline) };
+        assert_eq!(without_times(&used.runs), usage(1, 1, 12, 7));
+        assert_eq!(without_times(&used.parses), usage(1, 0, 1, 1));
         assert_eq!(used.claims.usage(deadline), usage(0, 0, 0, 0));
+        assert_eq!(used.runs.usage(deadline).times.iter().sum::<u64>(), 2);
         let most = [&used.memory, &used.log_lines, &used.effects, &used.dropped_log_lines];
         assert_eq!(most.map(read), [100, 4, 3, 6]);
+    }
+
+    /// Guards the place of each time: take out the `+ 1`, and a time is below its own bound.
+    #[test]
+    fn a_call_is_counted_below_the_first_bound_that_is_longer() {
+        let bound = |at| CallUsage::below(at).unwrap().as_micros() as u64;
+        assert_eq!((bound(0), bound(1), bound(TIMES - 2)), (16, 32, 16 << 20));
+        assert_eq!([0, 1, 15].map(place), [0; 3]);
+        for at in 0..TIMES - 1 {
+            assert_eq!((place(bound(at) - 1), place(bound(at))), (at, at + 1));
+        }
+        assert_eq!((place(u64::MAX), CallUsage::below(TIMES - 1)), (TIMES - 1, None));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::metrics::{Answered, Kind, Metrics, PluginUse};
-use crate::plugin::{CallUsage, Most, Usage};
+use crate::plugin::{CallUsage, Most, TIMES, Usage};
 use crate::retry::Outcome;
 
 /// Metrics of each kind, with and without labels and units.
@@ -17,7 +17,9 @@ fn counted() -> Metrics {
     metrics.set_paused(Kind::Run, &stripe, true);
     metrics.set_disk(7, 8, true);
     let time = Duration::from_millis(1_500);
-    let runs = CallUsage { fresh: 3, reused: 2, time, longest: time, deadline: time };
+    let (failed, times) = (1, [0; TIMES]);
+    let runs =
+        CallUsage { fresh: 3, reused: 2, failed, time, longest: time, deadline: time, times };
     let most = Most { used: 1, limit: 4 };
     let usage = Usage {
         claims: None,

@@ -108,12 +108,13 @@ impl<'p> Sandbox<'p> {
         self.bound();
     }
 
-    /// Adds the present call, which is over, to what its plugin used.
-    pub(super) fn count(&self, call: Call) {
+    /// Adds the present call, which is over and may have failed, to what its plugin used.
+    pub(super) fn count(&self, call: Call, failed: bool) {
         let context = self.store.data();
         let (log_lines, dropped_log_lines) = context.log.count();
         let took = Took {
             reused: self.calls > 1,
+            failed,
             time: self.began.elapsed(),
             memory: context.memory.used(),
             log_lines,
