@@ -16,8 +16,6 @@ async fn who_may_only_read_is_offered_nothing_to_change() {
     let fields = [("name", "crm"), ("url", url), ("events", "*")];
     let page = person.submit(&form, "/endpoints/new", &fields).await;
     page.says("The endpoint is there").says("Signing secret");
-    let found = page.links().into_iter().find(|link| link.starts_with("/endpoints/ep_"));
-    assert_eq!(found, None, "the page is that of the endpoint");
     let listed = person.open("/endpoints").await;
     let place = listed.links().into_iter().find(|link| link.starts_with("/endpoints/ep_")).unwrap();
 
@@ -27,6 +25,9 @@ async fn who_may_only_read_is_offered_nothing_to_change() {
     let reader = gateway.signed_in(&look).await;
     assert!(!reader.open(&place).await.offers(&format!("{place}/resume")));
     assert!(!reader.open("/endpoints").await.links().contains(&"/endpoints/new".to_owned()));
+    for page in ["/endpoints/new".to_owned(), format!("{place}/edit"), format!("{place}/rotate")] {
+        assert_eq!(reader.open(&page).await.status, 403, "{page}");
+    }
 }
 
 /// Makes an endpoint by the API, and gives the address of its page.
@@ -119,4 +120,57 @@ async fn a_tenant_sees_its_own_endpoints_and_no_other() {
     assert_eq!(person.open(&format!("{place}/delete")).await.status, 404);
     person.open("/endpoints?name=none").await.says("None has all of this.");
     gateway.signed_in(&ops).await.open("/endpoints").await.says("crm");
+}
+
+/// Guards that a form with something wrong in it comes back with what was written, but for secrets.
+#[tokio::test]
+async fn a_new_endpoint_gets_a_test_delivery() {
+    let receiver = Receiver::start().await;
+    let gateway = start().await;
+    let person = gateway.person();
+    let form = person.open("/endpoints/new").await;
+    let credential = [("credential", "bearer"), ("credential_value", "planted-sesame")];
+    let mut fields = vec![("name", "crm"), ("url", "nowhere")];
+    fields.extend(credential);
+    let wrong = person.submit(&form, "/endpoints/new", &fields).await;
+    assert_eq!(wrong.status, 422, "{}", wrong.text());
+    assert!(wrong.html.contains("value=\"crm\"") && wrong.html.contains("aria-invalid=\"true\""));
+    assert!(!wrong.html.contains("planted-sesame"), "{}", wrong.html);
+
+    fields[1] = ("url", receiver.url());
+    fields.push(("headers", "x-a: 1\r\nx-b: 2"));
+    let page = person.submit(&wrong, "/endpoints/new", &fields).await;
+    page.says("The endpoint is there. Keep its secret").says("A ping is on its way.");
+    page.says("bearer token").says("x-a: 1, x-b: 2");
+    assert!(!page.html.contains("planted-sesame"), "{}", page.html);
+    let arrived = receiver.arrived(1).await;
+    assert_eq!(arrived[0].text("type"), "hookgate.ping");
+    assert_eq!(arrived[0].header("authorization"), "Bearer planted-sesame");
+}
+
+/// Guards the revision that goes with the form, and that only what was changed is.
+#[tokio::test]
+async fn an_endpoint_is_edited_by_who_has_seen_it_as_it_is() {
+    let receiver = Receiver::start().await;
+    let gateway = start().await;
+    let place = made(&gateway, &receiver).await;
+    let edit = format!("{place}/edit");
+    let before = gateway.ask(&format!("/v1{place}")).await.json();
+
+    let person = gateway.person();
+    let form = person.open(&edit).await;
+    person.submit(&form, &edit, &[]).await.says("Nothing has changed.");
+    person.submit(&form, &edit, &[("timeout", "20s")]).await.says("Saved.");
+    let mut after = gateway.ask(&format!("/v1{place}")).await.json();
+    assert_eq!(after["timeout"], "20s");
+    assert_ne!(after["revision"], before["revision"]);
+    for changed in ["timeout", "revision", "updated_at"] {
+        after[changed] = before[changed].clone();
+    }
+    assert_eq!(after, before);
+
+    let late = person.submit(&form, &edit, &[("timeout", "30s")]).await;
+    assert!(late.text().contains("Changed meanwhile"), "{}", late.text());
+    assert_eq!(gateway.ask(&format!("/v1{place}")).await.json()["timeout"], "20s");
+    person.submit(&late, &edit, &[("timeout", "30s")]).await.says("Saved.");
 }

@@ -48,7 +48,7 @@ impl Person<'_> {
     /// these fields, and gives the page that follows.
     pub(crate) async fn submit(&self, page: &Page, action: &str, fields: &[(&str, &str)]) -> Page {
         let form = page.form(action).unwrap_or_else(|| panic!("no form to {action} in {page:?}"));
-        let kept = hidden(form);
+        let kept = standing(form);
         let kept = kept.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let kept = kept.filter(|(name, _)| !fields.iter().any(|(other, _)| other == name));
         let body = encoded(kept.chain(fields.iter().copied()));
@@ -111,15 +111,38 @@ impl Page {
     }
 }
 
-/// The fields of a form that nobody sees.
-fn hidden(form: &str) -> Vec<(String, String)> {
+/// What stands in a form: hidden and seen fields, boxes that are checked, and what is chosen.
+fn standing(form: &str) -> Vec<(String, String)> {
     let inputs = form.split("<input").skip(1).filter_map(|input| input.split('>').next());
-    let hidden = inputs.filter(|input| input.contains("type=\"hidden\""));
-    let value = |input: &str, name: &str| {
-        let after = input.split(&format!(" {name}=\"")).nth(1);
-        plain(after.and_then(|after| after.split('"').next()).unwrap_or_default())
-    };
-    hidden.map(|input| (value(input, "name"), value(input, "value"))).collect()
+    let is_box =
+        |input: &str| ["checkbox", "radio"].iter().any(|it| attribute(input, "type") == *it);
+    let sent = inputs.filter(|input| !is_box(input) || input.contains(" checked"));
+    let mut fields: Vec<_> =
+        sent.map(|input| (attribute(input, "name"), attribute(input, "value"))).collect();
+    for area in form.split("<textarea").skip(1) {
+        let (tag, text) = area.split_once('>').unwrap_or_default();
+        let text = text.split("</textarea>").next().unwrap_or_default();
+        // A browser leaves out a line break that stands first.
+        fields.push((attribute(tag, "name"), plain(text.strip_prefix('\n').unwrap_or(text))));
+    }
+    for select in form.split("<select").skip(1) {
+        let (tag, options) = select.split_once('>').unwrap_or_default();
+        let options = options.split("</select>").next().unwrap_or_default();
+        let options = options.split("<option").skip(1).filter_map(|it| it.split('>').next());
+        let options: Vec<_> = options.collect();
+        let chosen = options.iter().find(|option| option.contains(" selected"));
+        if let Some(option) = chosen.or(options.first()) {
+            fields.push((attribute(tag, "name"), attribute(option, "value")));
+        }
+    }
+    fields.retain(|(name, _)| !name.is_empty());
+    fields
+}
+
+/// The value of an attribute in what stands within a tag; empty if there is none.
+fn attribute(tag: &str, name: &str) -> String {
+    let after = tag.split(&format!(" {name}=\"")).nth(1);
+    plain(after.and_then(|after| after.split('"').next()).unwrap_or_default())
 }
 
 /// What a browser shows of escaped text.

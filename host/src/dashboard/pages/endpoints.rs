@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
@@ -98,6 +99,16 @@ pub(super) fn standing(state: &str, breaker: &Breaker, is_locked: bool) -> Marku
         _ if breaker.failing_since.is_some() => markup::pill(Mood::Warn, "Failing"),
         _ => markup::pill(Mood::Ok, "Healthy"),
     }
+}
+
+/// Offers a form to nobody who may not send it.
+pub(super) fn check_may_write(visitor: &Visitor) -> Result<(), Failed> {
+    if visitor.can(Scope::Write) {
+        return Ok(());
+    }
+    let failed = Failed::invalid("The form is for a token with the scope `write`.");
+    let (kind, title) = ("missing-scope".to_owned(), "Scope missing".to_owned());
+    Err(Failed { status: StatusCode::FORBIDDEN, kind, title, ..failed })
 }
 
 fn row(now: Timestamp, endpoint: &Endpoint) -> Row {

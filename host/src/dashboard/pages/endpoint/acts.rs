@@ -14,6 +14,7 @@ use super::deliveries;
 use super::known::Endpoint;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::page::page;
+use crate::dashboard::pages::endpoints::check_may_write;
 use crate::dashboard::{Failed, Submitted, Visitor, link};
 
 /// A button on the page of an endpoint.
@@ -75,6 +76,7 @@ async fn confirm(
     id: &str,
     (label, verb, said): (&'static str, &str, &'static str),
 ) -> Result<Response, Failed> {
+    check_may_write(visitor)?;
     let endpoint: Endpoint = visitor.get(&link::below("/v1/endpoints", id)).await?;
     let waiting = deliveries::waiting(visitor, id).await?;
     let place = link::below("/endpoints", id);

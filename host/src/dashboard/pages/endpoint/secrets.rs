@@ -16,6 +16,7 @@ use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::markup::{self, Markup};
 use crate::dashboard::notes::{MadeSecret, Note};
 use crate::dashboard::page::{page, page_with};
+use crate::dashboard::pages::endpoints::check_may_write;
 use crate::dashboard::{Failed, Submitted, Visitor, link};
 use crate::event::Timestamp;
 
@@ -128,6 +129,7 @@ async fn form(
 }
 
 pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failed> {
+    check_may_write(&visitor)?;
     Ok(page(&form(&visitor, &id, (OVERLAP, ""), None).await?))
 }
 
