@@ -5,7 +5,7 @@ HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 EXAMPLES := $(patsubst %/Cargo.toml,%,$(wildcard examples/*/Cargo.toml))
 
-.PHONY: help setup build dist docs demo languages test crash flips mutants fuzz fuzz-api bench \
+.PHONY: help setup build dist docs demo languages browser test crash flips mutants fuzz fuzz-api bench \
 	bench-compare bench-endpoints bench-isolation bench-languages bench-lists bench-owed \
 	bench-pages bench-replay bench-restart bench-shapes bench-plugins bench-canary bench-try \
 	bench-telemetry lint deny msrv clean
@@ -23,6 +23,8 @@ help:
 	@echo "make msrv   type-checks everything with the oldest Rust that Cargo.toml promises"
 	@echo "make languages  builds the handlers in JavaScript and Python that the tests load (needs Node"
 	@echo "            with npm, and Python)"
+	@echo "make browser  uses the dashboard in Chromium, and looks at each page of it in both schemes"
+	@echo "            and at two widths; as root it installs Chromium (needs npm)"
 	@echo "make crash  kills the gateway under load 1,000 times (N=1000) and looks for lost or"
 	@echo "            repeated work"
 	@echo "make flips  flips 1,000 single bits (N=1000) in copies of a store, and looks for anything"
@@ -91,16 +93,24 @@ demo: build
 languages:
 	tests/languages/build
 
+# Installs Debian's chromium and its driver, if run by root, and axe-core from npm into
+# target/browser, once; exits with 3 where it can't. The pictures of all pages are in
+# target/browser/shots.
+browser: build
+	tests/browser/setup
+	CI=1 $(CARGO) test --release --locked -p hookgate-tests --test scenarios browser:: -- --nocapture
+
 # The guest is a plugin that misbehaves on command, the prover one that claims whatever it is told
 # to; only tests load them and the examples. The crates that link wasmtime have a command of their
 # own, because the plugins' build macros select other features of wasmtime's dependencies: one
 # command for both would build wasmtime twice. The last command makes about 2,000 calls of the admin
 # port within a minute; where there is no Python, or no network to install Schemathesis from, it
-# says so and passes. So does the one that builds handlers in other languages.
+# says so and passes. So do those that build handlers in other languages and install a browser.
 test: build
 	$(HOOKGATE) plugin build tests/guest tests/prover --out target/test-plugins
 	$(HOOKGATE) plugin build $(EXAMPLES) --out target/examples
 	tests/languages/build --if-possible
+	tests/browser/setup --if-possible
 	$(CARGO) test --release --locked -p hookgate -p hookgate-tests -p hookgate-bench
 	$(CARGO) test --release --locked --workspace --exclude hookgate --exclude hookgate-tests \
 		--exclude hookgate-bench

@@ -46,6 +46,7 @@ pub(crate) use guest::{check_crashed, check_dead, check_reason, log_of};
 pub(crate) use ledger::{Ledger, Tally, subject};
 pub(crate) use load::Load;
 pub(crate) use log::Log;
+pub(crate) use person::{Page, Person};
 pub(crate) use process::{Process, refusal, serve};
 pub(crate) use provider::{Kind, Provider};
 pub(crate) use ran::Ran;

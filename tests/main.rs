@@ -27,6 +27,7 @@ mod standard_webhooks;
 mod secrets;
 mod admin;
 mod dashboard;
+mod browser;
 mod tenants;
 mod endpoints;
 mod operations;
