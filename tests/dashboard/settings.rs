@@ -1,6 +1,7 @@
 //! The audit log, settings and tokens; signing in and out.
 
 use super::*;
+use crate::harness::Page;
 
 /// Guards that a session is judged by its token each time.
 #[tokio::test]
@@ -12,7 +13,7 @@ async fn to_revoke_a_token_ends_its_sessions_at_once() {
     let person = gateway.signed_in(&other).await;
     person.open("/settings/tokens").await.says("other").says("ops");
     person.open("/audit").await.says("/v1/tokens");
-    person.open("/settings").await.says("Configuration");
+    person.open("/settings").await.says("token other");
 
     let delete = gateway.client().delete(format!("{}/v1/tokens/other", gateway.admin()));
     let revoked = answer(delete.header("authorization", format!("Bearer {ops}"))).await;
@@ -44,4 +45,81 @@ async fn a_session_reads_by_its_cookie_and_changes_nothing_by_it_alone() {
         };
         assert_eq!(answer(post).await.status, status, "{form:?}");
     }
+}
+
+/// The token in a page that shows one.
+fn shown_token(page: &Page) -> String {
+    let shown = page.html.split("value=\"").find(|part| part.starts_with("hgt_"));
+    shown.and_then(|part| part.split('"').next()).unwrap().to_owned()
+}
+
+/// Guards that whoever makes the first token sees it, though they may ask for no page without it.
+#[tokio::test]
+async fn the_first_token_is_shown_to_whoever_made_it() {
+    let gateway = Setup::stripe().start().await;
+    let stranger = gateway.person();
+    stranger.open("/settings/tokens").await.says("Make the first token");
+    let form = stranger.open("/settings/tokens/new").await;
+    form.says("It is the first token.");
+    let fields = [("name", "ops"), ("scope", "admin")];
+    let made = stranger.submit(&form, "/settings/tokens/new", &fields).await;
+    made.says("nobody can get it again");
+    stranger.open("/settings/tokens").await.says("A token of the admin port.");
+
+    let person = gateway.signed_in(&shown_token(&made)).await;
+    person.open("/settings/tokens").await.says("ops (yours) admin").says("never");
+    let last = person.open("/settings/tokens/ops/revoke").await;
+    last.says("It is the only token.").says("You are signed in with it.");
+}
+
+#[tokio::test]
+async fn a_token_is_made_with_what_the_form_says_and_revoked() {
+    let gateway = Setup::stripe().start().await;
+    let ops = token(&gateway, None, &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let person = gateway.signed_in(&ops).await;
+    let form = person.open("/settings/tokens/new").await;
+    assert!(!form.text().contains("It is the first token."));
+
+    let wrong = [("name", "C I"), ("scope", "read"), ("tenant", "acme")];
+    let refused = person.submit(&form, "/settings/tokens/new", &wrong).await;
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    assert!(refused.html.contains("value=\"C I\"") && refused.html.contains("value=\"acme\""));
+    assert!(refused.html.contains("value=\"read\" checked"), "{}", refused.html);
+
+    let fields = [("name", "ci"), ("scope", "read"), ("scope", "replay"), ("days", "7")];
+    let made = person.submit(&form, "/settings/tokens/new", &fields).await;
+    made.says("The token is made.").says("read, replay").says("in 7 days");
+    let ci = gateway.signed_in(&shown_token(&made)).await;
+    assert_eq!(ci.open("/settings/tokens").await.status, 403);
+
+    let confirm = person.open("/settings/tokens/ci/revoke").await;
+    confirm.says("Scopes read, replay");
+    let revoked = person.submit(&confirm, "/settings/tokens/ci/revoke", &[]).await;
+    revoked.says("Revoked.");
+    assert!(!revoked.links().contains(&"/settings/tokens/ci/revoke".to_owned()));
+    ci.open("/").await.says("A token of the admin port.");
+}
+
+#[tokio::test]
+async fn the_audit_log_is_read_from_either_end_with_what_changed() {
+    let gateway = Setup::stripe().start().await;
+    let ops = token(&gateway, None, &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    token(&gateway, Some(&ops), &json!({ "name": "later", "scopes": ["read"] })).await;
+    let person = gateway.signed_in(&ops).await;
+    let after = |text: &str, first: &str, second: &str| {
+        text.find(first).zip(text.find(second)).is_some_and(|(first, second)| first < second)
+    };
+    let newest = person.open("/audit").await;
+    newest.says("token ops").says("this machine").says("After").says("Hash before");
+    let oldest = person.open("/audit?order=oldest").await;
+    assert!(after(&newest.text(), "later", "this machine"), "{}", newest.text());
+    assert!(after(&oldest.text(), "this machine", "later"), "{}", oldest.text());
+}
+
+#[tokio::test]
+async fn the_settings_show_what_the_gateway_runs_with_and_no_secret() {
+    let gateway = Setup::stripe().start().await;
+    let page = gateway.person().open("/settings").await;
+    page.says("Retention").says("Limits").says("body_bytes").says("free; below").says("stripe");
+    assert!(!page.html.contains("whsec_"), "{}", page.html);
 }

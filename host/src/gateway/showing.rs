@@ -57,5 +57,26 @@ fn settings_of(config: &Config) -> Value {
         "dead": time(config.retention.dead),
         "size_bytes": config.retention.size_bytes,
     });
+    let limits = &config.limits;
+    said["limits"] = json!({
+        "body_bytes": limits.body_bytes,
+        "connections": limits.connections,
+        "requests": limits.requests,
+        "requests_per_source": limits.requests_per_source,
+        "held_bytes": limits.held_bytes,
+        "held_bytes_per_source": limits.held_bytes_per_source,
+        "queue": limits.queue,
+        "backlog": limits.backlog,
+        "backlog_per_source": limits.backlog_per_source,
+        "parses": limits.parses,
+        "runs": limits.runs,
+        "runs_per_handler": limits.runs_per_handler,
+        "deliveries": limits.deliveries,
+        "breaker": limits.breaker,
+        "uncommitted": limits.uncommitted,
+        "emitted_events": limits.emitted_events,
+        "emitted_bytes": limits.emitted_bytes,
+        "plugin_memory_bytes": limits.plugin_memory_bytes,
+    });
     said
 }
