@@ -42,6 +42,7 @@ mod rehearsals;
 mod replays;
 mod routes;
 mod rows;
+mod samples;
 mod session;
 mod sessions;
 mod settings;
@@ -84,6 +85,7 @@ pub(crate) use rehearsals::{Begun, NewRehearsal, Place, RehearsalRow, Rehearses,
 pub(crate) use routes::document;
 pub use rows::Report;
 pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow, SourceRow, WaitRow};
+pub(crate) use samples::{NoSample, Samples, SentSample, WantedSample};
 pub(crate) use settings::Settings;
 pub(crate) use sources::SourceRows;
 pub(crate) use turns::Turns;
@@ -119,6 +121,7 @@ pub(crate) struct Admin {
     /// Which sources there are, and what they have refused.
     pub(crate) sources: KnownSources,
     pub(crate) source_rows: SourceRows,
+    pub(crate) samples: Samples,
     pub(crate) refused: Arc<RefusedRequests>,
     /// Where to ask for a reload.
     pub(crate) reload: mpsc::Sender<Ask>,

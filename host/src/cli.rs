@@ -29,7 +29,6 @@ mod rows;
 mod secret_file;
 mod send;
 mod serve;
-mod sign;
 mod source;
 mod status;
 mod store;

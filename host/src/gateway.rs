@@ -22,6 +22,7 @@ mod opening;
 mod operations;
 mod operators;
 mod outline;
+mod posting;
 mod publishing;
 mod reach;
 mod rehearsing;
@@ -253,7 +254,7 @@ impl Gateway {
         admin: Socket,
     ) {
         let cancel = &self.cancel;
-        let ingest = Ingest {
+        let ingest = Arc::new(Ingest {
             host: parts.host.clone(),
             registry: parts.registry.clone(),
             store: parts.store.clone(),
@@ -271,9 +272,10 @@ impl Gateway {
             refused: parts.refused.clone(),
             jwks: parts.jwks.clone(),
             unknown: Pacing::default(),
-        };
+        });
         let writes = TaskTracker::new();
-        let operators = parts.operators((&live, desk), self.reload.clone(), writes.clone(), cancel);
+        let of = (&live, desk, ingest.clone());
+        let operators = parts.operators(of, self.reload.clone(), writes.clone(), cancel);
         let operators = Arc::new(operators);
         let measured = Arc::clone(&operators);
         self.exports.measure(move || measured.measured());
@@ -284,7 +286,7 @@ impl Gateway {
             Port { socket, name, limits, front, metrics }
         };
         let public = port(public, "public", limits.public(), &parts.fronts.public)
-            .serve(ingest::Routes::of(Arc::new(ingest)), cancelled.clone());
+            .serve(ingest::Routes::of(ingest), cancelled.clone());
         let admin = port(admin, "admin", limits.admin(ADMIN_CONNECTIONS), &parts.fronts.admin)
             .serve(dashboard::router(admin::router(operators), clock), cancelled);
         // With none at a time the loop only waits for its end, and receipts stay in the store.

@@ -21,6 +21,7 @@ mod routes;
 mod source;
 mod strays;
 mod traced;
+mod within;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,6 +68,7 @@ pub(crate) use routes::Routes;
 pub use source::Source;
 pub(crate) use source::{Expected, Shares, Sources, Verify};
 use traced::Verifying;
+pub(crate) use within::Within;
 
 #[derive(Debug)]
 pub(crate) struct Ingest {

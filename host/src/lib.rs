@@ -79,7 +79,8 @@
 //!   (free room), `refused` (the last requests that were), `notices` (what happened to the
 //!   gateway), `subprocess` (processes that are waited for), the loop in `worker`, `proof` (whether
 //!   a request is genuine, by several of them), [`rehearsal`] (what a version of a plugin makes of
-//!   what is stored), and `traffic` (what came and went lately)
+//!   what is stored), `sample` (requests as a provider would send them), and `traffic` (what came
+//!   and went lately)
 //! - *Activities*, which never import each other: [`ingest`] [`dispatch`] `delivery` [`admin`]
 //!   `dashboard`
 //! - *Wiring*: [`config`] [`gateway`] [`cli`]
@@ -129,6 +130,7 @@ mod notices;
 mod worker;
 mod proof;
 pub mod rehearsal;
+mod sample;
 mod traffic;
 
 pub mod ingest;

@@ -151,7 +151,7 @@ async fn send_signs_for_every_provider_whose_secret_can_sign() {
             let is_encrypted =
                 provider.info().proofs.iter().all(|it| it.kind.name() == "decrypted");
             sent.failed_with(match is_encrypted {
-                true => "encrypts its requests, and this command does not: use recorded",
+                true => "encrypts its requests, and Hookgate does not: use recorded",
                 false => "a private key that only the provider has",
             });
             continue;

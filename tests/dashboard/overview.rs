@@ -79,3 +79,41 @@ async fn the_sources_are_listed_with_how_their_requests_were_answered() {
     person.open("/sources/stripe").await.says("/in/stripe");
     assert_eq!(person.open("/sources/none").await.status, 404);
 }
+
+/// Guards the way of a sample from the form to the store, and that it is new each time.
+#[tokio::test]
+async fn a_sample_comes_in_as_its_provider_would_send_it() {
+    let gateway = Setup::stripe().start().await;
+    let person = gateway.person();
+    let action = "/sources/stripe/sample";
+    let page = person.open("/sources/stripe").await;
+    for _ in 0..2 {
+        let fields = [("sample", "charge.dispute.created")];
+        let sent = person.submit(&page, action, &fields).await;
+        sent.says("accepted the sample charge.dispute.created").says("is new");
+    }
+    person.submit(&page, action, &[("sample", "none")]).await.says("its plugin has no such sample");
+    gateway.settle().await;
+
+    let events = gateway.events("source=stripe").await;
+    let types: Vec<String> = events.iter().map(|event| text(&event["type"])).collect();
+    assert_eq!(types.len(), 2, "{types:?}");
+    assert_eq!(gateway.tell("/v1/sources/none/sample", &json!({})).await.status, 404);
+    let wrong = gateway.tell("/v1/sources/stripe/sample", &json!({ "other": 1 })).await;
+    assert_eq!(wrong.status, 422, "{}", wrong.body);
+}
+
+/// Guards the scope of the operation, and that its form is left out without it.
+#[tokio::test]
+async fn who_may_only_read_sends_no_sample() {
+    let gateway = Setup::stripe().start().await;
+    let ops = token(&gateway, None, &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let look = json!({ "name": "look", "scopes": ["read"] });
+    let look = token(&gateway, Some(&ops), &look).await;
+
+    let page = gateway.signed_in(&look).await.open("/sources/stripe").await;
+    assert!(!page.offers("/sources/stripe/sample"), "{}", page.html);
+    let post = gateway.client().post(format!("{}/v1/sources/stripe/sample", gateway.admin()));
+    let refused = answer(post.header("authorization", format!("Bearer {look}")).json(&json!({})));
+    assert_eq!(refused.await.status, 403);
+}

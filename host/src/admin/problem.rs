@@ -101,6 +101,8 @@ pub(crate) enum Kind {
     EgressRefused,
     /// The file is not a plugin that the gateway could run.
     InvalidPlugin,
+    /// Nothing here can make a request as the source's provider would.
+    NoSample,
     /// Another request has this idempotency key.
     KeyReused,
     /// Too many replays by filter go on.
@@ -133,7 +135,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, for the document and for tests.
-    pub(super) const ALL: [Self; 54] = [
+    pub(super) const ALL: [Self; 55] = [
         Self::MalformedQuery,
         Self::UnknownParameter,
         Self::InvalidParameter,
@@ -174,6 +176,7 @@ impl Kind {
         Self::InvalidBody,
         Self::EgressRefused,
         Self::InvalidPlugin,
+        Self::NoSample,
         Self::KeyReused,
         Self::TooManyReplays,
         Self::TooManyRequests,
@@ -237,6 +240,7 @@ impl Kind {
             Self::InvalidBody => ("invalid-body", 422, "Invalid body"),
             Self::EgressRefused => ("egress-refused", 422, "URL refused by the egress guard"),
             Self::InvalidPlugin => ("invalid-plugin", 422, "Invalid plugin file"),
+            Self::NoSample => ("no-sample", 422, "No sample"),
             Self::KeyReused => ("key-reused", 422, "Idempotency key of another request"),
             Self::TooManyRequests => ("too-many-requests", 429, "Too many requests of the token"),
             Self::TooManyKeys => ("too-many-keys", 429, "Too many idempotency keys"),

@@ -11,8 +11,8 @@ use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
 use super::{
     Admin, audit, canaries, deliveries, endpoints, event_types, gate, health, items, lists,
-    overview, plugins, reasons, refused, rehearsals, replays, session, settings, sources, stream,
-    tokens,
+    overview, plugins, reasons, refused, rehearsals, replays, samples, session, settings, sources,
+    stream, tokens,
 };
 
 /// Every operation, as the document has them.
@@ -24,6 +24,7 @@ static TABLE: &[&[Operation]] = &[
     &deliveries::OPERATIONS,
     &sources::OPERATIONS,
     &refused::OPERATIONS,
+    &samples::OPERATIONS,
     &replays::OPERATIONS,
     &endpoints::OPERATIONS,
     &endpoints::ACTS,

@@ -1,7 +1,5 @@
 //! `hookgate send`: signs a payload as its provider would and posts it, to try a plugin.
 
-mod fresh;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,13 +9,14 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
 
-use super::{ConfigFile, http, sign};
+use super::{ConfigFile, http};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::egress;
 use crate::event::{Request, Timestamp};
 use crate::ids::Name;
-use crate::plugin::{About, Host, Plugin, Sample};
+use crate::plugin::{About, Sample};
+use crate::sample::{self, Renewed};
 use crate::secrets::shown;
 
 /// What to send where.
@@ -55,22 +54,20 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     }
     let (plugin, about) = super::plugin::load_with_about(&host, &file)?;
     let now = Clock::System.now();
-    let (mut request, is_sample) = request(args, &about, now)?;
+    let (request, is_sample) = request(args, &about, now)?;
     let settings = &source.settings;
     let secrets = &source.secrets;
-    let sign = async |request: &Request| {
-        sign::sign(&host, &plugin, settings, secrets, &Arc::new(request.clone()), now).await
-    };
-    let mut signed = sign(&request).await?;
-    if is_sample && !args.same {
-        let ids = event_ids(&host, &plugin, settings, &signed).await?;
+    let signed = if is_sample && !args.same {
         let given: Vec<&str> = args.headers.iter().map(|(name, _)| name.as_str()).collect();
-        fresh::renew(&mut request, &ids, &given);
-        signed = sign(&request).await?;
-        if event_ids(&host, &plugin, settings, &signed).await? == ids && !ids.is_empty() {
+        let renewed = sample::renewed(&host, &plugin, settings, secrets, request, &given, now);
+        let Renewed { request, is_new } = renewed.await?;
+        if !is_new {
             say!("note: this sample can't get new event ids: the second time, it is a duplicate")?;
         }
-    }
+        request
+    } else {
+        sample::sign(&host, &plugin, settings, secrets, &Arc::new(request), now).await?
+    };
 
     let url = match &args.to {
         Some(base) => base.join(&signed.url)?,
@@ -93,17 +90,6 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
         bail!("the gateway did not accept the request");
     }
     Ok(())
-}
-
-/// What the provider plugin would know the request's events by.
-async fn event_ids(
-    host: &Host,
-    plugin: &Arc<Plugin>,
-    settings: &Arc<str>,
-    signed: &Request,
-) -> anyhow::Result<Vec<String>> {
-    let claims = host.claims(plugin, settings, plugin.name(), &Arc::new(signed.clone())).await?;
-    Ok(claims.map(|claims| claims.event_ids).unwrap_or_default())
 }
 
 /// The request before it is signed: a sample or a file, with the headers that were asked for; and

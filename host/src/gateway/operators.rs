@@ -10,20 +10,21 @@ use tokio_util::task::TaskTracker;
 
 use super::live::Live;
 use super::rehearsing::Desk;
-use super::{ADMIN_CONNECTIONS, Parts, showing};
+use super::{ADMIN_CONNECTIONS, Parts, posting, showing};
 use crate::admin::{
     Admin, Ask, Auditor, Fares, KnownSources, Rates, Turns, UnderWay, Unread, Usages, WaitRow,
     Waits,
 };
 use crate::dispatch::Waiting;
 use crate::ids::Name;
+use crate::ingest::Ingest;
 use crate::plugin::{NEXT, Plugin};
 
 impl Parts {
     /// What answering operators needs.
     pub(super) fn operators(
         &self,
-        (live, desk): (&Live, Desk),
+        (live, desk, ingest): (&Live, Desk, Arc<Ingest>),
         reload: mpsc::Sender<Ask>,
         writes: TaskTracker,
         cancel: &CancellationToken,
@@ -54,6 +55,7 @@ impl Parts {
             // As they are whenever somebody asks.
             sources: KnownSources(Arc::new(move |name: &Name| sources.load().contains_key(name))),
             source_rows: showing::sources(self.sources.clone(), self.registry.clone()),
+            samples: posting::samples(ingest, live.config()),
             refused: self.refused.clone(),
             reload,
             ready: live.ready(),

@@ -14,7 +14,7 @@ use crate::store::Appended;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Tells a sender that its event is known already.
-const DUPLICATE: &str = "hookgate-duplicate";
+pub(super) const DUPLICATE: &str = "hookgate-duplicate";
 
 /// An answer of a plugin, with this body.
 pub(super) fn of_plugin(answer: &Answer, body: Bytes) -> Response {

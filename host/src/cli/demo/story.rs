@@ -11,7 +11,6 @@ use url::Url;
 
 use super::super::http::{self, Answer};
 use super::endpoint::Subscriber;
-use crate::cli::sign;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::event::Request;
@@ -19,6 +18,7 @@ use crate::gateway::Gateway;
 use crate::ids::Name;
 use crate::ingest::Source;
 use crate::plugin::{Host, Plugin};
+use crate::sample;
 
 const FAILED: &str =
     include_str!("../../../../plugins/stripe/samples/payment_intent.payment_failed.json");
@@ -203,7 +203,7 @@ impl<'a> Story<'a> {
         let request = Arc::new(http::json_request(&format!("/in/{source}"), body, now));
         let settings = &configured.settings;
         let secrets = &configured.secrets;
-        Ok(sign::sign(&self.host, plugin, settings, secrets, &request, now).await?)
+        Ok(sample::sign(&self.host, plugin, settings, secrets, &request, now).await?)
     }
 
     async fn send(&self, request: &Request) -> anyhow::Result<Answer> {

@@ -11,12 +11,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::receiver;
-use crate::cli::sign;
 use crate::clock::Clock;
 use crate::event::{Request, Timestamp};
 use crate::keys::Keys;
 use crate::plugin::{Host, Plugin};
 use crate::proof::{self, Receiver, Unproven};
+use crate::sample;
 use crate::secrets::Secret;
 use crate::signature::{self, Asker};
 
@@ -81,7 +81,7 @@ impl Challenge {
         if is_open {
             return Ok(Request::clone(&request));
         }
-        Ok(sign::sign(host, plugin, settings, &secrets, &request, now).await?)
+        Ok(sample::sign(host, plugin, settings, &secrets, &request, now).await?)
     }
 
     /// Whether this is the answer that it must get; `header` finds a header by its name in lower

@@ -1,4 +1,4 @@
-//! One source: how it fares, what it refused and why, and how its provider is set up.
+//! One source: how it fares, what it refused and why, how its provider is set up, and a sample.
 //!
 //! Reads the source, its newest receipts, and the last hundred requests that it refused. Never
 //! shows a secret, nor anything of a request that was refused but why it was.
@@ -9,16 +9,21 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::Path;
+use axum::http::Method;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{Receipts, Source, Sources};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::markup::{self, Markup, Mood};
+use crate::dashboard::notes::Note;
 use crate::dashboard::page::page;
-use crate::dashboard::{Dashboard, Failed, Visitor, chart, figure, link};
+use crate::dashboard::visible::cut;
+use crate::dashboard::{Dashboard, Failed, Submitted, Visitor, chart, figure, link};
 use crate::event::Timestamp;
+use crate::token::Scope;
 
 /// Most reasons that are shown; the last counts all others.
 const REASONS_MAX: usize = 8;
@@ -26,9 +31,11 @@ const REASONS_MAX: usize = 8;
 const REASON_BYTES: usize = 240;
 /// Most event types that are shown.
 const TYPES_MAX: usize = 24;
+/// How much of the answer to a sample is shown, in bytes.
+const ANSWER_BYTES: usize = 400;
 
 pub(super) fn routes() -> Router<Arc<Dashboard>> {
-    Router::new().route("/sources/{name}", get(show))
+    Router::new().route("/sources/{name}", get(show)).route("/sources/{name}/sample", post(send))
 }
 
 #[derive(Deserialize)]
@@ -88,6 +95,9 @@ struct SourcePage {
     reasons: Vec<Reason>,
     receipts: Vec<ReceiptRow>,
     events: String,
+    /// Where the form of a sample goes.
+    sample: String,
+    can_write: bool,
 }
 
 async fn show(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Failed> {
@@ -125,9 +135,49 @@ async fn show(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
         reasons: reasons(now, &refused),
         receipts: receipts.items.iter().map(receipt).collect(),
         events: link::with_query("/events", [("source", &*name)]),
+        sample: format!("{}/sample", link::below("/sources", &name)),
+        can_write: visitor.can(Scope::Write),
         frame: visitor.frame(Section::Sources, name.clone()),
         name,
     }))
+}
+
+/// How a source answered a sample.
+#[derive(Deserialize)]
+struct Sent {
+    sample: String,
+    status: u16,
+    receipt: Option<String>,
+    is_duplicate: bool,
+    body: String,
+}
+
+async fn send(Path(name): Path<String>, submitted: Submitted) -> Response {
+    let Submitted { visitor, fields } = submitted;
+    let (place, path) = (link::below("/sources", &name), link::below("/v1/sources", &name));
+    let body = json!({ "sample": fields.given("sample") });
+    match visitor.send((Method::POST, &format!("{path}/sample")), Some(&body)).await {
+        Ok(sent) => visitor.say(&place, said(&sent)),
+        Err(failed) => visitor.failed(&place, &failed),
+    }
+}
+
+/// What became of a sample, in a sentence.
+fn said(sent: &Sent) -> Note {
+    let Sent { sample, status, receipt, is_duplicate, body } = sent;
+    let is_bad = !(200..300).contains(status);
+    let said = match receipt {
+        _ if is_bad => {
+            let body = cut(body.trim(), ANSWER_BYTES).shown;
+            format!("The source refused the sample {sample} with {status}: {body}")
+        }
+        Some(receipt) if *is_duplicate => {
+            format!("The sample {sample} is a duplicate: its events are stored with {receipt}.")
+        }
+        Some(receipt) => format!("The source accepted the sample {sample}: {receipt} is new."),
+        None => format!("The source accepted the sample {sample} with {status}."),
+    };
+    Note { said, is_bad, secret: None }
 }
 
 fn tiles(source: &Source, now: Timestamp, last: Option<Timestamp>) -> [Tile; 4] {
@@ -186,6 +236,28 @@ fn reasons(now: Timestamp, refused: &[Refused]) -> Vec<Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Guards the order of the arms in `said`.
+    #[test]
+    fn a_sample_says_what_became_of_it() {
+        let said = |status, receipt: Option<&str>, is_duplicate| {
+            let sent = Sent {
+                sample: "paid".to_owned(),
+                status,
+                receipt: receipt.map(str::to_owned),
+                is_duplicate,
+                body: "no secret matches".to_owned(),
+            };
+            let note = said(&sent);
+            (note.said, note.is_bad)
+        };
+        let (refused, is_bad) = said(401, None, false);
+        assert!(is_bad && refused.ends_with("401: no secret matches"), "{refused}");
+        let (new, is_bad) = said(200, Some("rcp_1"), false);
+        assert!(!is_bad && new.ends_with("rcp_1 is new."), "{new}");
+        assert!(said(200, Some("rcp_1"), true).0.contains("duplicate"));
+        assert!(said(202, None, false).0.ends_with("with 202."));
+    }
 
     /// Guards the order of `reasons` and that a status is a group of its own.
     #[test]

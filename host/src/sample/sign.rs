@@ -1,8 +1,8 @@
-//! Posts as a payment provider would, with a source's own secret.
+//! The signature of a request, as its payment provider would make it.
 //!
-//! For developers and tests (`hookgate send`, the demo): the provider plugin says where its
-//! signature belongs, the host makes it. Where the secret itself is sent along the plugin places a
-//! mark, and never sees what the host puts there. The gateway itself never signs what comes in.
+//! The provider plugin says where its signature belongs, the host makes it. Where the secret itself
+//! is sent along the plugin places a mark, and never sees what the host puts there. Never signs
+//! what came in.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ const MARK: &str = "hookgate-puts-the-secret-here";
 
 /// Why a request could not be signed.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum SignError {
+pub(crate) enum SignError {
     /// The plugin broke.
     #[error("failed to call plugin {0}: {1}")]
     Call(String, CallError),
@@ -35,14 +35,14 @@ pub(in crate::cli) enum SignError {
     NotSymmetric(String),
     /// Nothing here encrypts.
     #[error(
-        "the provider of plugin {0} encrypts its requests, and this command does not: use recorded \
+        "the provider of plugin {0} encrypts its requests, and Hookgate does not: use recorded \
          requests and `hookgate plugin test`"
     )]
     Encrypted(String),
 }
 
 /// The request as the provider would send it at `at`, signed with the first secret that fits.
-pub(in crate::cli) async fn sign(
+pub(crate) async fn sign(
     host: &Host,
     plugin: &Arc<Plugin>,
     settings: &Arc<str>,
@@ -51,25 +51,34 @@ pub(in crate::cli) async fn sign(
     at: Timestamp,
 ) -> Result<Request, SignError> {
     let name = || plugin.name().to_string();
-    let call = |error| SignError::Call(name(), error);
-    let ask = async |digests: Vec<Vec<u8>>| {
-        let signed = host.sign(plugin, settings, request, at, digests).await.map_err(call)?;
-        signed.map_err(|reason| SignError::Plugin(name(), reason))
-    };
-    let draft = Arc::new(ask(Vec::new()).await?);
+    let draft = Arc::new(asked((host, plugin), settings, request, at, Vec::new()).await?);
     let claims = host
         .claims(plugin, settings, plugin.name(), &draft)
         .await
-        .map_err(call)?
+        .map_err(|error| SignError::Call(name(), error))?
         .map_err(|refusal| SignError::Unread(name(), refusal.reason))?;
 
     let digest = |evidence| digest(evidence, &claims.values, secrets, &draft.body, name);
-    let digests = claims.evidence.iter().map(digest).collect::<Result<_, _>>()?;
-    let mut signed = ask(digests).await?;
+    let digests: Result<_, _> = claims.evidence.iter().map(digest).collect();
+    let mut signed = asked((host, plugin), settings, request, at, digests?).await?;
     if let Some(secret) = secrets.first() {
         put_secret(&mut signed, secret);
     }
     Ok(signed)
+}
+
+/// The request as the plugin makes it, with these digests where they belong.
+async fn asked(
+    (host, plugin): (&Host, &Arc<Plugin>),
+    settings: &Arc<str>,
+    request: &Arc<Request>,
+    at: Timestamp,
+    digests: Vec<Vec<u8>>,
+) -> Result<Request, SignError> {
+    let name = || plugin.name().to_string();
+    let signed = host.sign(plugin, settings, request, at, digests).await;
+    let signed = signed.map_err(|error| SignError::Call(name(), error))?;
+    signed.map_err(|reason| SignError::Plugin(name(), reason))
 }
 
 /// What the first secret that fits makes of the evidence.
