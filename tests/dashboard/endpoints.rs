@@ -60,8 +60,14 @@ async fn an_endpoint_is_paused_pinged_disabled_enabled_and_deleted() {
     sure.says("2 deliveries wait for it now, and become dead letters.");
     let page = person.submit(&sure, &at("disable"), &[]).await;
     page.says("by an operator");
+    gateway.settle().await;
     let page = person.submit(&page, &at("enable"), &[]).await;
     page.says("Enabled.");
+    let links = page.links();
+    let dead = links.iter().find(|link| link.starts_with("/dead?")).unwrap();
+    person.open(dead).await.says("crm");
+    let replay = links.iter().find(|link| link.starts_with("/dead/replay?")).unwrap();
+    person.open(replay).await.says("2 dead letters");
     let sure = person.open(&at("delete")).await;
     sure.says("No delivery waits for it now.").says("no way back");
     person.submit(&sure, &at("delete"), &[]).await.says("No endpoints");

@@ -78,6 +78,8 @@ struct EndpointPage {
     older: Option<String>,
     /// Its dead letters.
     dead: String,
+    /// Where all of them are replayed, by who may.
+    replay: Option<String>,
 }
 
 async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failed> {
@@ -116,9 +118,25 @@ async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Fail
         deliveries: newest.rows(now),
         is_filtered: !state.is_empty(),
         older: newest.older(&endpoint, state),
-        dead: link::with_query("/dead", [("endpoint", &*id)]),
+        dead: dead(&endpoint),
+        replay: visitor.can(Scope::Replay).then(|| replay(&id)),
         name: endpoint.name,
     }))
+}
+
+/// The dead letters of an endpoint, which call it by its name in the configuration, or by its id in
+/// another form.
+fn dead(endpoint: &Endpoint) -> String {
+    let name = match endpoint.is_of_api() {
+        true => endpoint.id.replacen('_', "-", 1),
+        false => endpoint.name.clone(),
+    };
+    link::with_query("/dead", [("kind", "delivery"), ("name", &*name)])
+}
+
+/// The preview of a replay of all of them.
+fn replay(id: &str) -> String {
+    link::with_query("/dead/replay", [("kind", "delivery"), ("endpoint", id)])
 }
 
 /// Links to the deliveries in each state.
