@@ -39,6 +39,7 @@ mod reasons;
 mod redact;
 mod refused;
 mod rehearsals;
+mod remembered;
 mod replays;
 mod routes;
 mod rows;

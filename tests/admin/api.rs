@@ -179,6 +179,7 @@ fn of_reading(
         ("getEvent", path("events", &event["id"])),
         ("getReceipt", path("receipts", &event["receipt"]["id"])),
         ("getRun", path("runs", &run["id"])),
+        ("getRunState", path("runs", &run["id"]) + "/state"),
         ("listDeliveries", "/v1/deliveries?limit=2".to_owned()),
         ("listEventTypes", "/v1/event-types".to_owned()),
         ("getDelivery", path("deliveries", &delivery["id"])),

@@ -136,3 +136,34 @@ async fn who_may_only_read_sees_the_story_without_buttons() {
     assert!(!page.html.contains("/retry\"") && !page.html.contains("/discard\""));
     assert!(!page.html.contains(&format!("{place}/replay")));
 }
+
+/// Guards the order of the stretches that are looked at, and the scope that values are for.
+#[tokio::test]
+async fn the_state_of_a_run_is_shown_as_it_was_before_and_after_it() {
+    let gateway = Setup::guest().start().await;
+    for id in ["first", "second"] {
+        let command = json!({ "id": id, "subject": "pi_1", "do": "state" });
+        gateway.guest(&command).await.accepted();
+        gateway.settle().await;
+    }
+    let mut places = Vec::new();
+    for id in ["first", "second"] {
+        let run = crate::harness::run_of(&gateway.event(id).await, "guest");
+        places.push(format!("/runs/{}/state", text(&run["id"])));
+    }
+
+    let state = gateway.ask(&format!("/v1{}", places[1])).await.json();
+    let value = |base64: &str| json!({ "deleted": false, "base64": base64, "bytes": 1 });
+    let expected = json!([{ "key": "count", "before": value("AQ=="), "after": value("Ag==") }]);
+    assert_eq!((&state["keys"], &state["is_kept"]), (&expected, &json!(true)));
+    let state = gateway.ask(&format!("/v1{}", places[0])).await.json();
+    assert_eq!(state["keys"][0]["before"], Value::Null);
+    let person = gateway.person();
+    person.open(&places[1]).await.says("count").says("AQ==").says("Ag==");
+    person.open(&places[0]).await.says("not kept, or never set before");
+
+    let ops = token(&gateway, None, &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let body = json!({ "name": "look", "scopes": ["read", "write", "replay"] });
+    let look = token(&gateway, Some(&ops), &body).await;
+    assert_eq!(gateway.signed_in(&look).await.open(&places[1]).await.status, 403);
+}

@@ -11,8 +11,8 @@ use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
 use super::{
     Admin, audit, canaries, deliveries, endpoints, event_types, gate, health, items, lists,
-    overview, plugins, reasons, refused, rehearsals, replays, samples, session, settings, sources,
-    stream, tokens,
+    overview, plugins, reasons, refused, rehearsals, remembered, replays, samples, session,
+    settings, sources, stream, tokens,
 };
 
 /// Every operation, as the document has them.
@@ -32,6 +32,7 @@ static TABLE: &[&[Operation]] = &[
     &plugins::OPERATIONS,
     &canaries::OPERATIONS,
     &rehearsals::OPERATIONS,
+    &remembered::OPERATIONS,
     &event_types::OPERATIONS,
     &session::OPERATIONS,
     &tokens::OPERATIONS,

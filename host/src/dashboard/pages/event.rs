@@ -6,6 +6,7 @@
 mod actions;
 mod delivery;
 mod receipt;
+mod remembered;
 mod run;
 mod story;
 mod view;
@@ -45,6 +46,7 @@ pub(super) fn routes() -> Router<Arc<Dashboard>> {
         .route("/events/{id}/data", get(data))
         .merge(receipt::routes())
         .merge(actions::routes())
+        .merge(remembered::routes())
 }
 
 /// A name and a value.

@@ -196,7 +196,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
     fn teller(may: bool) -> Teller {
-        Teller { now: NOW, begin: NOW, may_replay: may, may_write: may }
+        Teller { now: NOW, begin: NOW, may_replay: may, may_write: may, sees_state: may }
     }
 
     fn refused() -> Value {

@@ -38,6 +38,11 @@ pub(super) fn steps(teller: &Teller, run: &Run, story: &mut Vec<Step>) {
         is_damaged: run.damaged_at.is_some(),
     };
     let mut steps = tried_steps(teller, &tried);
+    let wrote = run.state == "done" && run.tries.iter().any(|it| !it.state_keys.is_empty());
+    if let Some(last) = steps.last_mut().filter(|_| wrote && teller.sees_state) {
+        let place = format!("{}/state", link::below("/runs", &run.id));
+        last.lines.push(markup::link(&place, "State before and after"));
+    }
     let again = teller.may_replay.then(|| format!("{}/replay", link::below("/runs", &run.id)));
     if run.state == "pending" {
         let title = title("Waiting for", &run.handler, None);
@@ -233,8 +238,8 @@ mod tests {
         let tries: Vec<Try> =
             (0..30).map(|number| serde_json::from_value(tried(number)).unwrap()).collect();
         let begin = crate::event::Timestamp(1_700_000_000_000);
-        let (may_replay, may_write) = (false, false);
-        let teller = Teller { now: begin, begin, may_replay, may_write };
+        let (may_replay, may_write, sees_state) = (false, false, false);
+        let teller = Teller { now: begin, begin, may_replay, may_write, sees_state };
         let (verb, name, id) = ("Run by", "dunning", "run_1");
         let steps =
             tried_steps(&teller, &Tried { verb, name, id, tries: &tries, is_damaged: false });

@@ -22,6 +22,8 @@ pub(super) struct Teller {
     pub(super) begin: Timestamp,
     pub(super) may_replay: bool,
     pub(super) may_write: bool,
+    /// Whether values of handlers' states may be seen.
+    pub(super) sees_state: bool,
 }
 
 /// Something that happened, or is about to.
@@ -75,6 +77,7 @@ impl Teller {
             begin,
             may_replay: visitor.can(Scope::Replay),
             may_write: visitor.can(Scope::Write),
+            sees_state: visitor.can(Scope::Admin) && visitor.is_operator(),
         }
     }
 
@@ -183,8 +186,8 @@ mod tests {
     #[test]
     fn what_happened_first_stands_above_and_what_waits_at_the_end() {
         let begin = Timestamp(1_700_000_000_000);
-        let (may_replay, may_write) = (true, true);
-        let teller = Teller { now: begin, begin, may_replay, may_write };
+        let (may_replay, may_write, sees_state) = (true, true, true);
+        let teller = Teller { now: begin, begin, may_replay, may_write, sees_state };
         let step = |ms| teller.step(Timestamp(begin.0 + ms), Mood::Ok, markup::text("x"));
         let waits = teller.waiting(markup::text("x"), None);
         let order: Vec<_> = in_order(vec![waits, step(9), step(2)]);
