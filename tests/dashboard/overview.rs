@@ -117,3 +117,20 @@ async fn who_may_only_read_sends_no_sample() {
     let refused = answer(post.header("authorization", format!("Bearer {look}")).json(&json!({})));
     assert_eq!(refused.await.status, 403);
 }
+
+/// Guards that the age of a secret is that of its file, and that one without a file has none.
+#[tokio::test]
+async fn a_source_says_how_old_its_secrets_are_and_never_a_value() {
+    let secrets = "secrets = [{ file = \"signing\" }, { value = \"whsec_of_the_configuration\" }]";
+    let setup = Setup::new().plugin("stripe").source("stripe", "stripe", secrets);
+    let prepared = setup.prepare();
+    std::fs::write(prepared.folder().join("signing"), "whsec_of_the_file").unwrap();
+    let gateway = prepared.start().await;
+
+    let sources = gateway.ask("/v1/sources").await.json();
+    let since = &sources["sources"][0]["secrets_since"];
+    assert!(since[0].is_string() && since[1].is_null(), "{since}");
+    let page = gateway.person().open("/sources/stripe").await;
+    page.says("2 secrets, the oldest written");
+    assert!(!page.html.contains("whsec_of"), "{}", page.html);
+}

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::plugin::Plugin;
 use crate::route::Pattern;
@@ -147,6 +148,8 @@ pub(crate) struct SourceRow {
     pub(crate) verified: bool,
     /// How many secrets it has.
     pub(crate) secrets: u64,
+    /// When the file of each was written last; `None` for one that is in no file.
+    pub(crate) secrets_since: Vec<Option<Timestamp>>,
     /// The hosts from which the gateway may fetch its public keys.
     pub(crate) keys_from: Vec<String>,
     /// Why its plugin refuses to work for it, if it does.

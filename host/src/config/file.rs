@@ -299,10 +299,12 @@ fn source_of(
                 table.title()
             ));
         }
+        let dates = list.dates.into();
         let secrets = list.secrets.into_iter().map(|(_, secret)| secret).collect();
         let source = Source::new(plugin?, secrets, tolerance.flatten(), verify, settings?, shares);
         let duplicates = duplicates.unwrap_or(Terms::DEFAULT);
         let source = source.with_keys_from(keys_from).with_duplicates(duplicates);
+        let source = source.with_secret_dates(dates);
         Some(source.with_gate(gate).with_tenant(tenant).with_expected(expected))
     })
 }

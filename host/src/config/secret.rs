@@ -11,6 +11,7 @@ use url::Url;
 
 use super::document::Entry;
 use crate::causes;
+use crate::event::Timestamp;
 use crate::regular_file;
 use crate::secrets::{Secret, SecretRef};
 
@@ -33,6 +34,8 @@ pub(super) struct Secrets<'a> {
 pub(super) struct List<'a> {
     /// With where each stands.
     pub(super) secrets: Vec<(Entry<'a>, Secret)>,
+    /// When the file of each was written last, in their order; `None` for one that is in no file.
+    pub(super) dates: Vec<Option<Timestamp>>,
     /// How many are written, or should have been.
     pub(super) written: usize,
 }
@@ -46,13 +49,17 @@ impl<'a> Secrets<'a> {
 
     /// The secrets under a key.
     pub(super) fn list<'b>(&mut self, entry: Option<Entry<'b>>) -> List<'b> {
-        let Some(entry) = entry else { return List { secrets: Vec::new(), written: 0 } };
-        let Some(entries) = entry.list(FORM) else {
-            return List { secrets: Vec::new(), written: 1 };
-        };
-        let written = entries.len();
-        let read = |entry: Entry<'b>| Some((entry, self.read(entry)?));
-        List { secrets: entries.into_iter().filter_map(read).collect(), written }
+        let mut list = List { secrets: Vec::new(), dates: Vec::new(), written: 0 };
+        let Some(entry) = entry else { return list };
+        let Some(entries) = entry.list(FORM) else { return List { written: 1, ..list } };
+        list.written = entries.len();
+        for entry in entries {
+            if let Some((secret, date)) = self.read_dated(entry) {
+                list.secrets.push((entry, secret));
+                list.dates.push(date);
+            }
+        }
+        list
     }
 
     /// What is in the file that a path leads to: from now on a part of the configuration.
@@ -74,9 +81,17 @@ impl<'a> Secrets<'a> {
 
     /// The secret that an entry names.
     pub(super) fn read(&mut self, entry: Entry<'_>) -> Option<Secret> {
+        self.read_dated(entry).map(|(secret, _)| secret)
+    }
+
+    /// The same, and when its file was written last, if it is in one.
+    fn read_dated(&mut self, entry: Entry<'_>) -> Option<(Secret, Option<Timestamp>)> {
         let reference = reference(entry)?;
+        let mut date = None;
         if let SecretRef::File(path) = &reference {
-            self.files.insert(self.folder.join(path));
+            let path = self.folder.join(path);
+            date = written_at(&path);
+            self.files.insert(path);
         }
         match reference.resolve(self.folder) {
             Ok(found) => {
@@ -86,7 +101,7 @@ impl<'a> Secrets<'a> {
                 self.read.update([0]);
                 self.read.update(found.secret.expose());
                 self.all.push(found.secret.clone());
-                Some(found.secret)
+                Some((found.secret, date))
             }
             Err(error) => {
                 entry.wrong_text(causes::chain(&error));
@@ -106,6 +121,12 @@ impl<'a> Secrets<'a> {
     pub(super) fn fingerprint(self) -> [u8; 32] {
         self.read.finalize().into()
     }
+}
+
+/// When a file was written last, if its file system says so.
+fn written_at(path: &Path) -> Option<Timestamp> {
+    let modified = std::fs::metadata(path).and_then(|file| file.modified());
+    modified.ok().map(Timestamp::from)
 }
 
 fn reference(entry: Entry<'_>) -> Option<SecretRef> {

@@ -35,6 +35,7 @@ fn row(name: &Name, source: &Source, registry: &Registry) -> SourceRow {
         types: provider.map(|info| info.types.clone()).unwrap_or_default(),
         verified: source.verify != Verify::None,
         secrets: source.secrets.len() as u64,
+        secrets_since: source.secret_dates.to_vec(),
         keys_from: source.keys_from.clone(),
         stopped: source.stopped.as_deref().map(str::to_owned),
     }

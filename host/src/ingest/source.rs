@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use super::gate::Gate;
 use super::intake::Share;
 use super::pacing::Pacing;
+use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::plugin::Plugin;
 use crate::proof::Receiver;
@@ -48,6 +49,8 @@ pub struct Source {
     pub(crate) plugin: Name,
     /// All that are active: several during a rotation.
     pub(crate) secrets: Arc<[Secret]>,
+    /// When the file of each was written last; `None` for one that is in no file.
+    pub(crate) secret_dates: Arc<[Option<Timestamp>]>,
     /// How far a signing time may stand from the clock, if not as the provider says; zero is any.
     pub(crate) tolerance: Option<Duration>,
     /// Whether anything is verified.
@@ -98,6 +101,7 @@ impl Source {
         Self {
             plugin,
             secrets: secrets.into(),
+            secret_dates: Arc::default(),
             tolerance,
             verify,
             settings,
@@ -118,6 +122,12 @@ impl Source {
     #[must_use]
     pub(crate) fn with_keys_from(self, keys_from: Vec<String>) -> Self {
         Self { keys_from, ..self }
+    }
+
+    /// With when the file of each secret was written last.
+    #[must_use]
+    pub(crate) fn with_secret_dates(self, secret_dates: Arc<[Option<Timestamp>]>) -> Self {
+        Self { secret_dates, ..self }
     }
 
     /// With who may post to it.

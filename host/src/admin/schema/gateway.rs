@@ -9,6 +9,7 @@ use super::{Described, Schemas, one_of};
 use crate::admin::problem::{Kind, Problem};
 use crate::admin::readiness::{Lack, NotReady};
 use crate::admin::rows::{ConfigRow, PluginRow, ReloadRow, Report, SourceRow};
+use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::route::Pattern;
 
@@ -64,6 +65,9 @@ object! {
         verified: bool,
         /// The number of its secrets.
         secrets: u64,
+        /// When the file of each secret was last written, in the order of the configuration; null
+        /// for one that does not stand in a file.
+        secrets_since: Vec<Option<Timestamp>>,
         /// The hosts from which the gateway may fetch its public keys.
         keys_from: Vec<String>,
         /// Why its plugin refuses to work for it, if it does.

@@ -45,6 +45,8 @@ struct Source {
     types: Vec<String>,
     verified: bool,
     secrets: u64,
+    /// When the file of each was written, if it is in one.
+    secrets_since: Vec<Option<Timestamp>>,
     keys_from: Vec<String>,
     stopped: Option<String>,
     answered: BTreeMap<String, u64>,
@@ -90,6 +92,20 @@ impl Source {
 
     fn provider(&self) -> &str {
         self.provider.as_deref().unwrap_or(&self.plugin)
+    }
+
+    /// `2 secrets, the oldest written 12 days ago`.
+    fn secrets(&self, now: Timestamp) -> String {
+        let counted = figure::counted(self.secrets, "secret", "secrets");
+        match self.secrets_since.iter().flatten().min() {
+            _ if self.secrets == 0 => "none".to_owned(),
+            None => format!("{counted}, not in a file and so of unknown age"),
+            Some(oldest) => {
+                let age = figure::distance(now, *oldest);
+                let the = if self.secrets == 1 { "" } else { "the oldest " };
+                format!("{counted}, {the}written {age}")
+            }
+        }
     }
 
     /// Where its newest receipts are.
@@ -165,11 +181,12 @@ mod tests {
             let source = json!({
                 "name": "shop", "path": "/in/shop", "plugin": "stripe", "provider": null,
                 "version": null, "scheme": null, "types": [], "verified": verified, "secrets": 1,
-                "keys_from": [], "stopped": stopped,
+                "secrets_since": [null], "keys_from": [], "stopped": stopped,
                 "answered": { "accepted": accepted, "refused": refused },
             });
             let source: Source = serde_json::from_value(source).unwrap();
             assert_eq!(source.provider(), "stripe");
+            assert!(source.secrets(Timestamp(0)).ends_with("of unknown age"));
             source.state().0
         };
         assert!(source(Some("no settings"), true, (9, 0)).contains("Stopped"));

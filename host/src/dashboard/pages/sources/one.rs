@@ -110,10 +110,7 @@ async fn show(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
     let now = visitor.now();
     let last = receipts.items.first().map(|receipt| receipt.received_at);
     let receipt = |receipt: &super::Receipt| ReceiptRow {
-        id: markup::code_link(
-            &link::with_query("/events", [("subject", &*receipt.id)]),
-            &receipt.id,
-        ),
+        id: markup::code_link(&link::below("/receipts", &receipt.id), &receipt.id),
         state: markup::state(&receipt.state),
         at: markup::when(now, receipt.received_at),
     };
@@ -128,7 +125,7 @@ async fn show(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
         scheme: source.scheme.clone(),
         plugin: markup::link(&link::below("/plugins", &source.plugin), &source.plugin),
         version: source.version.clone(),
-        secrets: figure::counted(source.secrets, "secret", "secrets"),
+        secrets: source.secrets(now),
         keys_from: Some(source.keys_from.join(", ")).filter(|hosts| !hosts.is_empty()),
         types: source.types.iter().take(TYPES_MAX).cloned().collect(),
         types_left: (left > 0).then(|| figure::counted(left, "more", "more")),
