@@ -250,7 +250,7 @@ async fn change(Path(id): Path<String>, submitted: Submitted) -> Result<Response
         Ok(patch) if patch.is_empty() => return Ok(visitor.done(&place, "Nothing has changed.")),
         Ok(mut patch) => {
             patch.insert("revision".to_owned(), revision(&endpoint).into());
-            visitor.send((Method::PATCH, &path), Some(&patch.into())).await
+            visitor.send((Method::PATCH, &path), Some(&Value::Object(patch))).await
         }
         Err(failed) => Err(failed),
     };

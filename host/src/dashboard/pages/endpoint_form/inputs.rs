@@ -83,7 +83,7 @@ fn wrong_with(name: &str, problem: Option<&Failed>) -> Option<String> {
 }
 
 fn choices(named: &[Named], chosen: &str) -> Vec<Choice> {
-    let choice = |(value, label): &Named| Choice { value, label, is_chosen: *value == chosen };
+    let choice = |&(value, label): &Named| Choice { value, label, is_chosen: value == chosen };
     named.iter().map(choice).collect()
 }
 

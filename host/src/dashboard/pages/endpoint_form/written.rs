@@ -77,7 +77,10 @@ impl Written {
             }
         }
         for (of, with) in TOGETHER {
-            if let (true, Some(is)) = (patch.contains_key(of), after.get(with)) {
+            let Some(is) = after.get(with).filter(|_| patch.contains_key(of)) else { continue };
+            // It goes with the first, unless somebody has written it anew.
+            let stays = after.get(of).is_some_and(|of| of != "none");
+            if stays || before.get(with) != Some(is) {
                 patch.insert(with.to_owned(), is.clone());
             }
         }
@@ -207,6 +210,7 @@ mod tests {
     #[test]
     fn what_goes_with_a_setting_is_said_with_it() {
         assert_eq!(changed(&[("rate", "9/s")]), Ok(json!({ "rate": "9/s", "burst": 10 })));
+        assert_eq!(changed(&[("rate", "")]), Ok(json!({ "rate": null })));
     }
 
     #[test]
