@@ -7,7 +7,7 @@ use super::{code, sources};
 const COLUMNS_MAX: usize = 100;
 
 /// What must not be a name, and the word for it.
-const NAMES: [(&str, &str); 11] = [
+const NAMES: [(&str, &str); 10] = [
     ("lie", "violation"),
     ("Lie", "Violation"),
     ("veil", "redact"),
@@ -18,7 +18,6 @@ const NAMES: [(&str, &str); 11] = [
     ("Frontier", "LowWater"),
     ("LaneKeys", "OrderKeys"),
     ("DamagedRun", "DamagedIds"),
-    ("Mood", "Behaviour"),
 ];
 
 /// The words of code, in order.
