@@ -8,9 +8,12 @@ mod driver;
 mod looks;
 
 use self::driver::{Browser, ENTER, TAB};
-use crate::harness::{Harness, Person, Receiver, SECOND_ATTEMPT, Setup, payment, text};
+use crate::harness::{Crawl, Harness, Person, Receiver, SECOND_ATTEMPT, Setup, payment, text};
 
 const MASTER: &str = "5f1c2d4e5f60718293a4b5c6d7e8f90ab3a1c2d4e5f60718293a4b5c6d7e8f90";
+
+/// A subject that would open a dialogue, which no test closes, if it were a part of a page.
+const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror=alert(2)>\u{202e}";
 
 /// A gateway with something on each page: a handler, an endpoint that fails, a file that is no
 /// plugin, a request that was refused.
@@ -28,6 +31,7 @@ async fn gateway(ledger: &Receiver) -> Harness {
         let id = format!("evt_before_{number}");
         gateway.stripe(&payment(&id, "pi_before", "payment_failed")).await.accepted();
     }
+    gateway.stripe(&payment("evt_hostile", HOSTILE, "payment_failed")).await.accepted();
     gateway.stripe_with("whsec_of_another", &payment("evt_forged", "pi_1", "succeeded")).await;
     gateway.settle().await;
     gateway
@@ -96,7 +100,8 @@ impl Visit<'_> {
     async fn sends_a_sample(&self) -> String {
         let Self { browser, .. } = self;
         self.open("/sources/stripe").await;
-        browser.send("/sources/stripe/sample", &[]).await;
+        let sample = [("sample", "payment_intent.payment_failed")];
+        browser.send("/sources/stripe/sample", &sample).await;
         self.gateway.settle().await;
         self.open("/events?source=stripe").await;
         // The list is live, and may be another one between a look and a click.
@@ -199,19 +204,15 @@ async fn a_person_sees_an_event_through_and_each_page_can_be_used() {
     let errors = browser.errors().await;
     assert!(errors.is_empty(), "{errors:#?}");
 
-    let from = [failed, delivered, "/".to_owned()];
-    let pages = looks::pages(&reader, &from).await;
-    let wrong = look_at_all(&visit, &axe, pages.iter()).await;
+    let Crawl { pages, .. } = reader.crawl(&["/", &failed, &delivered]).await;
+    let pages: Vec<_> = pages.iter().map(|(name, (path, _))| (&**name, &**path)).collect();
+    let wrong = look_at_all(&visit, &axe, &pages).await;
     assert!(wrong.is_empty(), "see {}:\n{}", looks::shots().display(), wrong.join("\n"));
-    works_without_scripts(&visit, &endpoint, pages.values()).await;
+    works_without_scripts(&visit, &endpoint, &pages).await;
 }
 
-/// Looks at all pages, and at the two of those who are not signed in.
-async fn look_at_all(
-    visit: &Visit<'_>,
-    axe: &str,
-    pages: impl Iterator<Item = (&String, &String)>,
-) -> Vec<String> {
+/// Looks at all pages, by their names and paths, and at the one of those who are not signed in.
+async fn look_at_all(visit: &Visit<'_>, axe: &str, pages: &[(&str, &str)]) -> Vec<String> {
     // What an earlier run has left there.
     drop(std::fs::remove_dir_all(looks::shots()));
     let mut wrong = Vec::new();
@@ -219,7 +220,7 @@ async fn look_at_all(
         let url = format!("{}{path}", visit.gateway.admin());
         wrong.extend(looks::look((visit.browser, axe), (name, &url)).await);
     }
-    // It has a session by the one name and none by the other.
+    // The browser has a session under the one name of this machine, and none under the other.
     let stranger = visit.gateway.admin().replace("127.0.0.1", "localhost");
     let url = format!("{stranger}/sign-in");
     wrong.extend(looks::look((visit.browser, axe), ("sign-in", &url)).await);
@@ -227,14 +228,10 @@ async fn look_at_all(
 }
 
 /// Without JavaScript each page is there, and a form does what it says.
-async fn works_without_scripts(
-    visit: &Visit<'_>,
-    endpoint: &str,
-    pages: impl Iterator<Item = &String>,
-) {
+async fn works_without_scripts(visit: &Visit<'_>, endpoint: &str, pages: &[(&str, &str)]) {
     let Visit { browser, .. } = visit;
     browser.switch_scripts(false).await;
-    for path in pages {
+    for (_, path) in pages {
         visit.open(path).await;
         assert!(browser.has("main h1").await, "{path}");
     }

@@ -3,6 +3,7 @@
 mod dead;
 mod endpoints;
 mod events;
+mod hostile;
 mod overview;
 mod settings;
 

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod collector;
+mod crawl;
 mod delays;
 mod flow;
 mod guest;
@@ -40,6 +41,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use certificate::{Authority, Identity};
 pub(crate) use collector::{Collector, Span, SpanKind};
+pub(crate) use crawl::Crawl;
 pub(crate) use delays::{FOURTH_TRY, SECOND_ATTEMPT, SECOND_TRY, THIRD_ATTEMPT, THIRD_TRY};
 pub(crate) use flow::Flow;
 pub(crate) use guest::{check_crashed, check_dead, check_reason, log_of};

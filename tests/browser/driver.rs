@@ -1,4 +1,4 @@
-//! A real browser, by what a person does with it: opens a page, reads, writes, clicks, presses keys.
+//! A real browser, by what a person does with it: opens a page, reads, writes, clicks, presses.
 //!
 //! Speaks WebDriver to `chromedriver`, a child of the test with which the browser ends. Waits for
 //! what the browser says and never by the clock. Never knows a page.

@@ -1,15 +1,14 @@
-//! How the dashboard looks: every page that a link leads to, in both schemes, wide and narrow.
+//! How a page of the dashboard looks: in both schemes, wide and narrow.
 //!
 //! Keeps a picture of each in `target/browser/shots` for a person, and has axe-core look for what
 //! keeps somebody from using it. Never clicks a button.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::driver::{Browser, View};
-use crate::harness::{Person, target};
+use crate::harness::target;
 
 pub(super) const WIDE: View = View { width: 1280, scheme: "light" };
 
@@ -19,9 +18,6 @@ const VIEWS: [View; 4] = [
     View { width: 400, scheme: "light" },
     View { width: 400, scheme: "dark" },
 ];
-
-/// More pages than there are; a link that leads to ever more of them would be found by it.
-const PAGES_MAX: usize = 96;
 
 /// Has axe-core look at the page, and gives what is serious of what it finds.
 const CHECK: &str = r#"
@@ -46,33 +42,6 @@ pub(super) fn checker() -> Option<String> {
         eprintln!("browser: NOT TESTED: nobody has looked at the dashboard in a browser");
     }
     checker
-}
-
-/// The pages that links lead to, one of each kind: their paths by the names of their pictures.
-/// Each link must lead somewhere.
-pub(super) async fn pages(person: &Person<'_>, from: &[String]) -> BTreeMap<String, String> {
-    let mut left: VecDeque<String> = from.iter().cloned().collect();
-    let (mut seen, mut found) = (BTreeSet::new(), BTreeMap::new());
-    while let Some(path) = left.pop_front() {
-        let name = name(&path);
-        if !seen.insert(name.clone()) {
-            continue;
-        }
-        let page = person.open(&path).await;
-        assert_eq!(page.status, 200, "{path}");
-        let says = |header: &str, part: &str| {
-            let value = page.headers.get(header).and_then(|value| value.to_str().ok());
-            value.is_some_and(|value| value.contains(part))
-        };
-        if !says("content-type", "text/html") || says("content-disposition", "attachment") {
-            continue;
-        }
-        let links = page.links().into_iter().map(|link| without_fragment(&link).to_owned());
-        left.extend(links.filter(|link| link.starts_with('/') && !link.starts_with("/v1/")));
-        found.insert(name, path);
-        assert!(found.len() <= PAGES_MAX, "links lead on and on: {found:?}");
-    }
-    found
 }
 
 /// Looks at a page in each view, and gives what is wrong with it.
@@ -110,26 +79,4 @@ fn keep(View { width, scheme }: View, name: &str, picture: &[u8]) {
 /// Where the pictures are; those of an earlier run go.
 pub(super) fn shots() -> PathBuf {
     target().join("browser/shots")
-}
-
-/// What the picture of a page is called: the same for pages of one kind.
-fn name(path: &str) -> String {
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let parts = path.split('/').filter(|part| !part.is_empty());
-    let mut words: Vec<&str> = parts.map(|part| if is_id(part) { "id" } else { part }).collect();
-    if words.is_empty() {
-        words.push("overview");
-    }
-    let asked: BTreeSet<&str> = query.split('&').filter_map(|it| it.split('=').next()).collect();
-    words.extend(asked.into_iter().filter(|name| !name.is_empty()));
-    words.join("-")
-}
-
-fn is_id(part: &str) -> bool {
-    let kinds = ["evt", "rcp", "run", "dlv", "ep", "rpl", "rhs"];
-    part.split_once('_').is_some_and(|(kind, _)| kinds.contains(&kind))
-}
-
-fn without_fragment(link: &str) -> &str {
-    link.split('#').next().unwrap_or_default()
 }
