@@ -1,4 +1,4 @@
-//! A configuration in outline, laid out: single facts, groups of them, and tables of what has names.
+//! A configuration in outline, laid out: facts, groups of them, and tables of what has names.
 //!
 //! Goes by the shape of the JSON alone, so that a setting that the outline gains is shown too; each
 //! is called as in the file, where it is changed. Never more than 100 rows of a table.
