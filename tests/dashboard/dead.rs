@@ -41,6 +41,12 @@ async fn dead_letters_are_seen_by_reason_previewed_and_replayed() {
     assert!(page.links().contains(&group.to_owned()), "{:?}", page.links());
     let place = "/dead/replay?kind=delivery&reason=endpoint_refused";
     assert!(page.links().contains(&place.to_owned()), "{:?}", page.links());
+    // As the page of an endpoint leads here.
+    let endpoints = gateway.ask("/v1/endpoints").await.json();
+    let of_one = person.open(&format!("/dead?endpoint={}", text(&endpoints["items"][0]["id"])));
+    let links = of_one.await.links();
+    let own = "/dead/replay?kind=delivery&endpoint=crm".to_owned();
+    assert!(links.contains(&own), "{links:?}");
     let preview = person.open(place).await;
     preview.says("Replay 2 dead letters").says("crm");
     let wrong = [("rate", "fast")];
@@ -90,4 +96,35 @@ async fn a_tenant_chooses_an_endpoint_of_its_own_before_it_replays() {
     assert!(!page.offers("/dead/replay/begin"));
     let foreign = person.open("/dead/replay?endpoint=crm").await;
     assert_eq!(foreign.status, 404, "{}", foreign.text());
+}
+
+/// Guards what a plugin used from the count of a call to the row that shows it.
+#[tokio::test]
+async fn a_plugin_shows_its_calls_failures_and_limits() {
+    let gateway = Setup::guest().start().await;
+    gateway.guest(&json!({ "id": "1", "do": "fail", "reason": "no stock" })).await.accepted();
+    gateway.settle().await;
+
+    let usage = gateway.ask("/v1/plugins/guest").await.json()["usage"].clone();
+    let calls = usage["calls"].as_array().unwrap();
+    let failed: Vec<_> = calls.iter().map(|it| (text(&it["kind"]), it["failed"].clone())).collect();
+    let expected = [("claim", 0), ("parse", 0), ("handle", 1)];
+    assert_eq!(failed, expected.map(|(kind, many)| (kind.to_owned(), json!(many))), "{usage}");
+    for kind in calls {
+        let times = kind["times"].as_array().unwrap();
+        let sum: u64 = times.iter().filter_map(|it| it["calls"].as_u64()).sum();
+        assert_eq!(json!(sum), kind["calls"], "{kind}");
+    }
+    let person = gateway.person();
+    let page = person.open("/plugins/guest").await;
+    page.says("Runs 1 1 100 %").says("Memory of an instance").says("Time of each call: Runs");
+    assert_eq!(person.open("/plugins/none").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_gateway_looks_at_the_files_when_somebody_asks() {
+    let gateway = Setup::stripe().start().await;
+    let person = gateway.person();
+    let page = person.open("/plugins").await;
+    person.submit(&page, "/plugins", &[]).await.says("No plugin's file has changed.");
 }

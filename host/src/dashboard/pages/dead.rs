@@ -23,7 +23,7 @@ use self::endpoints::Endpoints;
 use self::reasons::{GroupRow, Groups};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::markup::{self, Markup};
-use crate::dashboard::page::page;
+use crate::dashboard::page::{page, see_other};
 use crate::dashboard::{Dashboard, Failed, Submitted, Visitor, figure, link};
 use crate::event::Timestamp;
 use crate::failure::Reason;
@@ -113,6 +113,13 @@ struct DeadPage {
 
 async fn list(visitor: Visitor) -> Result<Response, Failed> {
     let asked = &visitor.asked;
+    let endpoint = asked.text("endpoint");
+    if !endpoint.is_empty() {
+        // As pages of endpoints lead here; letters know it by another text.
+        let key = endpoints::key(&visitor, endpoint).await?;
+        let pairs = [("kind", "delivery"), ("name", key.as_str())];
+        return Ok(see_other(&link::with_query("/dead", pairs)));
+    }
     let filters = asked.pick(&FILTERS);
     let page_of = |next| filters.iter().copied().chain([("cursor", next)]);
     let at = asked.text("cursor");

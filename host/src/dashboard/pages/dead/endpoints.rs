@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::DeadLetter;
 use crate::dashboard::markup::{self, Markup};
-use crate::dashboard::{Visitor, link};
+use crate::dashboard::{Failed, Visitor, link};
 
 /// The most endpoints of a page whose names it asks for.
 const NAMED_MAX: usize = 5;
@@ -21,11 +21,19 @@ pub(super) struct Endpoints(BTreeMap<String, String>);
 #[derive(Deserialize)]
 struct Endpoint {
     name: String,
+    origin: String,
 }
 
 /// What a letter calls its endpoint, if it is of a delivery.
 pub(super) fn key_of(letter: &DeadLetter) -> Option<&str> {
     (letter.kind == "delivery").then_some(letter.name.as_str())
+}
+
+/// What letters call the endpoint of this id.
+pub(super) async fn key(visitor: &Visitor, id: &str) -> Result<String, Failed> {
+    let found = visitor.get(&link::below("/v1/endpoints", id)).await?;
+    let Endpoint { name, origin } = found;
+    Ok(if origin == "api" { id.replacen('_', "-", 1) } else { name })
 }
 
 /// The id of an endpoint of the API, by what letters call it.
@@ -45,7 +53,8 @@ impl Endpoints {
             }
             asked.push(*key);
             // One that is deleted, or another's, has no name here.
-            if let Ok(Endpoint { name }) = visitor.get(&link::below("/v1/endpoints", &id)).await {
+            if let Ok(Endpoint { name, .. }) = visitor.get(&link::below("/v1/endpoints", &id)).await
+            {
                 names.insert((*key).to_owned(), name);
             }
         }
