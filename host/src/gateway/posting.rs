@@ -25,6 +25,8 @@ use crate::sample::{Renewed, renewed};
 
 /// How much of an answer is shown, in bytes.
 const SHOWN_BYTES_MAX: usize = 4096;
+/// Most names of samples that are listed where another was wanted.
+const NAMES_MAX: usize = 16;
 
 /// Has the sources of this gateway receive samples.
 pub(super) fn samples(ingest: Arc<Ingest>, config: Arc<ArcSwap<Config>>) -> Samples {
@@ -54,11 +56,11 @@ async fn send(
         Some(sample) => about.samples.get_key_value(sample),
     };
     let Some((sample, content)) = found else {
-        let names: Vec<_> = about.samples.keys().map(String::as_str).collect();
+        let names: Vec<_> = about.samples.keys().map(String::as_str).take(NAMES_MAX).collect();
         if names.is_empty() {
             bail!("the file of its plugin has no samples");
         }
-        bail!("its plugin has no such sample, but: {}", names.join(", "));
+        bail!("its plugin has no such sample; it has: {}", names.join(", "));
     };
     let at = ingest.clock.now();
     let own = [("content-type".to_owned(), content.content_type.clone())];

@@ -140,7 +140,7 @@ async fn show(visitor: Visitor) -> Result<Response, Failed> {
         since: markup::when(overview.now, overview.since),
         items,
         items_left,
-        tiles: figures::tiles(&overview, drawn.sums),
+        tiles: figures::tiles(&overview, drawn.sums.as_ref()),
         chart_title: drawn.title,
         chart: drawn.chart,
         legend: drawn.legend,

@@ -92,9 +92,9 @@ pub(super) struct Tile {
 }
 
 /// All of them: first how it comes in, then what becomes of it.
-pub(super) fn tiles(overview: &Overview, sums: Option<Sums>) -> Vec<Tile> {
-    let mut tiles: Vec<Tile> = incoming(overview, sums.as_ref()).into();
-    tiles.extend(outgoing(overview, sums.as_ref()));
+pub(super) fn tiles(overview: &Overview, sums: Option<&Sums>) -> Vec<Tile> {
+    let mut tiles: Vec<Tile> = incoming(overview, sums).into();
+    tiles.extend(outgoing(overview, sums));
     tiles
 }
 
