@@ -167,3 +167,37 @@ async fn the_state_of_a_run_is_shown_as_it_was_before_and_after_it() {
     let look = token(&gateway, Some(&ops), &body).await;
     assert_eq!(gateway.signed_in(&look).await.open(&places[1]).await.status, 403);
 }
+
+/// Guards that the story asks as whoever looks at it: a tenant has no receipt, no run, and no event
+/// of another.
+#[tokio::test]
+async fn a_tenant_sees_the_story_of_its_own_events_alone() {
+    let source = format!(
+        "secrets = [{{ value = \"{}\" }}]\ntenant_label = \"merchant\"",
+        crate::harness::GUEST_TOKEN
+    );
+    let gateway = Setup::new().plugin("guest").source("guest", "guest", &source).start().await;
+    for (id, merchant) in [("1", "globex"), ("2", "acme")] {
+        let labels = json!({ "merchant": merchant });
+        let command = json!({ "id": id, "type": "order.paid", "labels": labels });
+        gateway.guest(&command).await.accepted();
+        gateway.settle().await;
+    }
+    let place = |event: &Value| format!("/events/{}", text(&event["id"]));
+    let (theirs, own) = (place(&gateway.event("1").await), place(&gateway.event("2").await));
+    let ops = token(&gateway, None, &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let body = json!({ "name": "acme", "scopes": ["admin"], "tenant": "acme" });
+    let acme = token(&gateway, Some(&ops), &body).await;
+
+    let all = gateway.signed_in(&ops).await;
+    all.open(&own).await.says("Received").says("Run by guest");
+    let tenant = gateway.signed_in(&acme).await;
+    let page = tenant.open(&own).await;
+    page.says("Recorded").says("No endpoint of yours gets it.");
+    for hidden in ["Received", "Run by", "Parsed by", "/receipts/", "/runs/"] {
+        assert!(!page.html.contains(hidden), "{hidden}: {}", page.html);
+    }
+    assert_eq!(tenant.open(&theirs).await.status, 404);
+    let listed = tenant.open("/events").await.links();
+    assert!(listed.contains(&own) && !listed.contains(&theirs));
+}

@@ -18,7 +18,8 @@ const BLOCKED: [(&str, &str); 7] = [
 
 fn templates() -> Vec<(String, String)> {
     let folder = std::fs::read_dir(repository().join("host/templates")).unwrap();
-    let paths = folder.map(|entry| entry.unwrap().path());
+    // Beside the pages lie the templates of plugins, in folders.
+    let paths = folder.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     let read = |path: std::path::PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         (name, std::fs::read_to_string(path).unwrap())

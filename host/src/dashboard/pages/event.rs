@@ -107,7 +107,7 @@ async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Fail
         can_replay: visitor.can(Scope::Replay),
         api: path_of(&event.id),
         troubles: troubles(&teller, &event),
-        steps: steps(&teller, &event),
+        steps: steps(&teller, &event, visitor.is_operator()),
         left: left(&event),
         facts: facts(&teller, &event),
         labels: labels(&event.event),
@@ -169,7 +169,7 @@ fn troubles(teller: &Teller, event: &EventPage) -> Vec<Trouble> {
 }
 
 /// What happened, from the request on.
-fn steps(teller: &Teller, event: &EventPage) -> Vec<Step> {
+fn steps(teller: &Teller, event: &EventPage, is_operator: bool) -> Vec<Step> {
     let mut story = Vec::new();
     match (&event.cause, &event.receipt, &event.receipt_id) {
         (Some(cause), ..) => {
@@ -197,7 +197,11 @@ fn steps(teller: &Teller, event: &EventPage) -> Vec<Step> {
     if event.runs.is_empty() && event.deliveries.is_empty() && event.state == "done" {
         let title = markup::text("Nothing to do");
         let mut step = Step::undated(Mood::Info, title);
-        step.say("When it came, no handler and no endpoint wanted events of its type.");
+        step.say(match is_operator {
+            true => "When it came, no handler and no endpoint wanted events of its type.",
+            // What others have of it is not for them to see.
+            false => "No endpoint of yours gets it.",
+        });
         story.push(step);
     }
     story::in_order(story)

@@ -107,6 +107,8 @@ struct EventsPage {
     /// The page of those that are older, and the newest.
     older: Option<String>,
     newest: Option<String>,
+    /// Whether there is either of them.
+    has_pager: bool,
 }
 
 async fn list(visitor: Visitor) -> Result<Response, Failed> {
@@ -149,6 +151,7 @@ async fn list(visitor: Visitor) -> Result<Response, Failed> {
         instead: instead(items.is_empty() && problem.is_none(), asked.text("subject")),
         rows: items.iter().map(|event| row(visitor.now(), event)).collect(),
         older: next.as_deref().map(page_of),
+        has_pager: next.is_some() || !cursor.is_empty(),
         newest: (!cursor.is_empty()).then(|| page_of("")),
         problem,
     };

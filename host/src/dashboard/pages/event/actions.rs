@@ -19,6 +19,7 @@ use super::view::{Endpoint, EventPage};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::page::{page, see_other};
 use crate::dashboard::{Dashboard, Failed, Submitted, Visitor, figure, link};
+use crate::token::Scope;
 
 pub(super) fn routes() -> Router<Arc<Dashboard>> {
     Router::new()
@@ -103,6 +104,9 @@ async fn event_of(visitor: &Visitor, path: &str, id: &str) -> Result<Response, F
 async fn confirm_replay(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failed> {
     let event: EventPage = visitor.get(&link::below("/v1/events", &id)).await?;
     let back = link::below("/events", &event.id);
+    if !visitor.can(Scope::Replay) {
+        return Ok(see_other(&back));
+    }
     let runs = figure::counted(event.runs.len() as u64, "run", "runs");
     let deliveries = figure::counted(event.deliveries.len() as u64, "delivery", "deliveries");
     Ok(page(&ConfirmPage {
@@ -123,10 +127,14 @@ async fn confirm_replay(visitor: Visitor, Path(id): Path<String>) -> Result<Resp
 
 async fn confirm_discard(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failed> {
     let WorkTo { event_id, endpoint } = visitor.get(&link::below("/v1/deliveries", &id)).await?;
+    let back = link::below("/events", &event_id);
+    if !visitor.can(Scope::Write) {
+        return Ok(see_other(&back));
+    }
     Ok(page(&ConfirmPage {
         frame: visitor.frame(Section::Events, "Discard a delivery"),
         action: format!("{}/discard", link::below("/deliveries", &id)),
-        back: link::below("/events", &event_id),
+        back,
         question: format!("Discard the delivery to {}?", endpoint.name),
         said: vec![
             format!("The gateway makes no further attempt of {id}: it becomes a dead letter."),
