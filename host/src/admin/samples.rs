@@ -21,7 +21,7 @@ use super::operation::{self, Answer, Need, Operation, Tenants, Turn, Verb};
 use super::path::{SOURCE_NAME, Segment};
 use super::problem::Kind;
 use super::schema::Schemas;
-use super::{Admin, Problem};
+use super::{Admin, Problem, idempotency};
 use crate::ids::{Id, Name};
 use crate::listener::Connection;
 use crate::token::Scope;
@@ -35,7 +35,7 @@ pub(super) static OPERATIONS: [Operation; 1] = [Operation {
     need: Need::Scope(Scope::Write),
     tenants: Tenants::Operator,
     turn: Turn::Shared,
-    parameters: &[SOURCE_NAME],
+    parameters: &[SOURCE_NAME, idempotency::KEY],
     body: Some(operation::Body::maybe(wanted)),
     answers: &[Answer::ok("How the source answered.", Schemas::of::<SentSample>)],
     problems: &[
