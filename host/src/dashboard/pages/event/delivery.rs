@@ -211,7 +211,7 @@ mod tests {
         })
     }
 
-    fn delivery(state: &str, attempts: Vec<Value>) -> Delivery {
+    fn delivery(state: &str, attempts: &[Value]) -> Delivery {
         let endpoint = json!({ "id": "ep_1", "name": "crm", "tenant": null, "deleted": false });
         let delivery = json!({
             "id": "dlv_1", "endpoint": endpoint, "state": state, "attempts": attempts,
@@ -229,7 +229,7 @@ mod tests {
     /// Guards the colour of the phase in which an attempt ended, and the order of its causes.
     #[test]
     fn an_attempt_that_failed_says_where_and_why() {
-        let story = told(&delivery("pending", vec![refused()]), true);
+        let story = told(&delivery("pending", &[refused()]), true);
         let step = &story[0];
         let track = &step.track.as_ref().unwrap().0;
         assert!(track.contains("class=\"info\"") && track.contains("class=\"bad\""), "{track}");
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn what_may_be_done_stands_at_the_last_step_for_who_may() {
         let acts = |state: &str, may: bool| {
-            let story = told(&delivery(state, vec![refused()]), may);
+            let story = told(&delivery(state, &[refused()]), may);
             let acts = story.last().unwrap().acts.iter().map(|act| act.action.clone());
             acts.collect::<Vec<_>>()
         };
@@ -255,10 +255,10 @@ mod tests {
     /// Guards [`ATTEMPTS_MAX`].
     #[test]
     fn of_many_attempts_the_newest_are_shown() {
-        let story = told(&delivery("dead", vec![refused(); 30]), false);
+        let story = told(&delivery("dead", &vec![refused(); 30]), false);
         assert_eq!(story.len(), ATTEMPTS_MAX);
         let first: Vec<&str> = story[0].lines.iter().map(|line| line.0.as_str()).collect();
         assert!(first.contains(&"Behind 10 earlier attempts that the page leaves out."));
-        assert!(trouble(&teller(false), &delivery("done", Vec::new())).is_none());
+        assert!(trouble(&teller(false), &delivery("done", &[])).is_none());
     }
 }
