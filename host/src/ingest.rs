@@ -197,7 +197,8 @@ impl Ingest {
         };
         if let Some(step) = step {
             let ended = (answered, appended, response.status());
-            self.received(&step, (name, &method), ended, took);
+            // The answer to what is refused may have waited since.
+            self.received(&step, (name, &method), ended, started.elapsed());
         }
         response
     }

@@ -34,6 +34,7 @@ pub(crate) struct Span {
     pub(crate) parent: Option<String>,
     pub(crate) name: String,
     pub(crate) kind: SpanKind,
+    pub(crate) took: Duration,
     pub(crate) is_failed: bool,
     /// The traces and spans that it is linked to.
     pub(crate) links: Vec<(String, String)>,
@@ -208,12 +209,14 @@ fn span_of(span: &otlp::Span) -> Span {
     let is_failed = |status: &otlp::Status| status.code() == otlp::status::StatusCode::Error;
     let link = |it: &otlp::span::Link| (hex::encode(&it.trace_id), hex::encode(&it.span_id));
     let parent = &span.parent_span_id;
+    let took = span.end_time_unix_nano - span.start_time_unix_nano;
     Span {
         trace: hex::encode(&span.trace_id),
         id: hex::encode(&span.span_id),
         parent: (!parent.is_empty()).then(|| hex::encode(parent)),
         name: span.name.clone(),
         kind: span.kind(),
+        took: Duration::from_nanos(took),
         is_failed: span.status.as_ref().is_some_and(is_failed),
         links: span.links.iter().map(link).collect(),
         attributes: span.attributes.iter().map(attribute).collect(),

@@ -1,6 +1,9 @@
 //! What strangers can do by a trace: nothing. And what no span ever says.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::harness::{Collector, ENDPOINT_SECRET, GUEST_TOKEN, Harness, Receiver, Setup, answer};
 
@@ -37,6 +40,27 @@ async fn who_proves_nothing_is_in_no_trace_that_it_names() {
         assert_eq!(span.links, [(TRACE.to_owned(), SPAN.to_owned())]);
     }
     assert_eq!(spans[2].attribute("http.request.method"), "_OTHER");
+}
+
+/// End the span of a request in front of the wait of its answer, and it seems to have come when it
+/// was answered, and to have taken no time.
+#[tokio::test]
+async fn the_span_of_a_refused_request_lasts_until_its_answer() {
+    let collector = Collector::start().await;
+    let gateway = Setup::guest().table(&collector.table()).start().await;
+    let mut refused = JoinSet::new();
+    // The source has time for the refusal of fifty at once; of the others each waits 10 ms more.
+    for _ in 0..120 {
+        let url = format!("{}/in/guest", gateway.public());
+        refused.spawn(answer(gateway.client().request("BREW".parse().expect("a method"), url)));
+    }
+    for refused in refused.join_all().await {
+        assert_eq!(refused.status, 405);
+    }
+    gateway.stop().await;
+
+    let longest = collector.spans().iter().map(|span| span.took).max();
+    assert!(longest >= Some(Duration::from_millis(100)), "{longest:?}");
 }
 
 /// Guards I4. Give a span the reason of a failure, the URL of an endpoint or of a request, and it
