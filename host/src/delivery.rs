@@ -224,7 +224,10 @@ impl Delivery {
         let trace = step.map(|step| step.context);
         let time = Timed::of(duration, trace, &self.clock);
         self.metrics.attempt(&work.endpoint, &seen.outcome, time);
-        if let (Verdict::Done, Payload::Event(event)) = (verdict, &work.payload) {
+        // A replay says how long somebody left it, and not how long the way takes.
+        if let (Verdict::Done, Payload::Event(event), false) =
+            (verdict, &work.payload, work.is_replay)
+        {
             self.metrics.delivered(self.clock.now().since(event.recorded_at));
         }
         self.note(&work, &seen, verdict, trace);

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Guards I8.
+/// Guards I8. Take the look for a replay out of `Delivery::record`, and whoever replays last week's
+/// dead letters is alerted that deliveries take a week.
 #[tokio::test]
 async fn a_dead_delivery_that_is_replayed_keeps_its_id() {
     let receiver = Receiver::answering(500).await;
@@ -24,6 +25,17 @@ async fn a_dead_delivery_that_is_replayed_keeps_its_id() {
     let delivery = delivery_to(&gateway.event("evt_1").await, "crm");
     assert_eq!(texts(&delivery["attempts"], "verdict"), ["dead", "done"]);
     assert_eq!(delivery["reopened_at"], json!([minutes_in(1).to_string()]));
+
+    let timed = async || {
+        let metrics = gateway.ask("/metrics").await.body;
+        let count =
+            metrics.lines().find_map(|it| it.strip_prefix("hookgate_delivery_seconds_count "));
+        count.map(str::to_owned)
+    };
+    assert_eq!(timed().await.as_deref(), Some("0"), "a replay says nothing of the way");
+    gateway.stripe(&payment("evt_2", "pi_2", "succeeded")).await.accepted();
+    gateway.settle().await;
+    assert_eq!(timed().await.as_deref(), Some("1"));
 }
 
 /// The works that a replay has reopened, hastened, and left as they are.

@@ -117,7 +117,7 @@ pub(crate) struct Totals {
     counts: [u64; Counted::ALL.len()],
     /// From a request to its answer, whatever that was.
     pub(crate) answers: Spread,
-    /// From when an event was stored to when an endpoint had taken it.
+    /// From when an event was stored to when an endpoint had taken it, without replays.
     pub(crate) deliveries: Spread,
 }
 
@@ -202,7 +202,7 @@ impl Sums {
 }
 
 impl Metrics {
-    /// An endpoint has taken an event, this long after it was stored.
+    /// An endpoint has taken an event, this long after it was stored, and not by a replay.
     pub(crate) fn delivered(&self, time: Duration) {
         self.totals.delivered(time);
         self.endpoints.delivered(time);
