@@ -72,8 +72,7 @@ impl Endpoints {
         for change in changes {
             match change {
                 // Its attempts count from the next one on.
-                Change::In(endpoint, Some(at_a_time)) => self.set_concurrency(&endpoint, at_a_time),
-                Change::In(_, None) => (),
+                Change::In(endpoint, at_a_time) => self.set_concurrency(&endpoint, at_a_time),
                 Change::Out(endpoint) => self.hide(&endpoint),
             }
         }

@@ -27,6 +27,7 @@ fn everything_is_counted_under_its_name_and_outcome() {
     metrics.deferred_parse(&name(), "behind");
     metrics.run(&name(), &Outcome::transient("timeout"), Some(Cause::Deadline), TIME);
     metrics.set_paused(Kind::Run, &name(), true);
+    metrics.endpoint_concurrency(&name(), 1);
     metrics.attempt(&name(), &Outcome::Success, TIME);
     metrics.alert(&name(), Severity::Critical);
     metrics.reload(&name(), Reloaded::Kept);
@@ -160,6 +161,8 @@ fn an_endpoint_that_is_gone_is_no_longer_shown() {
     metrics.endpoint_concurrency(&name(), 8);
     check(&metrics, r#"hookgate_endpoint_concurrency{endpoint="stripe"} 8"#);
     metrics.endpoint_removed(&name());
+    metrics.attempt(&name(), &Outcome::Success, TIME);
+    check(&metrics, r#"hookgate_attempts_total{endpoint="(other)",outcome="success"} 1"#);
     assert!(!metrics.render().contains("endpoint=\"stripe\""));
 }
 

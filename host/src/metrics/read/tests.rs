@@ -13,6 +13,7 @@ fn counted() -> Metrics {
     let stripe = "stripe".parse().unwrap();
     metrics.request(&stripe, Answered::Accepted, Duration::from_millis(3));
     metrics.request(&stripe, Answered::Refused, Duration::from_secs(90));
+    metrics.endpoint_concurrency(&stripe, 1);
     metrics.attempt(&stripe, &Outcome::Success, Duration::ZERO);
     metrics.set_paused(Kind::Run, &stripe, true);
     metrics.set_disk(7, 8, true);
