@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use crate::metrics::{Labels, Metric, MetricKind, Sample};
 
+/// Most series that are owed and gone. Endpoints come and go for as long as the collector is away.
+const GONE_MAX: usize = 10_000;
+
 /// All metrics at one time.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -34,6 +37,7 @@ impl Reading {
     }
 
     /// Adds to `owed` what has grown since the reading before. Of gauges it has what they say now.
+    /// Of series that are gone it has none where there are too many.
     pub(super) fn owe(&self, before: &Self, owed: &mut Vec<Metric>) {
         owed.retain(|metric| metric.kind != MetricKind::Gauge);
         for metric in &self.metrics {
@@ -58,6 +62,22 @@ impl Reading {
                         kept.insert(labels.clone(), sample);
                     }
                 }
+            }
+        }
+        self.bound(owed);
+    }
+
+    /// Lets go of what is owed of series that are gone, if there are too many.
+    fn bound(&self, owed: &mut [Metric]) {
+        let is_there = |name: &str, labels: &Labels| {
+            self.series(name).is_some_and(|series| series.contains_key(labels))
+        };
+        let gone = |metric: &Metric| {
+            metric.series.keys().filter(|labels| !is_there(&metric.name, labels)).count()
+        };
+        if owed.iter().map(gone).sum::<usize>() > GONE_MAX {
+            for Metric { name, series, .. } in owed {
+                series.retain(|labels, _| is_there(name, labels));
             }
         }
     }
@@ -111,6 +131,25 @@ mod tests {
         owed.clear();
         reading(50, "runs_total{plugin=\"a\"} 6").owe(&readings[3], &mut owed);
         assert_eq!(told(&owed), [(40, Value::Whole(4))]);
+    }
+
+    /// Take `bound` out of `owe`, and whoever makes endpoints and deletes them fills the memory
+    /// while the collector is away.
+    #[test]
+    fn what_is_owed_of_series_that_are_gone_has_a_bound() {
+        let (mut owed, mut before) = (Vec::new(), Reading { at: 0, metrics: Vec::new() });
+        let mut most = 0;
+        for round in 1..=3 {
+            let of = |it: usize| format!("runs_total{{plugin=\"p{round}-{it}\"}} 1\n");
+            let series: String = (0..GONE_MAX * 2 / 3).map(of).collect();
+            let now = reading(round, &format!("{series}runs_total{{plugin=\"a\"}} {round}"));
+            now.owe(&before, &mut owed);
+            most = most.max(owed[0].series.len());
+            before = now;
+        }
+        assert!(most <= GONE_MAX * 5 / 3, "{most}");
+        let a = &owed[0].series[&vec![("plugin".to_owned(), "a".to_owned())]];
+        assert_eq!(a.value, Value::Whole(3), "what is there is owed whole");
     }
 
     #[test]
