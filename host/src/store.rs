@@ -416,11 +416,6 @@ impl Store {
         }
     }
 
-    /// About the position of the oldest work that waits; `None` if none does.
-    pub fn oldest_waiting(&self) -> Option<u64> {
-        self.handle.shared.backlog().oldest()
-    }
-
     /// Where more works wait than this, and how many do: parses of one source, runs of one handler,
     /// or deliveries to one endpoint.
     pub fn lanes_longer_than(&self, works: usize) -> Vec<(WorkKind, Name, usize)> {

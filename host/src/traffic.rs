@@ -82,8 +82,6 @@ pub(crate) struct Point {
     pub(crate) waiting: u64,
     /// The dead letters at the last look.
     pub(crate) dead: u64,
-    /// Where the log ended at the last look.
-    end: u64,
 }
 
 /// What came and went.
@@ -143,7 +141,7 @@ impl Ring {
         let Some(point) = self.points.back_mut() else { return };
         point.counted.add_since(counted, before);
         point.waiting = point.waiting.max(level.waiting);
-        (point.dead, point.end) = (level.dead, level.end);
+        point.dead = level.dead;
     }
 
     /// Those that are not older than its time.
@@ -159,7 +157,6 @@ impl Ring {
 struct Level {
     waiting: u64,
     dead: u64,
-    end: u64,
 }
 
 impl Traffic {
@@ -176,7 +173,6 @@ impl Traffic {
         let level = Level {
             waiting: stats.works.values().map(|works| works.pending() as u64).sum(),
             dead: stats.works.values().map(|works| works.dead).sum(),
-            end: stats.end,
         };
         // Under the lock, so that nobody adds what another has added.
         let mut kept = lock(&self.kept);
@@ -191,29 +187,12 @@ impl Traffic {
     /// What came and went within a span, up to now.
     pub(crate) fn over(&self, span: Span) -> Seen {
         self.look();
-        let (now, oldest) = (self.clock.now(), self.store.oldest_waiting());
-        let kept = lock(&self.kept);
+        let waiting_for = self.store.waiting_for().into_iter().filter_map(|(_, age)| age).max();
+        let (now, kept) = (self.clock.now(), lock(&self.kept));
         let points: Vec<Point> = kept.rings[span as usize].recent(now).cloned().collect();
         let mut total = Totals::default();
         points.iter().for_each(|point| total.add(&point.counted));
-        let waiting_for = oldest.map(|position| now.since(kept.written_at(position)));
         Seen { since: kept.since, points, total, waiting_for }
-    }
-}
-
-impl Kept {
-    /// When about what stands at this position of the log was written: in the first point at whose
-    /// end the log had grown beyond it. What was there before the first look is as old as that, at
-    /// least.
-    fn written_at(&self, position: u64) -> Timestamp {
-        for ring in &self.rings {
-            let mut points = ring.points.iter();
-            // Where the log had ended before that, nobody has noted.
-            let Some(first) = points.next().filter(|first| first.end <= position) else { continue };
-            let grown = points.find(|point| point.end > position);
-            return grown.or(ring.points.back()).unwrap_or(first).at;
-        }
-        self.since
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn set(metrics: &Metrics, store: &Store, disk: &Disk) {
         metrics.set_backlog(kind, backlog);
     }
     for (kind, age) in store.waiting_for() {
-        metrics.set_oldest(counted_as(kind), age);
+        metrics.set_oldest(counted_as(kind), age.unwrap_or_default());
     }
     set_marks(metrics, store, disk);
 }

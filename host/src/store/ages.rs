@@ -69,9 +69,9 @@ impl Ages {
 
 impl Store {
     /// For how long, at least, about the oldest work of each kind has waited since that was stored
-    /// which it is about; zero where none waits. Replays do not count, and none has waited for
+    /// which it is about; `None` where none waits. Replays do not count, and none has waited for
     /// longer than since the start.
-    pub fn waiting_for(&self) -> [(WorkKind, Duration); WorkKind::ALL.len()] {
+    pub fn waiting_for(&self) -> [(WorkKind, Option<Duration>); WorkKind::ALL.len()] {
         let shared = &self.handle.shared;
         let now = shared.clock.times().counted;
         let oldest = {
@@ -79,8 +79,7 @@ impl Store {
             WorkKind::ALL.map(|kind| (kind, backlog.oldest_of(kind)))
         };
         let ages = shared.ages();
-        let age = |position: Option<u64>| position.map_or(Duration::ZERO, |it| ages.age(it, now));
-        oldest.map(|(kind, position)| (kind, age(position)))
+        oldest.map(|(kind, position)| (kind, position.map(|position| ages.age(position, now))))
     }
 }
 

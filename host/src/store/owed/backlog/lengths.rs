@@ -21,13 +21,8 @@ impl Backlog {
         self.queues[kind].waiting_of(group)
     }
 
-    /// About the least position of a work that waits, of all lanes: where more of a lane is on disk
-    /// only, it is that of the next in memory.
-    pub(in crate::store) fn oldest(&self) -> Option<u64> {
-        WorkKind::ALL.into_iter().filter_map(|kind| self.oldest_of(kind)).min()
-    }
-
-    /// The same of this kind.
+    /// About the least position of a work of this kind that waits, of all lanes: where more of a
+    /// lane is on disk only, it is that of the next in memory.
     pub(in crate::store) fn oldest_of(&self, kind: WorkKind) -> Option<u64> {
         self.queues[kind].oldest()
     }
