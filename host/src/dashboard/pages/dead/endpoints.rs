@@ -45,7 +45,7 @@ impl Endpoints {
     /// The names of the first few of these.
     pub(super) async fn named(visitor: &Visitor, keys: &[&str]) -> Self {
         let mut names = BTreeMap::new();
-        let mut asked = Vec::new();
+        let mut asked: Vec<&str> = Vec::new();
         for key in keys {
             let Some(id) = id_of(key).filter(|_| !asked.contains(key)) else { continue };
             if asked.len() == NAMED_MAX {
