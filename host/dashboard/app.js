@@ -5,6 +5,9 @@
 const state = document.querySelector("[data-live-state]");
 const page = document.querySelector("main");
 
+// On a narrow screen the sections stand in a row that is longer than the screen.
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Takes the parts marked data-live out of the page as it is now, each into the place of its old self.
 // One in which somebody works is left alone.
 async function refresh() {
