@@ -125,7 +125,7 @@ impl Visit<'_> {
         let Self { browser, gateway } = self;
         receiver.hang_up();
         let event = self.sends_a_sample().await;
-        browser.says("crm").await;
+        browser.says("Delivery to crm").await;
         browser.says("Pending").await;
         let told = reader.open(&format!("/v1{event}")).await;
         let told: serde_json::Value = serde_json::from_str(&told.html).unwrap();
@@ -137,7 +137,7 @@ impl Visit<'_> {
         gateway.advance(SECOND_ATTEMPT).await;
         self.open(&event).await;
         browser.says("Dead").await;
-        browser.says("410").await;
+        browser.says("Answered 410").await;
         event
     }
 
@@ -157,7 +157,7 @@ impl Visit<'_> {
         receiver.arrived(before + 1).await;
         gateway.settle().await;
         self.open(event).await;
-        browser.says("204").await;
+        browser.says("Answered 204").await;
     }
 
     /// Makes a new secret, which signs what comes next.
@@ -195,8 +195,8 @@ async fn a_person_sees_an_event_through_and_each_page_can_be_used() {
     let reader = gateway.signed_in(&token).await;
     let (endpoint, secret) = visit.adds_an_endpoint(&receiver).await;
     let delivered = visit.sends_a_sample().await;
-    browser.says("crm").await;
-    browser.says("Done").await;
+    browser.says("Delivery to crm").await;
+    browser.says("Answered 204").await;
     visit.watches().await;
     let failed = visit.sees_why_it_fails(&receiver, &reader).await;
     visit.mends_and_replays(&receiver, &endpoint, &failed).await;
