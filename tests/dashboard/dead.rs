@@ -43,8 +43,8 @@ async fn dead_letters_are_seen_by_reason_previewed_and_replayed() {
     assert!(page.links().contains(&place.to_owned()), "{:?}", page.links());
     // As the page of an endpoint leads here.
     let endpoints = gateway.ask("/v1/endpoints").await.json();
-    let of_one = person.open(&format!("/dead?endpoint={}", text(&endpoints["items"][0]["id"])));
-    let links = of_one.await.links();
+    let of_one = format!("/dead?endpoint={}", text(&endpoints["items"][0]["id"]));
+    let links = person.open(&of_one).await.links();
     let own = "/dead/replay?kind=delivery&endpoint=crm".to_owned();
     assert!(links.contains(&own), "{links:?}");
     let preview = person.open(place).await;
