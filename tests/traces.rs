@@ -2,6 +2,7 @@
 //! waits for it.
 
 mod dropped;
+mod logged;
 mod strangers;
 
 use crate::harness::{

@@ -342,7 +342,8 @@ impl Ingest {
                 return stored.map(|(appended, _)| appended).map_err(Rejection::Store);
             }
         };
-        let told = Told::of((self, Handle::current()), at.name, &at.plugin, &parsed);
+        let by = (self, Handle::current());
+        let told = Told::of(by, (at.name, at.trace), &at.plugin, &parsed);
         let committing = self.store.queue_parsed(receipt, Some(parsed));
         let committing = committing.map_err(Rejection::Store)?;
         let (appended, _) = Telling::new(committing, told).await.map_err(Rejection::Store)?;

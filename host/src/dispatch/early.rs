@@ -22,7 +22,7 @@ use crate::retry::{Outcome, Verdict};
 use crate::signature;
 use crate::store::{NewEvent, Parsed, PluginStamp, Try};
 use crate::telemetry::{Part, Step};
-use crate::trace_context::TraceContext;
+use crate::trace_context::{TraceContext, log_fields};
 
 /// The largest body of an early parse, in bytes: a larger one is costly in any case.
 const BODY_BYTES_MAX: usize = 256 << 10;
@@ -162,11 +162,22 @@ impl Dispatch {
         Ok(parsed)
     }
 
-    /// A receipt was stored with its early parse, in which the plugin wrote this.
-    pub(crate) fn parsed_early(&self, source: &Name, plugin: &Name, id: Id, log: &[LogLine]) {
+    /// A receipt was stored with its early parse, in which the plugin wrote this. `trace` is the
+    /// span of the request, if it has one.
+    pub(crate) fn parsed_early(
+        &self,
+        source: &Name,
+        plugin: &Name,
+        id: Id,
+        log: &[LogLine],
+        trace: Option<TraceContext>,
+    ) {
         self.metrics.parse(source, &Outcome::Success, None);
+        let step = self.telemetry.part(trace, Part::Parse);
+        let (trace_id, span_id) = log_fields(step.map(|step| step.context));
         for line in log {
-            plugin_says!(line, receipt.id = %id, source.name = %source, plugin.name = %plugin);
+            plugin_says!(line, receipt.id = %id, source.name = %source, plugin.name = %plugin,
+                trace_id, span_id);
         }
     }
 

@@ -35,7 +35,14 @@ impl EarlyParse for Dispatch {
         self.parse_early(source, plugin, request, claims, kept, trace)
     }
 
-    fn stored(&self, source: &Name, plugin: &Name, receipt: Id, log: &[LogLine]) {
-        self.parsed_early(source, plugin, receipt, log);
+    fn stored(
+        &self,
+        source: &Name,
+        plugin: &Name,
+        receipt: Id,
+        log: &[LogLine],
+        trace: Option<TraceContext>,
+    ) {
+        self.parsed_early(source, plugin, receipt, log, trace);
     }
 }

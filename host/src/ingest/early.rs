@@ -55,8 +55,16 @@ pub(crate) trait EarlyParse: fmt::Debug + Send + Sync {
         trace: Option<TraceContext>,
     ) -> Option<Parsed>;
 
-    /// What was parsed is stored with its receipt, and the plugin wrote this.
-    fn stored(&self, source: &Name, plugin: &Name, receipt: Id, log: &[LogLine]);
+    /// What was parsed is stored with its receipt, and the plugin wrote this. `trace` is the span
+    /// of the request, if it has one.
+    fn stored(
+        &self,
+        source: &Name,
+        plugin: &Name,
+        receipt: Id,
+        log: &[LogLine],
+        trace: Option<TraceContext>,
+    );
 }
 
 /// What is found out of a request before it is stored.
@@ -101,6 +109,8 @@ pub(super) struct Told {
     pub(super) source: Name,
     pub(super) plugin: Name,
     pub(super) log: Vec<LogLine>,
+    /// The span of the request, if it has one.
+    pub(super) trace: Option<TraceContext>,
     /// Where that is told if nobody waits for it.
     pub(super) runtime: Handle,
 }
@@ -109,7 +119,7 @@ impl Told {
     /// Of what the plugin of a source has parsed.
     pub(super) fn of(
         (ingest, runtime): (&Ingest, Handle),
-        source: &Name,
+        (source, trace): (&Name, Option<TraceContext>),
         plugin: &Plugin,
         parsed: &Parsed,
     ) -> Self {
@@ -118,13 +128,14 @@ impl Told {
             source: source.clone(),
             plugin: plugin.name().clone(),
             log: parsed.report.log.clone(),
+            trace,
             runtime,
         }
     }
 
     fn tell(&self, answer: &Answer) {
         if let Ok((Appended::Stored(id), true)) = answer {
-            self.by.stored(&self.source, &self.plugin, *id, &self.log);
+            self.by.stored(&self.source, &self.plugin, *id, &self.log, self.trace);
         }
     }
 }
@@ -196,7 +207,7 @@ mod tests {
             None
         }
 
-        fn stored(&self, _: &Name, _: &Name, receipt: Id, _: &[LogLine]) {
+        fn stored(&self, _: &Name, _: &Name, receipt: Id, _: &[LogLine], _: Option<TraceContext>) {
             // It panics where no runtime is, as on the thread of the writer.
             drop(Handle::current());
             self.0.send(receipt).unwrap();
@@ -277,8 +288,8 @@ mod tests {
             let committing = store.queue_parsed(receipt(event_id), Some(parsed(event_id))).unwrap();
             let by = Arc::new(Saying(saying.clone()));
             let (source, plugin) = (name("shop"), name("guest"));
-            let runtime = Handle::current();
-            Telling::new(committing, Told { by, source, plugin, log: Vec::new(), runtime })
+            let (log, trace, runtime) = (Vec::new(), None, Handle::current());
+            Telling::new(committing, Told { by, source, plugin, log, trace, runtime })
         };
 
         drop(telling("e1"));
@@ -300,8 +311,8 @@ mod tests {
         let heard = Heard::new(move || heard.send(()).unwrap());
         let committing = store.queue_parsed_and(receipt("e3"), parsed("e3"), heard).unwrap();
         let (by, source, plugin) = (Arc::new(Saying(saying.clone())), name("shop"), name("guest"));
-        let (log, runtime) = (Vec::new(), Handle::current());
-        let telling = Telling::new(committing, Told { by, source, plugin, log, runtime });
+        let (log, trace, runtime) = (Vec::new(), None, Handle::current());
+        let telling = Telling::new(committing, Told { by, source, plugin, log, trace, runtime });
         hears.await.unwrap();
         std::thread::spawn(move || drop(telling)).join().unwrap();
         said.recv().await.expect("it is told all the same");

@@ -99,7 +99,7 @@ impl Handing {
         };
         let began = self.trace.map(|_| Instant::now());
         let by = (&*self.ingest, self.runtime.clone());
-        let told = Told::of(by, &self.source, &self.plugin, &parsed);
+        let told = Told::of(by, (&self.source, self.trace), &self.plugin, &parsed);
         let heard = self.handover.leave();
         let committing = self.ingest.store.queue_parsed_and(receipt, parsed, heard);
         Found::Left(committing.map(|committing| Telling::new(committing, told)), began)
