@@ -5,6 +5,10 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 /// An error with its causes, from the nearest to the first, each of which is said once.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
@@ -20,6 +24,23 @@ pub(crate) fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a panic without a message").to_owned()
+}
+
+/// Waits for what may panic.
+///
+/// Nobody looks at what a panic has left behind: a lock that was held is poisoned and taken all the
+/// same, and who is caught here shares nothing else with others.
+///
+/// # Errors
+///
+/// What the panic said.
+pub(crate) async fn caught<T>(doing: impl Future<Output = T>) -> Result<T, String> {
+    let mut doing = pin!(doing);
+    let done = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| doing.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(words(&*panic))),
+    });
+    done.await
 }
 
 #[cfg(test)]
@@ -46,5 +67,15 @@ mod tests {
         assert_eq!(words(&"no way"), "no way");
         assert_eq!(words(&"no way".to_owned()), "no way");
         assert_eq!(words(&7), "a panic without a message");
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_nothing_but_what_panicked() {
+        async fn broken() -> u8 {
+            tokio::task::yield_now().await;
+            panic!("no way")
+        }
+        assert_eq!(caught(broken()).await, Err("no way".to_owned()));
+        assert_eq!(caught(async { 7 }).await, Ok(7));
     }
 }

@@ -22,12 +22,13 @@ mod sender;
 mod session;
 mod sign;
 mod submitted;
+mod trouble;
 mod visible;
 mod visitor;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, middleware};
 
 use self::api::Api;
 use self::failed::Failed;
@@ -50,9 +51,9 @@ struct Dashboard {
 /// The admin port: pages under their paths, and the API under all others.
 pub(crate) fn router(api: Router, clock: Clock) -> Router {
     let dashboard = Dashboard { api: Api::new(api), clock, notes: Notes::default() };
+    let pages = pages::routes().merge(sign::routes()).layer(middleware::from_fn(trouble::shown));
     Router::new()
-        .merge(pages::routes())
-        .merge(sign::routes())
+        .merge(pages)
         .merge(assets::routes())
         .fallback(elsewhere::answer)
         .with_state(Arc::new(dashboard))

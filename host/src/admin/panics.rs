@@ -2,11 +2,6 @@
 //!
 //! Stands around every route. Never lets a panic end the connection, on which others may wait.
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
-
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,18 +13,9 @@ use crate::causes;
 /// Answers a request, whatever panics over it.
 pub(super) async fn caught(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut answering = pin!(next.run(request));
-    // Nobody looks at what it has left behind: a lock that it held is poisoned and taken all the
-    // same, and no other request shares anything else with it.
-    let answered =
-        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx))) {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        });
-    match answered.await {
+    match causes::caught(next.run(request)).await {
         Ok(response) => response,
-        Err(panic) => {
-            let why = causes::words(&*panic);
+        Err(why) => {
             error!(%method, path, "the gateway panicked while it answered an operator: {why}");
             let detail = "the gateway panicked over this request; its log says more";
             Problem::new(Kind::Internal, detail).into_response()

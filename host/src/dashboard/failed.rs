@@ -3,7 +3,7 @@
 //! The words are the API's, which quotes no secret. Never hides that something went wrong.
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tracing::error;
@@ -58,6 +58,18 @@ impl Failed {
     pub(super) fn no_such_page() -> Self {
         let detail = "The dashboard has no page at this address.";
         Self::new(StatusCode::NOT_FOUND, "no-such-path", "No such page", detail)
+    }
+
+    /// Nothing at this address takes such a request.
+    pub(super) fn no_such_act(method: &Method) -> Self {
+        let detail = format!("Nothing at this address takes a {method}. Go back, and try again.");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "No such action", detail)
+    }
+
+    /// The address of a page, or what came with it, can't be read.
+    pub(super) fn unreadable(status: StatusCode) -> Self {
+        let detail = "The dashboard can't read the address of this page.";
+        Self::new(status, "invalid-id", "Page unreadable", detail)
     }
 
     /// What somebody sent can't be what it should be.

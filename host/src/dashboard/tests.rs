@@ -153,6 +153,35 @@ async fn a_form_does_something_only_with_what_goes_with_its_session() {
     assert!(!again.text.contains("Paused."));
 }
 
+/// Guards the layer around the pages: without it the panic ends the connection.
+#[tokio::test]
+async fn a_panic_over_a_page_is_a_page() {
+    async fn broken() -> &'static str {
+        panic!("no sense in it")
+    }
+    let api = Router::new().route("/v1/session", get(broken));
+    let bench = Bench { router: router(api, Clock::manual(NOW)), paused: Arc::default() };
+    for path in ["/events", "/sign-in"] {
+        let page = bench.get(path).await;
+        assert_eq!(page.status, 500);
+        assert!(page.text.contains("its log says more"), "{}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn what_no_page_takes_is_answered_by_a_page() {
+    let bench = bench();
+    for (method, path, status) in
+        [("PUT", "/events", 405), ("OPTIONS", "/sign-in", 405), ("GET", "/endpoints/%ff", 400)]
+    {
+        let request = Request::builder().method(method).uri(path).header("cookie", COOKIE);
+        let page = bench.send(request, "").await;
+        assert_eq!(page.status, status, "{method} {path}");
+        assert_eq!(page.headers["content-security-policy"], page::POLICY, "{method} {path}");
+        assert_eq!(page.headers.contains_key("allow"), status == 405, "{method} {path}");
+    }
+}
+
 /// A browser sends no session with a link from another site.
 #[tokio::test]
 async fn whoever_follows_a_link_from_another_site_comes_again_by_themselves() {
