@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use super::failures::Failures;
 use super::operation::Tenants;
 use super::problem::{Kind, Problem};
-use super::sessions::{self, Begun, Found, Sessions};
+use super::sessions::{Begun, Found, Over, Sessions};
 use crate::clock::Clock;
 use crate::event::Timestamp;
 use crate::ids::Name;
@@ -285,7 +285,7 @@ impl Access {
                 false => Err(Refused::Remote),
             };
         }
-        let session = self.session(headers)?;
+        let session = self.session(headers, connection)?;
         let sent = session.as_ref().map_or_else(|| bearer(headers), |found| Ok(found.token))?;
         let hashes = known.hashes.iter().map(|(hash, _)| hash);
         let found = matching(&sent, hashes);
@@ -305,12 +305,16 @@ impl Access {
     }
 
     /// The session by which a request asks, if it sends no token itself.
-    fn session(&self, headers: &HeaderMap) -> Result<Option<Found>, Refused> {
+    fn session(
+        &self,
+        headers: &HeaderMap,
+        connection: Option<&Connection>,
+    ) -> Result<Option<Found>, Refused> {
         if headers.contains_key(header::AUTHORIZATION) {
             return Ok(None);
         }
-        let Some(cookie) = sessions::cookie(headers) else { return Ok(None) };
-        self.sessions.find(cookie, self.clock.now()).map(Some).ok_or(Refused::SessionOver)
+        let asking = self.sessions.asking(headers, connection, self.clock.now());
+        asking.map_err(|Over| Refused::SessionOver)
     }
 
     /// Begins a session of whoever sends a token in these headers.

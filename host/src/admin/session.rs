@@ -16,7 +16,7 @@ use tracing::info;
 
 use super::operation::{Answer, Content, Need, Operation, Tenants, Turn, Verb};
 use super::schema::{Described, Schemas, one_of};
-use super::sessions::{self, Begun, Found};
+use super::sessions::{Begun, Found, is_secured, set_cookie};
 use super::{Admin, Problem};
 use crate::event::Timestamp;
 use crate::ids::Name;
@@ -26,9 +26,6 @@ use crate::token::{Scope, Scopes};
 
 /// Where it is.
 pub(super) const PATH: &str = "/v1/session";
-
-/// Says whether the browser speaks TLS with a proxy in front. Whoever forges it harms nobody else.
-const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 pub(super) static OPERATIONS: [Operation; 3] = [
     Operation {
@@ -134,12 +131,6 @@ fn connection(request: &Request) -> Option<Arc<Connection>> {
     request.extensions().get::<Arc<Connection>>().cloned()
 }
 
-/// Whether the browser's cookie is to go over TLS only.
-fn is_secured(headers: &HeaderMap, connection: Option<&Connection>) -> bool {
-    let is_forwarded = headers.get(FORWARDED_PROTO).is_some_and(|proto| proto == "https");
-    is_forwarded || connection.is_some_and(Connection::is_secured)
-}
-
 async fn show(State(admin): State<Arc<Admin>>, request: Request) -> Result<Json<Session>, Problem> {
     let connection = connection(&request);
     asking(&admin, request.headers(), connection.as_deref()).map(Json)
@@ -153,12 +144,14 @@ async fn begin(State(admin): State<Arc<Admin>>, request: Request) -> Result<Resp
     let Some(name) = &asking.token else {
         return Ok((StatusCode::CREATED, Json(asking)).into_response());
     };
+    // Nobody has the cookie of an earlier one any more.
+    admin.access.sessions.end(headers, connection);
     let Begun { cookie, found } = admin.access.begin_session(headers)?;
     let peer = connection.map(|it| it.peer().to_string()).unwrap_or_default();
     info!(token = %name, peer, "began a session of the dashboard");
     let Found { form, ends_at, .. } = found;
     let session = Session { form: Some(form.to_string()), ends_at: Some(ends_at), ..asking };
-    let cookie = sessions::set_cookie(&cookie, is_secured(headers, connection));
+    let cookie = set_cookie(&cookie, is_secured(headers, connection));
     Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], Json(session)).into_response())
 }
 
@@ -166,9 +159,7 @@ async fn end(State(admin): State<Arc<Admin>>, request: Request) -> Result<Respon
     let connection = connection(&request);
     let (headers, connection) = (request.headers(), connection.as_deref());
     let asked = asking(&admin, headers, connection)?;
-    if let Some(cookie) = sessions::cookie(headers) {
-        admin.access.sessions.end(cookie);
-    }
-    let forgotten = sessions::set_cookie("", is_secured(headers, connection));
+    admin.access.sessions.end(headers, connection);
+    let forgotten = set_cookie("", is_secured(headers, connection));
     Ok(([(header::SET_COOKIE, forgotten)], Json(asked)).into_response())
 }

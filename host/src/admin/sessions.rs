@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, header};
 
 use crate::event::Timestamp;
+use crate::listener::Connection;
 use crate::lock::lock;
 use crate::token::{TokenHash, matching, unguessable};
 
@@ -28,6 +29,9 @@ const SESSIONS_MAX: usize = 1024;
 const COOKIE: &str = "hookgate-session";
 /// The cookie over TLS: a browser takes one of this name only from here.
 const HOST_COOKIE: &str = "__Host-hookgate-session";
+
+/// Says whether the browser speaks TLS with a proxy in front. Whoever forges it harms nobody else.
+pub(super) const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// The sessions.
 #[derive(Debug)]
@@ -56,6 +60,10 @@ pub(super) struct Found {
     /// When it is over, if it is not used.
     pub(super) ends_at: Timestamp,
 }
+
+/// No session of those whose cookies a request has goes on, or more than one does.
+#[derive(Debug)]
+pub(super) struct Over;
 
 /// A session that has just begun.
 pub(super) struct Begun {
@@ -103,8 +111,29 @@ impl Sessions {
         Some(Begun { cookie, found })
     }
 
+    /// The session by which a request asks; `None` if it has no cookie of one.
+    ///
+    /// A browser keeps one cookie. Where two are good, a page of another port or name of this host
+    /// has set one of them, and whose session was meant nobody can say.
+    pub(super) fn asking(
+        &self,
+        headers: &HeaderMap,
+        connection: Option<&Connection>,
+        now: Timestamp,
+    ) -> Result<Option<Found>, Over> {
+        let mut sent = cookies(headers, connection).peekable();
+        if sent.peek().is_none() {
+            return Ok(None);
+        }
+        let mut found = sent.filter_map(|cookie| self.find(cookie, now));
+        match (found.next(), found.next()) {
+            (Some(found), None) => Ok(Some(found)),
+            _ => Err(Over),
+        }
+    }
+
     /// The session of whoever sends this cookie, which it is used by; `None` if it is over.
-    pub(super) fn find(&self, cookie: &str, now: Timestamp) -> Option<Found> {
+    fn find(&self, cookie: &str, now: Timestamp) -> Option<Found> {
         let mut kept = lock(&self.kept);
         let hash = hash(cookie);
         let session = kept.get_mut(&hash)?;
@@ -116,9 +145,11 @@ impl Sessions {
         Some(session.found())
     }
 
-    /// Ends the session of whoever sends this cookie.
-    pub(super) fn end(&self, cookie: &str) {
-        lock(&self.kept).remove(&hash(cookie));
+    /// Ends every session whose cookie a request has.
+    pub(super) fn end(&self, headers: &HeaderMap, connection: Option<&Connection>) {
+        for cookie in cookies(headers, connection) {
+            lock(&self.kept).remove(&hash(cookie));
+        }
     }
 
     /// What goes with the forms of a port that asks for no token.
@@ -139,14 +170,25 @@ fn hash(cookie: &str) -> [u8; 32] {
     TokenHash::of(cookie).bytes()
 }
 
-/// The cookie of a session that a request has.
-pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = sent.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
-    let named: Vec<_> = pairs.map(|(name, value)| (name.trim(), value.trim())).collect();
-    // That over TLS first: the other one anybody between may have set.
-    let of = |wanted: &str| named.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
-    of(HOST_COOKIE).or_else(|| of(COOKIE))
+/// Whether the browser speaks TLS, with the gateway or with a proxy in front.
+pub(super) fn is_secured(headers: &HeaderMap, connection: Option<&Connection>) -> bool {
+    let is_forwarded = headers.get(FORWARDED_PROTO).is_some_and(|proto| proto == "https");
+    is_forwarded || connection.is_some_and(Connection::is_secured)
+}
+
+/// The cookies of sessions that a request has. Over TLS the other name counts for nothing: anybody
+/// between, or a page of a neighbouring name, may have set that.
+fn cookies<'h>(
+    headers: &'h HeaderMap,
+    connection: Option<&Connection>,
+) -> impl Iterator<Item = &'h str> + use<'h> {
+    let wanted = if is_secured(headers, connection) { HOST_COOKIE } else { COOKIE };
+    let sent = headers.get_all(header::COOKIE).iter();
+    let pairs = sent.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    // Those of others may be anything, and not text.
+    let pairs = pairs.filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='));
+    let own = pairs.filter(move |(name, _)| name.trim() == wanted);
+    own.map(|(_, value)| value.trim())
 }
 
 /// What has a browser keep a cookie; with an empty one it forgets what it has.
@@ -161,6 +203,8 @@ pub(super) fn set_cookie(cookie: &str, is_secured: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -169,8 +213,19 @@ mod tests {
         TokenHash::of(text)
     }
 
-    fn headers(cookie: &'static str) -> HeaderMap {
-        [(header::COOKIE, cookie.parse().unwrap())].into_iter().collect()
+    fn headers(cookie: &[u8]) -> HeaderMap {
+        [(header::COOKIE, HeaderValue::from_bytes(cookie).unwrap())].into_iter().collect()
+    }
+
+    /// As over TLS.
+    fn secured(cookie: &[u8]) -> HeaderMap {
+        let mut headers = headers(cookie);
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
+        headers
+    }
+
+    fn sent(headers: &HeaderMap) -> Vec<&str> {
+        cookies(headers, None).collect()
     }
 
     /// Guards both bounds of [`Session::is_over`].
@@ -198,9 +253,29 @@ mod tests {
         let other = sessions.begin(token("ops"), NOW).unwrap();
         assert_ne!(one.cookie, other.cookie);
         assert_ne!(one.found.form, other.found.form);
-        sessions.end(&one.cookie);
+        sessions.end(&headers(format!("{COOKIE}={}", one.cookie).as_bytes()), None);
         assert!(sessions.find(&one.cookie, NOW).is_none());
         assert!(sessions.find(&other.cookie, NOW).is_some());
+    }
+
+    /// Guards that nobody is signed in as somebody else by a cookie that another page has set.
+    #[test]
+    fn of_two_cookies_that_are_good_neither_counts() {
+        let sessions = Sessions::default();
+        let [own, foreign] = ["ops", "acme"].map(|it| sessions.begin(token(it), NOW).unwrap());
+        let asking = |cookies: &[&str]| {
+            let cookies = cookies.iter().map(|cookie| format!("{COOKIE}={cookie}"));
+            let headers = headers(cookies.collect::<Vec<_>>().join("; ").as_bytes());
+            sessions.asking(&headers, None, NOW).map(|found| found.map(|found| found.form))
+        };
+        assert!(asking(&[]).is_ok_and(|found| found.is_none()));
+        let [mine, theirs] = [&own, &foreign].map(|begun| begun.cookie.as_str());
+        for sent in [&[mine][..], &["worn", mine], &[mine, ""]] {
+            assert_eq!(asking(sent).unwrap().as_ref(), Some(&own.found.form), "{sent:?}");
+        }
+        for sent in [&["worn"][..], &[theirs, mine]] {
+            assert!(asking(sent).is_err(), "{sent:?}");
+        }
     }
 
     /// Guards both caps: without them, whoever signs in again and again takes all memory.
@@ -231,10 +306,12 @@ mod tests {
 
     #[test]
     fn a_cookie_is_read_as_it_was_set() {
-        assert_eq!(cookie(&headers("a=b; hookgate-session=x_1; c")), Some("x_1"));
-        let both = headers("hookgate-session=x; __Host-hookgate-session=y");
-        assert_eq!(cookie(&both), Some("y"));
-        assert_eq!(cookie(&headers("session=x")), None);
+        assert_eq!(sent(&headers(b"a=b; hookgate-session=x_1; c")), ["x_1"]);
+        assert_eq!(sent(&headers(b"other=\xff; hookgate-session=x")), ["x"], "it is no text");
+        assert!(sent(&headers(b"session=x; xhookgate-session=y; hookgate-session")).is_empty());
+        let both = b"hookgate-session=x; __Host-hookgate-session=y";
+        assert_eq!((sent(&headers(both)), sent(&secured(both))), (vec!["x"], vec!["y"]));
+        assert!(sent(&secured(b"hookgate-session=x")).is_empty(), "anybody may have set it");
         let set = set_cookie("x", true);
         assert_eq!(set, format!("{HOST_COOKIE}=x; Path=/; HttpOnly; SameSite=Strict; Secure"));
         assert_eq!(

@@ -29,6 +29,7 @@ use super::problem::Kind;
 use super::query::{self, AttemptsQuery, StreamQuery};
 use super::reach::{Foreign, Reach};
 use super::schema::Schemas;
+use super::sessions::FORWARDED_PROTO;
 use super::turns::Listening;
 use super::{Admin, Problem, deliveries, own};
 use crate::event::Timestamp;
@@ -201,7 +202,9 @@ fn authorization(headers: &HeaderMap) -> HeaderMap {
         let values = headers.get_all(&name).iter().cloned();
         values.map(move |value: HeaderValue| (name.clone(), value))
     };
-    sent(header::AUTHORIZATION).chain(sent(header::COOKIE)).collect()
+    let forwarded = HeaderName::from_static(FORWARDED_PROTO);
+    let names = [header::AUTHORIZATION, header::COOKIE, forwarded];
+    names.into_iter().flat_map(sent).collect()
 }
 
 /// Somebody who listens.
