@@ -18,6 +18,8 @@ use super::{Dashboard, Failed, Visitor};
 
 /// Largest form, in bytes.
 const FORM_BYTES_MAX: usize = 2 << 20;
+/// Most fields of a form: what is read takes many times the memory of what was sent.
+const FIELDS_MAX: usize = 1024;
 /// How long its body may take.
 const FORM_TIME_MAX: Duration = Duration::from_secs(10);
 /// The field that goes with each form.
@@ -33,12 +35,17 @@ impl Fields {
         let late = |_| Failed::invalid("The form did not arrive within 10 seconds.");
         let body = timeout(FORM_TIME_MAX, to_bytes(body, bytes_max)).await.map_err(late)?;
         let broken = |_| Failed::invalid("The form is too large, or did not arrive whole.");
-        Ok(Self::parse(&body.map_err(broken)?))
+        Self::parse(&body.map_err(broken)?)
     }
 
-    fn parse(body: &Bytes) -> Self {
-        let pairs = form_urlencoded::parse(body);
-        Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    fn parse(body: &Bytes) -> Result<Self, Failed> {
+        let pairs = form_urlencoded::parse(body).take(FIELDS_MAX + 1);
+        let pairs = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
+        let fields: Vec<_> = pairs.collect();
+        match fields.len() > FIELDS_MAX {
+            true => Err(Failed::invalid("The form has more than 1,024 fields.")),
+            false => Ok(Self(fields)),
+        }
     }
 
     /// The value of a field, without blanks around it; empty if there is none.
@@ -90,9 +97,17 @@ mod tests {
     #[test]
     fn fields_are_read_as_a_browser_sends_them() {
         let body = Bytes::from_static(b"name=+crm+&scope=read&scope=write&empty=&x=%3Cb%3E");
-        let fields = Fields::parse(&body);
+        let fields = Fields::parse(&body).unwrap();
         assert_eq!((fields.text("name"), fields.text("none")), ("crm", ""));
         assert_eq!(fields.all("scope"), ["read", "write"]);
         assert_eq!((fields.given("empty"), fields.given("x")), (None, Some("<b>")));
+    }
+
+    /// Without the bound, two megabytes of these would be a hundred.
+    #[test]
+    fn a_form_of_a_great_many_fields_is_refused() {
+        let body = |many: usize| Bytes::from("a&".repeat(many));
+        assert!(Fields::parse(&body(FIELDS_MAX)).is_ok());
+        assert!(Fields::parse(&body(FIELDS_MAX + 1)).is_err());
     }
 }
