@@ -10,6 +10,9 @@ use tracing::error;
 
 use super::{assets, page};
 
+/// Most bytes that are shown of an answer that is not a problem.
+const DETAIL_BYTES_MAX: usize = 1 << 10;
+
 /// Why there is no page, or nothing was done.
 #[derive(Debug, Clone)]
 pub(super) struct Failed {
@@ -40,7 +43,7 @@ impl Failed {
         let problem: Problem = match serde_json::from_slice(body) {
             Ok(problem) => problem,
             Err(_) => {
-                let detail = String::from_utf8_lossy(body).into_owned();
+                let detail = String::from_utf8_lossy(&body[..body.len().min(DETAIL_BYTES_MAX)]);
                 return Self::new(status, "internal", "Internal error", detail);
             }
         };

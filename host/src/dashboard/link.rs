@@ -5,6 +5,9 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded::Serializer;
 
+/// Longest place that somebody comes back to, in bytes: it stands in the form to sign in.
+const PLACE_BYTES_MAX: usize = 2 << 10;
+
 /// What does not stand in a part of a path as it is: also dots, which lead elsewhere.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
@@ -32,8 +35,9 @@ pub(super) fn below(path: &str, part: &str) -> String {
 /// A place in the dashboard that somebody wants to come back to; `None` if it may be elsewhere.
 pub(super) fn own(place: &str) -> Option<&str> {
     let is_path = place.starts_with('/') && !place.starts_with("//");
+    let is_short = place.len() <= PLACE_BYTES_MAX;
     let is_plain = |byte: u8| (b'!'..=b'~').contains(&byte) && byte != b'\\';
-    (is_path && place.bytes().all(is_plain)).then_some(place)
+    (is_path && is_short && place.bytes().all(is_plain)).then_some(place)
 }
 
 #[cfg(test)]
@@ -57,5 +61,7 @@ mod tests {
         {
             assert_eq!(own(place), None, "{place}");
         }
+        assert_eq!(own(&"/".repeat(9)), None);
+        assert_eq!(own(&format!("/{}", "a".repeat(PLACE_BYTES_MAX))), None);
     }
 }

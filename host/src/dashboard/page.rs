@@ -9,7 +9,7 @@ use tracing::error;
 
 /// No inline style, no inline script, nothing from elsewhere.
 pub(super) const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
-                                 img-src 'self' data:; connect-src 'self'; form-action 'self'; \
+                                 img-src 'self'; connect-src 'self'; form-action 'self'; \
                                  base-uri 'none'; frame-ancestors 'none'";
 
 /// With `no-referrer` a browser would send forms without their origin.

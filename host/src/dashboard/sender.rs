@@ -39,10 +39,10 @@ impl Sender {
                 headers.append(name.clone(), value.clone());
             }
         }
-        // Over HTTP/2 the name of the port stands there.
+        // Over HTTP/2 the name of the port stands there, and each that a request has must be ours.
         let authority = parts.uri.authority().map(|it| HeaderValue::from_str(it.as_str()));
-        if let Some(Ok(authority)) = authority.filter(|_| !headers.contains_key(header::HOST)) {
-            headers.insert(header::HOST, authority);
+        if let Some(Ok(authority)) = authority {
+            headers.append(header::HOST, authority);
         }
         Self { headers, connection: parts.extensions.get::<Arc<Connection>>().cloned() }
     }
@@ -71,5 +71,26 @@ impl Sender {
         if let Some(connection) = &self.connection {
             request.extensions_mut().insert(Arc::clone(connection));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+
+    use super::*;
+
+    /// Guards that a request is judged by every name to which it was sent, and by no token that a
+    /// browser would not send.
+    #[test]
+    fn all_names_of_the_port_go_on_and_no_token() {
+        let request = Request::builder().uri("http://evil.example/").header("host", "localhost");
+        let request = request.header("authorization", "Bearer hgt_x").body(()).unwrap();
+        let mut sent = Request::new(Body::empty());
+        Sender::of(&request.into_parts().0).sign(&mut sent);
+        let hosts: Vec<_> = sent.headers().get_all(header::HOST).iter().collect();
+        assert_eq!(hosts, ["localhost", "evil.example"]);
+        assert!(!sent.headers().contains_key(header::AUTHORIZATION));
     }
 }

@@ -76,15 +76,18 @@ impl FromRequestParts<Arc<Dashboard>> for Visitor {
         let session = dashboard.api.call(&sender, (Method::GET, SESSION), None).await;
         let session: Session = match session {
             Ok(session) => session,
-            Err(failed) if failed.is_unknown() && parts.method == Method::GET => {
-                let here = parts.uri.path_and_query().map_or("/", |here| here.as_str());
-                return Err(page::see_other(&link::with_query("/sign-in", [("next", here)])));
+            Err(failed) if failed.is_unknown() && parts.method.is_safe() => {
+                let here = parts.uri.path_and_query().and_then(|here| link::own(here.as_str()));
+                let next = [("next", here.unwrap_or_default())];
+                return Err(page::see_other(&link::with_query("/sign-in", next)));
             }
             Err(failed) => return Err(failed.into_response()),
         };
         let asked = Asked::of(&parts.uri);
         let form = session.form.as_deref().unwrap_or_default();
-        let note = dashboard.notes.take(form, asked.text(NOTE), Instant::now());
+        // Whoever asks for the head of a page alone is shown nothing.
+        let place = if parts.method == Method::GET { asked.text(NOTE) } else { "" };
+        let note = dashboard.notes.take(form, place, Instant::now());
         Ok(Self { dashboard: Arc::clone(dashboard), sender, session, note, asked })
     }
 }
