@@ -37,8 +37,13 @@ fn is_special(char: char) -> bool {
 fn is_hidden(char: char) -> bool {
     let turns = matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}')
         || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let is_blank = matches!(char, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}');
-    turns || is_blank || (char.is_control() && !matches!(char, '\n' | '\t'))
+    let is_blank = matches!(char, '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}' | '\u{feff}')
+        || matches!(char, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
+        || matches!(char, '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}');
+    // Also tags, of which a whole second text can be made.
+    let is_sign = matches!(char, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(char, '\u{e0000}'..='\u{e007f}');
+    turns || is_blank || is_sign || (char.is_control() && !matches!(char, '\n' | '\t'))
 }
 
 fn write_special(dest: &mut impl fmt::Write, char: char) -> fmt::Result {
@@ -92,6 +97,7 @@ mod tests {
     fn what_turns_the_writing_around_is_written_out() {
         assert_eq!(escaped("a\u{202e}b\u{2066}\u{0}c\r"), "a[U+202E]b[U+2066][U+0000]c[U+000D]");
         assert_eq!(escaped("a\u{200b}b\u{feff}"), "a[U+200B]b[U+FEFF]");
+        assert_eq!(escaped("a\u{3164}\u{2028}\u{e0041}"), "a[U+3164][U+2028][U+E0041]");
         assert_eq!(escaped("line\n\tשלום é"), "line\n\tשלום é");
     }
 
