@@ -32,14 +32,18 @@ function show(text, isLive) {
   state.classList.toggle("off", !isLive);
 }
 
-// Looks again at most once in a second, and not while nobody sees the page.
+// Looks again at most once in a second, and not while nobody sees the page. What comes during a look
+// may have come too late for it: then it looks once more.
 let waits = false;
+let isOld = false;
 function soon(pause) {
+  isOld = true;
   if (waits || document.hidden) {
     return;
   }
   waits = true;
   setTimeout(async () => {
+    isOld = false;
     try {
       await refresh();
       show("Live", true);
@@ -47,19 +51,28 @@ function soon(pause) {
       show("Not live", false);
     }
     waits = false;
+    if (isOld) {
+      soon(1000);
+    }
   }, pause);
 }
 
-// The stream says that something came; the page says what.
-const stream = page?.dataset.stream;
-if (stream && "EventSource" in window) {
-  const events = new EventSource(stream);
+// The stream says that something came; the page says what. A browser has six connections to a
+// gateway without TLS, and each stream takes one: so only a page that somebody sees has one.
+const stream = "EventSource" in window ? page?.dataset.stream : undefined;
+let events;
+function listen() {
+  if (!stream || events || document.hidden) {
+    return;
+  }
+  events = new EventSource(stream);
   events.addEventListener("open", () => show("Live", true));
   events.addEventListener("error", () => show("Not live", false));
   for (const name of ["event", "delivery", "gap"]) {
     events.addEventListener(name, () => soon(1000));
   }
 }
+listen();
 
 const every = Number(page?.dataset.refresh);
 if (every > 0) {
@@ -68,7 +81,11 @@ if (every > 0) {
 }
 
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && (stream || every > 0)) {
+  if (document.hidden) {
+    events?.close();
+    events = undefined;
+  } else if (stream || every > 0) {
+    listen();
     soon(0);
   }
 });
