@@ -6,6 +6,7 @@ mod events;
 mod hostile;
 mod overview;
 mod settings;
+mod strangers;
 
 use serde_json::{Value, json};
 
