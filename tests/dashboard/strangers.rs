@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Guards that the dashboard has the API judge where a request comes from, also for what is no page.
+/// Guards that the API judges where a request comes from, also where it has no page.
 #[tokio::test]
 async fn no_page_of_another_site_or_name_reads_a_page() {
     let gateway = Setup::stripe().start().await;

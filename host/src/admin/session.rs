@@ -144,9 +144,9 @@ async fn begin(State(admin): State<Arc<Admin>>, request: Request) -> Result<Resp
     let Some(name) = &asking.token else {
         return Ok((StatusCode::CREATED, Json(asking)).into_response());
     };
-    // Nobody has the cookie of an earlier one any more.
-    admin.access.sessions.end(headers, connection);
     let Begun { cookie, found } = admin.access.begin_session(headers)?;
+    // The browser forgets the cookie of an earlier one.
+    admin.access.sessions.end(headers, connection);
     let peer = connection.map(|it| it.peer().to_string()).unwrap_or_default();
     info!(token = %name, peer, "began a session of the dashboard");
     let Found { form, ends_at, .. } = found;
