@@ -230,7 +230,7 @@ fn instead(is_empty: bool, subject: &str) -> Vec<Markup> {
     }
     let below = format!("{subject}.*");
     let types = if subject.contains('*') { vec![subject] } else { vec![subject, below.as_str()] };
-    let link =
+    let search =
         |name: &&str| markup::code_link(&link::with_query("/events", [("type", *name)]), name);
     types.iter().map(search).collect()
 }
