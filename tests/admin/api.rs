@@ -11,11 +11,13 @@ use crate::harness::GUEST_TOKEN;
 /// another try, and one whose run is dead.
 async fn busy_gateway() -> (Harness, Receiver) {
     let receiver = Receiver::answering(500).await;
-    let secrets = format!("secrets = [{{ value = \"{GUEST_TOKEN}\" }}]");
+    let secrets = |secret: &str| format!("secrets = [{{ value = \"{secret}\" }}]");
     let prepared = Setup::new()
         .table("master_key = { file = \"master\" }")
         .plugin("guest")
-        .source("guest", "guest", &secrets)
+        .source("guest", "guest", &secrets(GUEST_TOKEN))
+        .plugin("stripe")
+        .source("stripe", "stripe", &secrets(STRIPE_SECRET))
         .endpoint_with("crm", &receiver, &["order.*"], "retries = [\"10s\", \"1h\"]")
         .prepare();
     std::fs::write(prepared.folder().join("master"), "5a".repeat(32)).unwrap();
@@ -126,13 +128,11 @@ async fn every_operation_answers_as_the_document_says() {
     {
         check(id, &answer);
     }
-    check("listTokens", &gateway.ask("/v1/tokens").await);
-    let made = gateway.tell("/v1/tokens", &json!({ "name": "ci", "scopes": ["admin"] })).await;
-    check("makeToken", &made);
-    // From now on every request needs one.
-    let url = format!("{}/v1/tokens/ci", gateway.admin());
-    let revoke = gateway.client().delete(url).bearer_auth(text(&made.json()["token"]));
-    check("revokeToken", &crate::harness::answer(revoke).await);
+    let sample = json!({ "sample": "charge.dispute.created" });
+    check("sendSample", &gateway.tell("/v1/sources/stripe/sample", &sample).await);
+    for (id, answer) in of_tokens(&gateway).await {
+        check(id, &answer);
+    }
     let refused = gateway.ask("/v1/events").await;
     document.check("listEvents", &refused);
     assert_eq!(refused.status, 401);
@@ -140,6 +140,26 @@ async fn every_operation_answers_as_the_document_says() {
 
     let all: BTreeSet<String> = document.operations().into_iter().map(|(id, ..)| id).collect();
     assert_eq!(checked, all, "each operation is checked here");
+}
+
+/// Makes a token, has a browser sign in and out with it, and revokes it. From then on every request
+/// needs one.
+async fn of_tokens(gateway: &Harness) -> Vec<(&'static str, Answer)> {
+    let listed = gateway.ask("/v1/tokens").await;
+    let made = gateway.tell("/v1/tokens", &json!({ "name": "ci", "scopes": ["admin"] })).await;
+    let token = text(&made.json()["token"]);
+    let mut answers = vec![("listTokens", listed), ("makeToken", made)];
+    for (id, method, path) in [
+        ("beginSession", "POST", "/v1/session"),
+        ("getSession", "GET", "/v1/session"),
+        ("endSession", "DELETE", "/v1/session"),
+        ("revokeToken", "DELETE", "/v1/tokens/ci"),
+    ] {
+        let url = format!("{}{path}", gateway.admin());
+        let request = gateway.client().request(method.parse().unwrap(), url).bearer_auth(&token);
+        answers.push((id, crate::harness::answer(request).await));
+    }
+    answers
 }
 
 /// Does everything with two canaries once, and gives the answers.
@@ -184,6 +204,7 @@ fn of_reading(
         ("listDeliveries", "/v1/deliveries?limit=2".to_owned()),
         ("listEventTypes", "/v1/event-types".to_owned()),
         ("getDelivery", path("deliveries", &delivery["id"])),
+        ("listSources", "/v1/sources".to_owned()),
         ("listRefused", "/v1/sources/guest/refused".to_owned()),
         ("listReplays", "/v1/replays".to_owned()),
         ("getReplay", replay.to_owned()),
@@ -192,6 +213,8 @@ fn of_reading(
         ("getHealth", "/healthz".to_owned()),
         ("getReadiness", "/readyz".to_owned()),
         ("getMetrics", "/metrics".to_owned()),
+        ("getOverview", "/v1/overview?span=day".to_owned()),
+        ("getSettings", "/v1/settings".to_owned()),
         ("waitUntilSettled", "/v1/settled".to_owned()),
         ("getDocument", "/v1/openapi.json".to_owned()),
         ("listAudit", "/v1/audit?limit=2".to_owned()),
@@ -252,7 +275,7 @@ async fn every_error_is_a_problem_that_the_document_knows() {
         assert_eq!(problem["status"], status, "{problem}");
         document.check(id, &answer);
     }
-    for (path, status) in [("/v1/nothing", 404), ("/", 404), ("/v1/replay", 405)] {
+    for (path, status) in [("/v1/nothing", 404), ("/nothing", 404), ("/v1/replay", 405)] {
         let answer = gateway.ask(path).await;
         assert_eq!(answer.headers["content-type"], "application/problem+json", "{path}");
         assert_eq!((answer.status, &answer.json()["status"]), (status, &json!(status)), "{path}");

@@ -158,6 +158,7 @@ class Gateway:
             "/v1/replays/{id}": [it["id"] for it in self.ask("/v1/replays")["replays"]],
             "/v1/endpoints/{id}": [it["id"] for it in self.ask("/v1/endpoints")["items"]],
             "/v1/sources/{name}": ["stripe"],
+            "/v1/plugins/{name}": [it["name"] for it in self.ask("/v1/plugins")["plugins"]],
         }
         # Also where an id is followed by what is done to the one thing, or what there is of it.
         paths = self.ask("/v1/openapi.json")["paths"]
