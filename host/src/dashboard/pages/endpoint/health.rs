@@ -100,6 +100,8 @@ pub(super) fn troubles(now: Timestamp, endpoint: &Endpoint) -> Vec<Trouble> {
                 "Deliveries to it are dead at once. Enable it when it is mended, and replay its \
                  dead letters.",
             );
+            // What follows says that they wait.
+            return found;
         }
         _ => (),
     }
@@ -272,6 +274,8 @@ mod tests {
         assert_eq!(said(&[("locked", true.into())]), ["A secret of it does not open."]);
         let gone = said(&[("state", "disabled".into()), ("reason", "gone".into())]);
         assert!(gone[0].contains("410"), "{gone:?}");
+        let disabled = said(&[("state", "disabled".into()), ("locked", true.into())]);
+        assert_eq!(disabled, ["Disabled now by an operator."], "nothing waits for it");
         let breaker = |state: &str, until: Timestamp| {
             let since = Timestamp(NOW.0 - 240_000);
             serde_json::json!({ "state": state, "until": until, "failing_since": since })
