@@ -78,7 +78,7 @@ impl Groups {
     /// How many there are, in words.
     pub(super) fn said(&self) -> String {
         let many = figure::counted(self.all(), "dead letter", "dead letters");
-        if self.at_least { format!("The newest {many}; there are more.") } else { many }
+        if self.at_least { format!("At least {many}: not all were counted.") } else { many }
     }
 
     pub(super) fn rows(
@@ -124,6 +124,14 @@ fn said(money: &[Money]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Guards that nothing is said of letters that nobody has counted: there may be none.
+    #[test]
+    fn a_number_of_some_is_no_number_of_all() {
+        let said = |at_least| Groups { at_least, groups: Vec::new(), can_replay: true }.said();
+        assert_eq!(said(true), "At least 0 dead letters: not all were counted.");
+        assert_eq!(said(false), "0 dead letters");
+    }
 
     #[test]
     fn of_many_currencies_a_few_are_shown_and_the_rest_counted() {
