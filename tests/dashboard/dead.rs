@@ -61,6 +61,7 @@ async fn dead_letters_are_seen_by_reason_previewed_and_replayed() {
     replays.says("Done").says("2 of 2");
     let place = replays.links().into_iter().find(|link| link.starts_with("/replays/rpl_")).unwrap();
     person.open(&place).await.says("It has come to its end");
+    person.open(&format!("{place}/cancel")).await.says("It has come to its end");
 }
 
 /// Guards that what a scope may not do is not offered.

@@ -17,7 +17,7 @@ use serde::de::IgnoredAny;
 
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::markup::{self, Markup, Mood};
-use crate::dashboard::page::page;
+use crate::dashboard::page::{page, see_other};
 use crate::dashboard::{Dashboard, Failed, Submitted, Visitor, chart, figure, link};
 use crate::event::Timestamp;
 use crate::token::Scope;
@@ -258,15 +258,43 @@ struct CancelPage {
     left: String,
 }
 
-/// Says what to cancel it leaves undone.
+/// Says what to cancel it leaves undone. One that has ended is shown as it is.
 async fn confirm(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failed> {
     let replay: Replay = visitor.get(&link::below("/v1/replays", &id)).await?;
-    let many = |many| figure::counted(many, "dead letter", "dead letters");
-    let left = replay.total.map(|total| total.saturating_sub(replay.done()));
+    if !replay.goes_on() || !replay.may_change(&visitor) {
+        return Ok(see_other(&link::below("/replays", &id)));
+    }
     Ok(page(&CancelPage {
         frame: visitor.frame(Section::Dead, "Cancel a replay"),
         done: figure::counted(replay.done(), "work", "works"),
-        left: left.map_or_else(|| "All others".to_owned(), |left| format!("About {}", many(left))),
+        left: left(&replay),
         id: replay.id,
     }))
+}
+
+/// How many it has not looked at. They need not be dead: programs replay others too.
+fn left(replay: &Replay) -> String {
+    let works = |left| figure::counted(left, "other work", "other works");
+    let left = replay.total.map(|total| total.saturating_sub(replay.done()));
+    left.map_or_else(|| "All others".to_owned(), |left| format!("About {}", works(left)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_replay_is_what_it_has_not_looked_at() {
+        let replay = |total: Option<u64>| -> Replay {
+            let shown = serde_json::json!({
+                "id": "rpl_1", "filter": {}, "requested_at": Timestamp(0), "finished_at": null,
+                "total": total, "rate": null, "reopened": 2, "hastened": 1, "unchanged": 1,
+                "canceled": false, "paused": false, "waits": false,
+            });
+            serde_json::from_value(shown).unwrap()
+        };
+        assert_eq!(left(&replay(Some(9))), "About 5 other works");
+        assert_eq!(left(&replay(Some(3))), "About 0 other works");
+        assert_eq!(left(&replay(None)), "All others");
+    }
 }
