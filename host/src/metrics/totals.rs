@@ -77,11 +77,6 @@ impl Spread {
         }
     }
 
-    /// With all of another.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.add_since(other, &Self::default());
-    }
-
     /// The microseconds within which this many of a hundred ended, at most a quarter too many;
     /// `None` if there are none.
     pub(crate) fn within(&self, of_hundred: u64) -> Option<u64> {
