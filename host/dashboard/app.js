@@ -11,7 +11,9 @@ document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest"
 // Takes the parts marked data-live out of the page as it is now, each into the place of its old self.
 // One in which somebody works is left alone.
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+  // That nobody asked for it keeps a page that is left open from keeping its session.
+  const headers = { accept: "text/html", "hookgate-unattended": "?1" };
+  const answer = await fetch(location.href, { headers });
   if (!answer.ok || answer.redirected) {
     throw new Error(`the page answered ${answer.status}`);
   }

@@ -30,6 +30,11 @@ const COOKIE: &str = "hookgate-session";
 /// The cookie over TLS: a browser takes one of this name only from here.
 const HOST_COOKIE: &str = "__Host-hookgate-session";
 
+/// With this a page of the dashboard asks by itself, to see what is new, and nobody may be there.
+pub(super) const UNATTENDED: &str = "hookgate-unattended";
+/// What a browser accepts that listens to a stream, to which it also comes back by itself.
+const STREAM: &str = "text/event-stream";
+
 /// Says whether the browser speaks TLS with a proxy in front. Whoever forges it harms nobody else.
 pub(super) const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
@@ -125,7 +130,8 @@ impl Sessions {
         if sent.peek().is_none() {
             return Ok(None);
         }
-        let mut found = sent.filter_map(|cookie| self.find(cookie, now));
+        let find = if is_unattended(headers) { Self::look } else { Self::find };
+        let mut found = sent.filter_map(|cookie| find(self, cookie, now));
         match (found.next(), found.next()) {
             (Some(found), None) => Ok(Some(found)),
             _ => Err(Over),
@@ -135,14 +141,15 @@ impl Sessions {
     /// The session of whoever sends this cookie, which it is used by; `None` if it is over.
     fn find(&self, cookie: &str, now: Timestamp) -> Option<Found> {
         let mut kept = lock(&self.kept);
-        let hash = hash(cookie);
-        let session = kept.get_mut(&hash)?;
-        if session.is_over(now) {
-            kept.remove(&hash);
-            return None;
-        }
+        let session = going(&mut kept, cookie, now)?;
         session.used = session.used.max(now);
         Some(session.found())
+    }
+
+    /// The same where nobody uses it: a page that is left open keeps no session.
+    fn look(&self, cookie: &str, now: Timestamp) -> Option<Found> {
+        let mut kept = lock(&self.kept);
+        going(&mut kept, cookie, now).map(|session| session.found())
     }
 
     /// Ends every session whose cookie a request has.
@@ -156,6 +163,25 @@ impl Sessions {
     pub(super) fn form(&self) -> &Arc<str> {
         &self.form
     }
+}
+
+/// The session of this cookie, if it goes on.
+fn going<'k>(
+    kept: &'k mut BTreeMap<[u8; 32], Session>,
+    cookie: &str,
+    now: Timestamp,
+) -> Option<&'k mut Session> {
+    let hash = hash(cookie);
+    if kept.get(&hash)?.is_over(now) {
+        kept.remove(&hash);
+    }
+    kept.get_mut(&hash)
+}
+
+/// Whether a browser asks by itself.
+fn is_unattended(headers: &HeaderMap) -> bool {
+    let listens = headers.get(header::ACCEPT).is_some_and(|accept| accept == STREAM);
+    headers.contains_key(UNATTENDED) || listens
 }
 
 fn remove_oldest(kept: &mut BTreeMap<[u8; 32], Session>, among: impl Fn(&Session) -> bool) {
@@ -244,6 +270,26 @@ mod tests {
         let Begun { cookie, .. } = sessions.begin(token("ops"), NOW).unwrap();
         assert!(sessions.find(&cookie, NOW.after(IDLE_MAX)).is_none(), "nobody used it");
         assert!(sessions.find(&cookie, NOW).is_none(), "it is over for good");
+    }
+
+    /// Guards `is_unattended`: a page that is left open would keep its session for a week.
+    #[test]
+    fn a_page_that_asks_by_itself_uses_no_session() {
+        let sessions = Sessions::default();
+        let Begun { cookie, .. } = sessions.begin(token("ops"), NOW).unwrap();
+        let by_hand = headers(format!("{COOKIE}={cookie}").as_bytes());
+        let (mut again, mut listening) = (by_hand.clone(), by_hand.clone());
+        again.insert(UNATTENDED, HeaderValue::from_static("?1"));
+        listening.insert(header::ACCEPT, HeaderValue::from_static(STREAM));
+        let is_known = |sent: &HeaderMap, at| {
+            sessions.asking(sent, None, at).is_ok_and(|found| found.is_some())
+        };
+        let almost = IDLE_MAX - Duration::from_secs(1);
+        assert!(is_known(&by_hand, NOW.after(almost)));
+        for sent in [&again, &listening] {
+            assert!(is_known(sent, NOW.after(almost + almost)), "it goes on");
+        }
+        assert!(!is_known(&by_hand, NOW.after(almost + IDLE_MAX)), "nobody has used it since");
     }
 
     #[test]

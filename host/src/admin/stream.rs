@@ -29,7 +29,7 @@ use super::problem::Kind;
 use super::query::{self, AttemptsQuery, StreamQuery};
 use super::reach::{Foreign, Reach};
 use super::schema::Schemas;
-use super::sessions::FORWARDED_PROTO;
+use super::sessions::{FORWARDED_PROTO, UNATTENDED};
 use super::turns::Listening;
 use super::{Admin, Problem, deliveries, own};
 use crate::event::Timestamp;
@@ -196,7 +196,7 @@ fn foreign() -> Problem {
     Problem::new(Kind::InvalidParameter, detail).with("parameter", "tenant")
 }
 
-/// What the request says of who asks.
+/// What the request says of who asks. A browser listens by itself, for as long as a page is open.
 fn authorization(headers: &HeaderMap) -> HeaderMap {
     let sent = |name: HeaderName| {
         let values = headers.get_all(&name).iter().cloned();
@@ -204,7 +204,9 @@ fn authorization(headers: &HeaderMap) -> HeaderMap {
     };
     let forwarded = HeaderName::from_static(FORWARDED_PROTO);
     let names = [header::AUTHORIZATION, header::COOKIE, forwarded];
-    names.into_iter().flat_map(sent).collect()
+    let mut kept: HeaderMap = names.into_iter().flat_map(sent).collect();
+    kept.insert(UNATTENDED, HeaderValue::from_static("?1"));
+    kept
 }
 
 /// Somebody who listens.
@@ -399,6 +401,14 @@ mod tests {
         assert_eq!(sent, expected);
         assert_eq!(at_ease("still here", Some(cursor)), format!(": still here\nid: {cursor}\n\n"));
         assert_eq!(at_ease("still here", None), ": still here\n\n");
+    }
+
+    /// Guards that a stream uses no session: each look at who listens would keep it.
+    #[test]
+    fn whoever_listens_uses_no_session() {
+        let cookie = (header::COOKIE, HeaderValue::from_static("hookgate-session=x"));
+        let kept = authorization(&[cookie].into_iter().collect());
+        assert!(kept.contains_key(header::COOKIE) && kept.contains_key(UNATTENDED));
     }
 
     #[test]

@@ -12,12 +12,14 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::listener::Connection;
 
 /// What goes on to the API.
-static PASSED: [HeaderName; 5] = [
+static PASSED: [HeaderName; 6] = [
     header::HOST,
     header::COOKIE,
     header::ORIGIN,
     HeaderName::from_static("sec-fetch-site"),
     HeaderName::from_static("x-forwarded-proto"),
+    // That the page asks by itself.
+    HeaderName::from_static("hookgate-unattended"),
 ];
 
 /// What goes with each form.
@@ -86,11 +88,13 @@ mod tests {
     #[test]
     fn all_names_of_the_port_go_on_and_no_token() {
         let request = Request::builder().uri("http://evil.example/").header("host", "localhost");
-        let request = request.header("authorization", "Bearer hgt_x").body(()).unwrap();
+        let request = request.header("authorization", "Bearer hgt_x");
+        let request = request.header("hookgate-unattended", "?1").body(()).unwrap();
         let mut sent = Request::new(Body::empty());
         Sender::of(&request.into_parts().0).sign(&mut sent);
         let hosts: Vec<_> = sent.headers().get_all(header::HOST).iter().collect();
         assert_eq!(hosts, ["localhost", "evil.example"]);
         assert!(!sent.headers().contains_key(header::AUTHORIZATION));
+        assert!(sent.headers().contains_key("hookgate-unattended"), "it would count as use");
     }
 }
