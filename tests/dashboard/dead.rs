@@ -122,6 +122,26 @@ async fn a_plugin_shows_its_calls_failures_and_limits() {
     assert_eq!(person.open("/plugins/none").await.status, 404);
 }
 
+/// Guards the two pages of a canary, and that nobody is asked about one that is decided about.
+#[tokio::test]
+async fn a_canary_is_shown_beside_the_live_version_until_somebody_drops_it() {
+    let gateway = Setup::guest().start().await;
+    crate::canary::drop_next(&gateway, &crate::canary::guest(0, 1)).await;
+    let person = gateway.person();
+
+    let page = person.open("/plugins/guest").await;
+    page.says("Live version").says("Drop…").says("Promote…");
+    person.open("/plugins/guest/promote").await.says("From then on it runs all subjects.");
+    let sure = person.open("/plugins/guest/drop").await;
+    sure.says("gets all subjects again");
+    let page = person.submit(&sure, "/plugins/guest/drop", &[]).await;
+    page.says("Dropped. The live version gets all subjects.").says("Dropped by an operator");
+    assert!(!page.links().contains(&"/plugins/guest/promote".to_owned()), "{:?}", page.links());
+    let again = person.open("/plugins/guest/promote").await;
+    again.says("Dropped by an operator");
+    assert!(!again.offers("/plugins/guest/promote"), "{}", again.html);
+}
+
 #[tokio::test]
 async fn the_gateway_looks_at_the_files_when_somebody_asks() {
     let gateway = Setup::stripe().start().await;

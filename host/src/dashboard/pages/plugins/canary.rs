@@ -17,9 +17,10 @@ use serde::de::IgnoredAny;
 use super::Digest;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::markup::{self, Markup, Mood};
-use crate::dashboard::page::page;
+use crate::dashboard::page::{page, see_other};
 use crate::dashboard::{Dashboard, Failed, Submitted, Visitor, figure, link};
 use crate::event::Timestamp;
+use crate::token::Scope;
 
 pub(super) fn routes() -> Router<Arc<Dashboard>> {
     Router::new()
@@ -163,8 +164,12 @@ async fn confirm_drop(visitor: Visitor, Path(name): Path<String>) -> Result<Resp
     confirm(&visitor, &name, false).await
 }
 
+/// The page that says what a decision does. One that is decided about is shown as it is.
 async fn confirm(visitor: &Visitor, name: &str, is_promotion: bool) -> Result<Response, Failed> {
     let canary: Canary = visitor.get(&path(name)).await?;
+    if !canary.runs() || !visitor.can(Scope::Write) {
+        return Ok(see_other(&link::below("/plugins", name)));
+    }
     let title = if is_promotion { "Promote a canary" } else { "Drop a canary" };
     Ok(page(&ActPage {
         frame: visitor.frame(Section::Plugins, title),
