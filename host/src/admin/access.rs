@@ -478,7 +478,7 @@ fn in_file(name: &Name) -> Problem {
     let reason = format!(
         "the token `{name}` is in the configuration: change or remove `[tokens.{name}]` there"
     );
-    Problem::new(Kind::TokenInConfiguration, reason)
+    Problem::new(Kind::ConfiguredToken, reason)
 }
 
 /// The hash of the token that a request has: exactly one, as RFC 6750 writes it.

@@ -60,7 +60,7 @@ pub(crate) enum Kind {
     /// There is a token of this name.
     TokenExists,
     /// The token is one of the configuration.
-    TokenInConfiguration,
+    ConfiguredToken,
     /// The store keeps as many tokens as it may.
     TooManyTokens,
     /// There is an endpoint of this name and tenant.
@@ -155,7 +155,7 @@ impl Kind {
         Self::MethodNotAllowed,
         Self::BodyTimeout,
         Self::TokenExists,
-        Self::TokenInConfiguration,
+        Self::ConfiguredToken,
         Self::TooManyTokens,
         Self::EndpointExists,
         Self::EndpointInConfiguration,
@@ -215,9 +215,7 @@ impl Kind {
             Self::MethodNotAllowed => ("method-not-allowed", 405, "Method not allowed"),
             Self::BodyTimeout => ("body-timeout", 408, "Body not in time"),
             Self::TokenExists => ("token-exists", 409, "Token exists"),
-            Self::TokenInConfiguration => {
-                ("token-in-configuration", 409, "Token of the configuration")
-            }
+            Self::ConfiguredToken => ("token-in-configuration", 409, "Token of the configuration"),
             Self::TooManyTokens => ("too-many-tokens", 409, "Too many tokens"),
             Self::EndpointExists => ("endpoint-exists", 409, "Endpoint exists"),
             Self::EndpointInConfiguration => {

@@ -60,7 +60,7 @@ pub(super) static OPERATIONS: [Operation; 3] = [
             Kind::MalformedBody,
             Kind::BodyTimeout,
             Kind::TokenExists,
-            Kind::TokenInConfiguration,
+            Kind::ConfiguredToken,
             Kind::TooManyTokens,
             Kind::BodyTooLarge,
             Kind::InvalidBody,
@@ -78,7 +78,7 @@ pub(super) static OPERATIONS: [Operation; 3] = [
         parameters: &[TOKEN_NAME, idempotency::KEY],
         body: None,
         answers: &[Answer::ok("The token as it was.", Schemas::of::<Shown>)],
-        problems: &[Kind::InvalidId, Kind::NotFound, Kind::TokenInConfiguration],
+        problems: &[Kind::InvalidId, Kind::NotFound, Kind::ConfiguredToken],
         handler: || delete(revoke),
     },
 ];

@@ -178,7 +178,7 @@ async fn a_token_whose_name_the_configuration_takes_later_can_be_revoked() {
     assert!(bench.access.revoke(&name("ci")).await.is_ok());
     assert_eq!(bench.ask(&[&sent]), Err(Refused::Unknown));
     let kept = bench.access.revoke(&name("ci")).await.err().unwrap();
-    assert_eq!(kept.kind(), Kind::TokenInConfiguration);
+    assert_eq!(kept.kind(), Kind::ConfiguredToken);
 }
 
 #[tokio::test]
@@ -190,9 +190,9 @@ async fn a_token_of_the_configuration_is_good_while_it_is_there() {
         assert_eq!(bench.ask(&[&format!("Bearer {text}")]), Ok(Some(name("ops"))));
     }
     let taken = bench.access.create(token("ops")).await.err().unwrap();
-    assert_eq!(taken.kind(), Kind::TokenInConfiguration);
+    assert_eq!(taken.kind(), Kind::ConfiguredToken);
     let kept = bench.access.revoke(&name("ops")).await.err().unwrap();
-    assert_eq!(kept.kind(), Kind::TokenInConfiguration);
+    assert_eq!(kept.kind(), Kind::ConfiguredToken);
 
     bench.access.configure(&[], false);
     assert_eq!(bench.ask(&[&format!("Bearer {ONE}")]), Err(Refused::Unknown));
