@@ -91,6 +91,7 @@ impl Visit<'_> {
         receiver.arrived(1).await;
         let (path, secret) = (browser.path().await, browser.value("#secret").await);
         assert!(path.starts_with("/endpoints/ep_") && secret.starts_with("whsec_"), "{path}");
+        assert!(browser.has("[data-copy=\"secret\"]:not([hidden])").await, "it can be copied");
         self.open(&path).await;
         assert!(!browser.has("#secret").await, "it is shown once");
         (path, secret)

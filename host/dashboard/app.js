@@ -23,6 +23,7 @@ async function refresh() {
     const isUsed = part.contains(document.activeElement) || part.querySelector("details[open]");
     if (other && !isUsed) {
       part.replaceWith(document.adoptNode(other));
+      offerCopies(other);
     }
   }
 }
@@ -92,11 +93,20 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.hidden = !navigator.clipboard;
-  button.addEventListener("click", async () => {
-    const field = document.getElementById(button.dataset.copy);
+// Shows the buttons that copy a field, where the browser lets a page copy.
+function offerCopies(part) {
+  for (const button of part.querySelectorAll("[data-copy]")) {
+    button.hidden = !navigator.clipboard;
+  }
+}
+offerCopies(document);
+
+// For the whole page: a button may be in a part that has come since.
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-copy]");
+  const field = button && document.getElementById(button.dataset.copy);
+  if (field) {
     await navigator.clipboard.writeText(field.value ?? field.textContent);
     button.textContent = "Copied";
-  });
-}
+  }
+});
