@@ -235,14 +235,19 @@ pub enum Proven {
 }
 
 impl Proven {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "none",
+            Self::Weak => Worth::Weak.name(),
+            Self::Unbound => Worth::Unbound.name(),
+            Self::Bound => Worth::Bound.name(),
+        }
+    }
+
     /// The value of the label `proof`, which an event has unless all of its request is proven.
     pub fn label(self) -> Option<&'static str> {
-        match self {
-            Self::Nothing => Some("none"),
-            Self::Weak => Some(Worth::Weak.name()),
-            Self::Unbound => Some(Worth::Unbound.name()),
-            Self::Bound => None,
-        }
+        (self != Self::Bound).then(|| self.name())
     }
 }
 

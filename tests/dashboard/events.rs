@@ -49,6 +49,19 @@ async fn a_story_goes_from_the_request_to_the_delivery_that_failed_and_is_sent_a
     person.open(&place).await.says("attempt 2").says("Answered 204").says("Done");
 }
 
+/// Guards `proof` of a receipt, from the store to its story.
+#[tokio::test]
+async fn a_story_says_so_of_a_request_that_proved_nothing() {
+    let open = Setup::new().plugin("stripe").source("open", "stripe", "verify = \"none\"");
+    let gateway = open.start().await;
+    let receipt = gateway.post("open", &[], payment("evt_1", "pi_1", "succeeded")).await.accepted();
+    gateway.settle().await;
+
+    assert_eq!(gateway.receipt(&receipt).await["proof"], "none");
+    let page = gateway.person().open(&format!("/receipts/{receipt}")).await;
+    page.says("Stored without a proof").says("verified nothing");
+}
+
 /// Guards the page that stands before a discard.
 #[tokio::test]
 async fn a_discard_says_first_what_it_ends() {

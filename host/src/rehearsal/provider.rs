@@ -264,7 +264,7 @@ impl Parse<'_> {
         let receipt = self.receipt;
         if let Some(then) = receipt.proven {
             let now = self.proven(claims);
-            found.texts("proof", "worth", Some(worth(then)), Some(worth(now)));
+            found.texts("proof", "worth", Some(then.name()), Some(now.name()));
         }
         if receipt.event_ids != claims.event_ids {
             let text = |ids: &[String]| ids.join(", ");
@@ -338,8 +338,4 @@ impl Parse<'_> {
         let (was, is) = (order(&then, &own), order(&own, &then));
         found.texts("event_field", "order", Some(&was), Some(&is));
     }
-}
-
-fn worth(proven: Proven) -> &'static str {
-    proven.label().unwrap_or("bound")
 }

@@ -263,6 +263,9 @@ object! {
         /// The plugin that said what the request proves; not there if an earlier Hookgate accepted
         /// it.
         [maybe] claimed_by: Option<PluginStamp>,
+        /// What the request proved: `bound`, `unbound`, `weak`, or `none` where its source accepts
+        /// everything; not there if an earlier Hookgate accepted it.
+        [maybe] proof: Option<&'static str>,
         /// Whether body and headers were kept long enough and are gone.
         [maybe] body_expired: bool,
         /// The body, if it is UTF-8.

@@ -37,6 +37,7 @@ use super::view::{
 };
 use crate::failure::Reason;
 use crate::ids::{Id, IdKind, Name};
+use crate::provider::Proven;
 use crate::store::Store;
 use crate::store::error::{Damaged, Error, Failure};
 use crate::store::facts::{PluginStamp, Receipt, StoredEvent, StoredParcel};
@@ -330,6 +331,7 @@ impl Snapshot<'_> {
             url: request.url.clone(),
             headers: request.headers.clone(),
             claimed_by: receipt.plugin.as_deref().cloned(),
+            proof: receipt.proven.map(Proven::name),
             body_expired: receipt.body_expired,
             body: text.filter(|_| !receipt.body_expired).map(str::to_owned),
             body_base64: text.is_none().then(|| STANDARD.encode(&request.body)),

@@ -112,6 +112,10 @@ pub struct ReceiptView {
     /// accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claimed_by: Option<PluginStamp>,
+    /// What the request proved: `bound`, `unbound`, `weak` or `none`; not known of one that an
+    /// earlier Hookgate accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<&'static str>,
     /// Whether body and headers were kept long enough and are gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub body_expired: bool,

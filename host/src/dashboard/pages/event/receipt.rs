@@ -111,14 +111,7 @@ pub(super) fn steps(teller: &Teller, receipt: &Receipt, story: &mut Vec<Step>) {
     step.lines.push(markup::joined(said));
     story.push(step);
 
-    let mut step = teller.step(receipt.received_at, Mood::Ok, markup::text("Proven and stored"));
-    let by = receipt.claimed_by.as_ref().map_or_else(String::new, |plugin| {
-        format!(" from what {} {} read of it", plugin.name, plugin.version)
-    });
-    step.say(&format!(
-        "The gateway verified the request{by}, synced it to the disk, and answered then."
-    ));
-    story.push(step);
+    story.push(stored(teller, receipt));
 
     let tried = Tried {
         verb: "Parsed by",
@@ -138,6 +131,37 @@ pub(super) fn steps(teller: &Teller, receipt: &Receipt, story: &mut Vec<Step>) {
         last.acts.extend(again(teller, receipt));
     }
     story.append(&mut parses);
+}
+
+/// What the request proved before it was stored.
+fn stored(teller: &Teller, receipt: &Receipt) -> Step {
+    let by = receipt.claimed_by.as_ref().map_or_else(String::new, |plugin| {
+        format!(" from what {} {} read of it", plugin.name, plugin.version)
+    });
+    let verified = format!("The gateway verified the request{by}");
+    let (mood, title, said) = match receipt.proof.as_deref() {
+        Some("none") => {
+            let said = "The gateway verified nothing: the source accepts what proves nothing.";
+            (Mood::Warn, "Stored without a proof", said.to_owned())
+        }
+        Some("weak") => {
+            let said = format!("{verified}. Its proof is weak: who overhears it can forge others.");
+            (Mood::Warn, "Proven and stored", said)
+        }
+        Some("unbound") => {
+            let said = format!("{verified}. Its proof does not cover all that is read of it.");
+            (Mood::Warn, "Proven and stored", said)
+        }
+        Some(_) => (Mood::Ok, "Proven and stored", format!("{verified}.")),
+        None => {
+            let said = "An earlier Hookgate stored it and did not note what it proved.";
+            (Mood::Ok, "Stored", said.to_owned())
+        }
+    };
+    let mut step = teller.step(receipt.received_at, mood, markup::text(title));
+    step.say(&said);
+    step.say("The gateway synced it to the disk, and answered then.");
+    step
 }
 
 /// What is wrong with the parse, if something is.
@@ -214,6 +238,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::event::Timestamp;
 
     fn receipt(changed: &Value) -> Receipt {
         let mut receipt = json!({
@@ -225,6 +250,27 @@ mod tests {
             receipt[name] = value.clone();
         }
         serde_json::from_value(receipt).unwrap()
+    }
+
+    /// Guards each arm of [`stored`]: nobody is told of a proof that there was not.
+    #[test]
+    fn what_a_request_proved_is_said_as_it_was() {
+        let begin = Timestamp(1_700_000_000_000);
+        let (may_replay, may_write, sees_state) = (false, false, false);
+        let teller = Teller { now: begin, begin, may_replay, may_write, sees_state };
+        let told = |proof: Option<&str>| {
+            let step = stored(&teller, &receipt(&json!({ "proof": proof })));
+            (step.dot, format!("{}: {}", step.title.0, step.lines[0].0))
+        };
+        let bound = "Proven and stored: The gateway verified the request.".to_owned();
+        assert_eq!(told(Some("bound")), ("", bound));
+        for (proof, part) in [("none", "verified nothing"), ("weak", "weak"), ("unbound", "cover")]
+        {
+            let (dot, said) = told(Some(proof));
+            assert!(dot == "warn" && said.contains(part), "{said}");
+        }
+        let (_, unknown) = told(None);
+        assert!(!unknown.contains("Proven") && !unknown.contains("verified"), "{unknown}");
     }
 
     /// Guards each arm of `absent`, and that what is no text is only a download.

@@ -55,6 +55,8 @@ pub(super) struct Receipt {
     pub(super) url: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) claimed_by: Option<Stamp>,
+    /// What the request proved: `bound`, `unbound`, `weak` or `none`, if that is known.
+    pub(super) proof: Option<String>,
     #[serde(default)]
     pub(super) body_expired: bool,
     pub(super) body: Option<String>,
