@@ -79,6 +79,7 @@ async fn a_token_is_made_with_what_the_form_says_and_revoked() {
     let person = gateway.signed_in(&ops).await;
     let form = person.open("/settings/tokens/new").await;
     assert!(!form.text().contains("It is the first token."));
+    form.says("write : change endpoints and canaries, send samples, discard deliveries");
 
     let wrong = [("name", "C I"), ("scope", "read"), ("tenant", "acme")];
     let refused = person.submit(&form, "/settings/tokens/new", &wrong).await;

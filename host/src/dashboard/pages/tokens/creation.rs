@@ -43,10 +43,15 @@ pub(super) fn routes() -> Router<Arc<Dashboard>> {
 /// What a scope lets somebody do.
 fn allowed(scope: Scope) -> &'static str {
     match scope {
-        Scope::Read => "look at everything but tokens and the audit log",
+        Scope::Read => "look at everything but what needs admin",
         Scope::Replay => "replay events, runs and deliveries",
-        Scope::Write => "change endpoints, plugins and canaries, and have the files read again",
-        Scope::Admin => "all of this, and tokens, the audit log and rehearsals",
+        Scope::Write => {
+            "change endpoints and canaries, send samples, discard deliveries, and have the files \
+             read again"
+        }
+        Scope::Admin => {
+            "all of this, and tokens, the audit log, rehearsals, and what handlers remember"
+        }
     }
 }
 
