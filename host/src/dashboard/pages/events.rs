@@ -102,6 +102,8 @@ struct EventsPage {
     /// What tells that something came, on the first page.
     stream: Option<String>,
     rows: Vec<Row>,
+    /// Why there are none, if there are none.
+    nothing: &'static str,
     /// Other searches, if this one has found nothing.
     instead: Vec<Markup>,
     /// The page of those that are older, and the newest.
@@ -148,6 +150,7 @@ async fn list(visitor: Visitor) -> Result<Response, Failed> {
         is_filtered: !filters.is_empty(),
         has_tenants: visitor.is_operator() && items.iter().any(|event| event.tenant.is_some()),
         stream: is_first.then(|| link::with_query("/v1/events/stream", asked.pick(&STREAMED))),
+        nothing: nothing(next.is_some(), !filters.is_empty()),
         instead: instead(items.is_empty() && problem.is_none(), asked.text("subject")),
         rows: items.iter().map(|event| row(visitor.now(), event)).collect(),
         older: next.as_deref().map(page_of),
@@ -219,6 +222,16 @@ fn states(chosen: &str) -> Vec<Choice> {
     STATES.into_iter().map(choice).collect()
 }
 
+/// What is said of a page without events. The gateway looks for a bounded time: where it is not at
+/// the end, there may be older ones.
+fn nothing(is_unfinished: bool, is_filtered: bool) -> &'static str {
+    match (is_unfinished, is_filtered) {
+        (true, _) => "The gateway has found none yet. Go on with the older ones.",
+        (false, true) => "None has all of this.",
+        (false, false) => "Post something to a source.",
+    }
+}
+
 /// Where nothing has a subject that looks like a type: searches for that.
 fn instead(is_empty: bool, subject: &str) -> Vec<Markup> {
     let is_part = |part: &str| {
@@ -260,6 +273,14 @@ mod tests {
         assert_eq!(moment("2026-11-28T17:42:08"), "2026-11-28T17:42:08Z");
         assert_eq!(moment("2026-11-28T17:42:08.214Z"), "2026-11-28T17:42:08.214Z");
         assert_eq!(field_of("2026-11-28T17:42:08Z"), "2026-11-28T17:42:08");
+    }
+
+    /// Guards the order of the arms in [`nothing`].
+    #[test]
+    fn nothing_is_said_not_to_be_there_before_all_was_looked_at() {
+        let said = nothing(true, true);
+        assert!(said.contains("yet") && said.contains("older"), "{said}");
+        assert_ne!(nothing(false, true), nothing(false, false));
     }
 
     #[test]
