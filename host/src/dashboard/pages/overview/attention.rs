@@ -25,6 +25,8 @@ const REFUSED_PERCENT: u64 = 1;
 #[derive(Deserialize)]
 pub(super) struct Endpoints {
     pub(super) items: Vec<Endpoint>,
+    /// Where there are more.
+    next: Option<String>,
 }
 
 /// An endpoint, as far as it may be in trouble.
@@ -133,6 +135,14 @@ pub(super) fn first(mut items: Vec<Item>) -> (Vec<Item>, Option<String>) {
     let left = items.len().saturating_sub(ITEMS_MAX) as u64;
     items.truncate(ITEMS_MAX);
     (items, (left > 0).then(|| figure::counted(left, "more is", "more are")))
+}
+
+/// What was not looked at, if anything was not.
+pub(super) fn unseen(off: &Endpoints, on: &Endpoints) -> Option<String> {
+    (off.next.is_some() || on.next.is_some()).then(|| {
+        let [off, on] = [off, on].map(|page| figure::number(page.items.len() as u64));
+        format!("Of the endpoints, {off} disabled and {on} enabled ones were looked at: there may be more.")
+    })
 }
 
 /// Endpoints in trouble.
@@ -245,6 +255,19 @@ mod tests {
             it["reason"] = json!("gone");
         };
         assert!(endpoint(gone)[0].contains("disabled 4 min ago: it answered 410"));
+    }
+
+    /// Guards both conditions of [`unseen`]: an endpoint behind them may be in trouble too.
+    #[test]
+    fn what_was_not_looked_at_is_not_said_to_be_well() {
+        let page = |next: Option<&str>| -> Endpoints {
+            serde_json::from_value(json!({ "items": [], "next": next })).unwrap()
+        };
+        let said = |off, on| unseen(&page(off), &page(on)).is_some();
+        assert_eq!(
+            [said(None, None), said(Some("ep_1"), None), said(None, Some("ep_1"))],
+            [false, true, true]
+        );
     }
 
     fn source(accepted: u64, refused: u64) -> Source {

@@ -64,6 +64,7 @@ struct TenantPage {
     frame: Frame,
     items: Vec<Item>,
     items_left: Option<String>,
+    unseen: Option<String>,
     events: Vec<Row>,
     dead: Vec<Row>,
 }
@@ -97,6 +98,7 @@ pub(super) async fn show(visitor: Visitor) -> Result<Response, Failed> {
         frame: visitor.frame(Section::Overview, "Overview"),
         items,
         items_left,
+        unseen: attention::unseen(&disabled, &enabled),
         events: events.items.iter().map(event).collect(),
         dead: dead.items.iter().map(delivery).collect(),
     }))
