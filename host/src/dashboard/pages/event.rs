@@ -94,7 +94,8 @@ async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Fail
         (Some(receipt), None) => receipt.received_at,
         _ => event.recorded_at,
     };
-    let teller = Teller::of(&visitor, begin);
+    let works = event.runs.len().min(WORKS_MAX) + event.deliveries.len().min(WORKS_MAX);
+    let teller = Teller::of(&visitor, begin).of_works(works);
     let data = event.event.data.get();
     let place = link::below("/events", &event.id);
     Ok(page(&ShownPage {

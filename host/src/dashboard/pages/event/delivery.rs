@@ -9,8 +9,6 @@ use super::view::{Attempt, Delivery, Times};
 use crate::dashboard::markup::{self, Markup, Mood};
 use crate::dashboard::{chart, figure, highlight, link};
 
-/// Most attempts of a delivery that are shown: the newest.
-const ATTEMPTS_MAX: usize = 20;
 /// Most bytes of an answer that are shown: as many as the store keeps.
 const ANSWER_BYTES_MAX: usize = 4 << 10;
 /// Most causes of one failure.
@@ -28,7 +26,7 @@ const PHASES: [(&str, &str, &str); 6] = [
 /// The steps of a delivery.
 pub(super) fn steps(teller: &Teller, delivery: &Delivery, story: &mut Vec<Step>) {
     let attempts = &delivery.attempts;
-    let left = attempts.len().saturating_sub(ATTEMPTS_MAX);
+    let left = attempts.len().saturating_sub(teller.most);
     let shown = attempts.iter().enumerate().skip(left);
     let mut steps: Vec<Step> = shown.map(|(at, it)| step(teller, delivery, (at + 1, it))).collect();
     if delivery.state == "pending" {
@@ -196,7 +194,8 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
     fn teller(may: bool) -> Teller {
-        Teller { now: NOW, begin: NOW, may_replay: may, may_write: may, sees_state: may }
+        let (may_replay, may_write, sees_state) = (may, may, may);
+        Teller { now: NOW, begin: NOW, may_replay, may_write, sees_state, most: 20 }
     }
 
     fn refused() -> Value {
@@ -252,11 +251,11 @@ mod tests {
         assert!(acts("pending", false).is_empty());
     }
 
-    /// Guards [`ATTEMPTS_MAX`].
+    /// Guards the skipping in [`steps`].
     #[test]
     fn of_many_attempts_the_newest_are_shown() {
         let story = told(&delivery("dead", &vec![refused(); 30]), false);
-        assert_eq!(story.len(), ATTEMPTS_MAX);
+        assert_eq!(story.len(), 20);
         let first: Vec<&str> = story[0].lines.iter().map(|line| line.0.as_str()).collect();
         assert!(first.contains(&"Behind 10 earlier attempts that the page leaves out."));
         assert!(trouble(&teller(false), &delivery("done", &[])).is_none());

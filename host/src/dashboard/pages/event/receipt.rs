@@ -257,7 +257,7 @@ mod tests {
     fn what_a_request_proved_is_said_as_it_was() {
         let begin = Timestamp(1_700_000_000_000);
         let (may_replay, may_write, sees_state) = (false, false, false);
-        let teller = Teller { now: begin, begin, may_replay, may_write, sees_state };
+        let teller = Teller { now: begin, begin, may_replay, may_write, sees_state, most: 1 };
         let told = |proof: Option<&str>| {
             let step = stored(&teller, &receipt(&json!({ "proof": proof })));
             (step.dot, format!("{}: {}", step.title.0, step.lines[0].0))

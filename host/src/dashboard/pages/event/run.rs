@@ -7,8 +7,6 @@ use super::view::{Alert, LogLine, Run, Try};
 use crate::dashboard::markup::{self, Markup, Mood};
 use crate::dashboard::{figure, link};
 
-/// Most tries of a work that are shown: the newest.
-const TRIES_MAX: usize = 20;
 /// Most links, alerts, or keys of one try.
 const MANY: usize = 20;
 /// Most lines of a log.
@@ -65,7 +63,7 @@ pub(super) fn steps(teller: &Teller, run: &Run, story: &mut Vec<Step>) {
 
 /// One step for each of the newest tries.
 pub(super) fn tried_steps(teller: &Teller, tried: &Tried<'_>) -> Vec<Step> {
-    let left = tried.tries.len().saturating_sub(TRIES_MAX);
+    let left = tried.tries.len().saturating_sub(teller.most);
     let shown = tried.tries.iter().enumerate().skip(left);
     let mut steps: Vec<Step> = shown.map(|(at, it)| step(teller, tried, (at + 1, it))).collect();
     if let Some(first) = steps.first_mut() {
@@ -239,7 +237,7 @@ mod tests {
             (0..30).map(|number| serde_json::from_value(tried(number)).unwrap()).collect();
         let begin = crate::event::Timestamp(1_700_000_000_000);
         let (may_replay, may_write, sees_state) = (false, false, false);
-        let teller = Teller { now: begin, begin, may_replay, may_write, sees_state };
+        let teller = Teller { now: begin, begin, may_replay, may_write, sees_state, most: 20 };
         let (verb, name, id) = ("Run by", "dunning", "run_1");
         let steps =
             tried_steps(&teller, &Tried { verb, name, id, tries: &tries, is_damaged: false });

@@ -12,6 +12,11 @@ use crate::token::Scope;
 
 /// Most bytes of a text in a sentence.
 pub(super) const TEXT_BYTES_MAX: usize = 1 << 10;
+/// Most tries of one work. Of many works fewer are told, so that all of them together have about
+/// [`STEPS_MAX`]: a log or an answer may stand at each.
+const TRIES_MAX: usize = 20;
+const TRIES_MIN: usize = 3;
+const STEPS_MAX: usize = 200;
 /// What is later than this has a time of its own in place of its distance from the beginning.
 const NEAR: Duration = Duration::from_secs(60 * 60);
 
@@ -24,6 +29,8 @@ pub(super) struct Teller {
     pub(super) may_write: bool,
     /// Whether values of handlers' states may be seen.
     pub(super) sees_state: bool,
+    /// Most tries of each work: the newest.
+    pub(super) most: usize,
 }
 
 /// Something that happened, or is about to.
@@ -78,7 +85,14 @@ impl Teller {
             may_replay: visitor.can(Scope::Replay),
             may_write: visitor.can(Scope::Write),
             sees_state: visitor.can(Scope::Admin) && visitor.is_operator(),
+            most: TRIES_MAX,
         }
+    }
+
+    /// The same, of a story with this number of works.
+    #[must_use]
+    pub(super) fn of_works(self, works: usize) -> Self {
+        Self { most: (STEPS_MAX / works.max(1)).clamp(TRIES_MIN, TRIES_MAX), ..self }
     }
 
     /// What happened at this time.
@@ -170,6 +184,18 @@ fn shown(begin: Timestamp, at: Timestamp) -> String {
 mod tests {
     use super::*;
 
+    fn teller(begin: Timestamp) -> Teller {
+        let (may_replay, may_write, sees_state) = (true, true, true);
+        Teller { now: begin, begin, may_replay, may_write, sees_state, most: TRIES_MAX }
+    }
+
+    /// Guards the bound of a page: each step may have a long answer or log.
+    #[test]
+    fn of_many_works_fewer_tries_are_told() {
+        let most = |works| teller(Timestamp(0)).of_works(works).most;
+        assert_eq!([0, 1, 10, 40, 100].map(most), [20, 20, 20, 5, 3]);
+    }
+
     #[test]
     fn a_time_is_said_as_far_as_it_is_from_the_beginning() {
         let begin = Timestamp(1_700_000_000_214);
@@ -186,8 +212,7 @@ mod tests {
     #[test]
     fn what_happened_first_stands_above_and_what_waits_at_the_end() {
         let begin = Timestamp(1_700_000_000_000);
-        let (may_replay, may_write, sees_state) = (true, true, true);
-        let teller = Teller { now: begin, begin, may_replay, may_write, sees_state };
+        let teller = teller(begin);
         let step = |ms| teller.step(Timestamp(begin.0 + ms), Mood::Ok, markup::text("x"));
         let waits = teller.waiting(markup::text("x"), None);
         let order: Vec<_> = in_order(vec![waits, step(9), step(2)]);
