@@ -141,7 +141,7 @@ pub(super) fn first(mut items: Vec<Item>) -> (Vec<Item>, Option<String>) {
 pub(super) fn unseen(off: &Endpoints, on: &Endpoints) -> Option<String> {
     (off.next.is_some() || on.next.is_some()).then(|| {
         let [off, on] = [off, on].map(|page| figure::number(page.items.len() as u64));
-        format!("Of the endpoints, {off} disabled and {on} enabled ones were looked at: there may be more.")
+        format!("Looked at {off} disabled and {on} enabled endpoints: there may be more.")
     })
 }
 
