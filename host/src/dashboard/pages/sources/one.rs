@@ -25,7 +25,7 @@ use crate::dashboard::{Dashboard, Failed, Submitted, Visitor, chart, figure, lin
 use crate::event::Timestamp;
 use crate::token::Scope;
 
-/// Most reasons that are shown; the last counts all others.
+/// Most reasons that are shown; of all others only how many requests they had.
 const REASONS_MAX: usize = 8;
 /// How much of a reason is shown, in bytes.
 const REASON_BYTES: usize = 240;
@@ -93,6 +93,8 @@ struct SourcePage {
     types: Vec<String>,
     types_left: Option<String>,
     reasons: Vec<Reason>,
+    /// How many requests had other reasons, if any had.
+    others: Option<String>,
     receipts: Vec<ReceiptRow>,
     events: String,
     /// Where the form of a sample goes.
@@ -108,6 +110,7 @@ async fn show(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
     let RefusedList { items: refused } = visitor.get(&refused).await?;
     let receipts: Receipts = visitor.get(&source.receipts("10")).await?;
     let now = visitor.now();
+    let (reasons, others) = reasons(now, &refused);
     let last = receipts.items.first().map(|receipt| receipt.received_at);
     let receipt = |receipt: &super::Receipt| ReceiptRow {
         id: markup::code_link(&link::below("/receipts", &receipt.id), &receipt.id),
@@ -129,7 +132,8 @@ async fn show(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
         keys_from: Some(source.keys_from.join(", ")).filter(|hosts| !hosts.is_empty()),
         types: source.types.iter().take(TYPES_MAX).cloned().collect(),
         types_left: (left > 0).then(|| figure::counted(left, "more", "more")),
-        reasons: reasons(now, &refused),
+        reasons,
+        others,
         receipts: receipts.items.iter().map(receipt).collect(),
         events: link::with_query("/events", [("source", &*name)]),
         sample: format!("{}/sample", link::below("/sources", &name)),
@@ -209,8 +213,9 @@ fn tiles(source: &Source, now: Timestamp, last: Option<Timestamp>) -> [Tile; 4] 
     ]
 }
 
-/// The last refused requests by their reason, the most frequent first.
-fn reasons(now: Timestamp, refused: &[Refused]) -> Vec<Reason> {
+/// The last refused requests by their reason, the most frequent first, and how many had none of
+/// these reasons.
+fn reasons(now: Timestamp, refused: &[Refused]) -> (Vec<Reason>, Option<String>) {
     let mut by_reason: BTreeMap<(&str, u16), (u64, &Refused)> = BTreeMap::new();
     for request in refused {
         // The newest comes first.
@@ -227,7 +232,9 @@ fn reasons(now: Timestamp, refused: &[Refused]) -> Vec<Reason> {
         bar: chart::meter(count as f64, most as f64, Mood::Warn),
         last: format!("{status}, {} by {}", figure::distance(now, newest.at), newest.peer),
     };
-    groups.into_iter().take(REASONS_MAX).map(shown).collect()
+    let others: u64 = groups.iter().skip(REASONS_MAX).map(|(_, (count, _))| count).sum();
+    let others = (others > 0).then(|| figure::counted(others, "request", "requests"));
+    (groups.into_iter().take(REASONS_MAX).map(shown).collect(), others)
 }
 
 #[cfg(test)]
@@ -272,14 +279,18 @@ mod tests {
             request(30, 401, "no secret matches"),
             request(40, 400, "no secret matches"),
         ];
-        let shown = reasons(now, &refused);
+        let (shown, others) = reasons(now, &refused);
         let said: Vec<_> = shown.iter().map(|it| (&*it.count, &*it.last)).collect();
         let expected = [
             ("2", "401, 10 s ago by 192.0.2.1"),
             ("1", "405, 20 s ago by 192.0.2.1"),
             ("1", "400, 40 s ago by 192.0.2.1"),
         ];
-        assert_eq!(said, expected);
-        assert!(reasons(now, &[]).is_empty());
+        assert_eq!((said, others), (expected.to_vec(), None));
+        assert!(reasons(now, &[]).0.is_empty());
+        let names: Vec<String> = (0..REASONS_MAX + 3).map(|it| it.to_string()).collect();
+        let many: Vec<Refused> = names.iter().map(|name| request(10, 401, name)).collect();
+        let (shown, others) = reasons(now, &many);
+        assert_eq!((shown.len(), others.as_deref()), (REASONS_MAX, Some("3 requests")));
     }
 }
