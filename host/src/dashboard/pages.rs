@@ -2,6 +2,7 @@
 //!
 //! Each section is a file that has its own routes and knows no other. Never answers for the API.
 
+mod answered;
 mod audit;
 mod dead;
 mod endpoint;

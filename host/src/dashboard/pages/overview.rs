@@ -8,7 +8,6 @@ mod figures;
 mod tenant;
 mod traffic;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -169,11 +168,8 @@ fn row(source: &Source) -> SourceRow {
     SourceRow {
         name: markup::link(&link::below("/sources", &source.name), &source.name),
         provider: source.provider.clone().unwrap_or_else(|| source.plugin.clone()),
-        accepted: figure::number(source.of("accepted")),
-        refused: figure::share(source.of("refused"), source.all()),
+        accepted: figure::number(source.answered.of("accepted")),
+        refused: figure::share(source.answered.of("refused"), source.answered.judged()),
         state: source.state(),
     }
 }
-
-/// How many requests had each outcome.
-type Answered = BTreeMap<String, u64>;

@@ -5,7 +5,6 @@
 
 mod one;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -14,16 +13,15 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
 
+use super::answered::Answered;
 use crate::dashboard::frame::{Frame, Section};
-use crate::dashboard::markup::{self, Markup, Mood};
+use crate::dashboard::markup::{self, Markup};
 use crate::dashboard::page::page;
 use crate::dashboard::{Dashboard, Failed, Visitor, figure, link};
 use crate::event::Timestamp;
 
 /// Most sources on a page: each is one more question.
 const ROWS_MAX: usize = 20;
-/// A source with fewer requests than this is not judged by their share.
-const REQUESTS_MIN: u64 = 20;
 
 pub(super) fn routes() -> Router<Arc<Dashboard>> {
     Router::new().route("/sources", get(list)).merge(one::routes())
@@ -49,7 +47,7 @@ struct Source {
     secrets_since: Vec<Option<Timestamp>>,
     keys_from: Vec<String>,
     stopped: Option<String>,
-    answered: BTreeMap<String, u64>,
+    answered: Answered,
 }
 
 #[derive(Deserialize)]
@@ -65,29 +63,8 @@ struct Receipt {
 }
 
 impl Source {
-    fn answered(&self, outcome: &str) -> u64 {
-        self.answered.get(outcome).copied().unwrap_or_default()
-    }
-
-    /// How many requests were judged: stored, known already or refused.
-    fn judged(&self) -> u64 {
-        ["accepted", "duplicate", "refused"].map(|outcome| self.answered(outcome)).iter().sum()
-    }
-
-    fn is_refusing(&self) -> bool {
-        let (refused, judged) = (self.answered("refused"), self.judged());
-        judged >= REQUESTS_MIN && refused * 100 > judged
-    }
-
     fn state(&self) -> Markup {
-        let (mood, said) = match (&self.stopped, self.verified) {
-            (Some(_), _) => (Mood::Bad, "Stopped"),
-            (None, _) if self.is_refusing() => (Mood::Warn, "Refusing"),
-            (None, false) => (Mood::Warn, "Unverified"),
-            (None, true) if self.judged() == 0 => (Mood::Plain, "Quiet"),
-            (None, true) => (Mood::Ok, "Healthy"),
-        };
-        markup::pill(mood, said)
+        self.answered.state(self.stopped.is_some(), self.verified)
     }
 
     fn provider(&self) -> &str {
@@ -157,9 +134,9 @@ fn row(source: &Source, last: Option<Markup>) -> Row {
     Row {
         name: markup::link(&link::below("/sources", &source.name), &source.name),
         provider: source.provider().to_owned(),
-        accepted: figure::number(source.answered("accepted")),
-        duplicates: figure::number(source.answered("duplicate")),
-        refused: figure::share(source.answered("refused"), source.judged()),
+        accepted: figure::number(source.answered.of("accepted")),
+        duplicates: figure::number(source.answered.of("duplicate")),
+        refused: figure::share(source.answered.of("refused"), source.answered.judged()),
         last,
         state: source.state(),
     }
@@ -171,29 +148,25 @@ mod tests {
 
     use super::*;
 
-    /// Guards each arm of `state`, by what a person reads.
+    /// Guards each arm of `secrets`, and what stands for a provider that is not loaded.
     #[test]
-    fn a_source_says_how_it_fares() {
-        let source = |stopped: Option<&str>,
-                      verified: bool,
-                      (accepted, refused): (u64, u64)|
-         -> String {
+    fn a_source_says_how_old_its_secrets_are() {
+        let now = Timestamp(1_700_000_000_000);
+        let said = |secrets: u64, since: &[Option<Timestamp>]| {
             let source = json!({
                 "name": "shop", "path": "/in/shop", "plugin": "stripe", "provider": null,
-                "version": null, "scheme": null, "types": [], "verified": verified, "secrets": 1,
-                "secrets_since": [null], "keys_from": [], "stopped": stopped,
-                "answered": { "accepted": accepted, "refused": refused },
+                "version": null, "scheme": null, "types": [], "verified": true,
+                "secrets": secrets, "secrets_since": since, "keys_from": [], "stopped": null,
+                "answered": {},
             });
             let source: Source = serde_json::from_value(source).unwrap();
             assert_eq!(source.provider(), "stripe");
-            assert!(source.secrets(Timestamp(0)).ends_with("of unknown age"));
-            source.state().0
+            source.secrets(now)
         };
-        assert!(source(Some("no settings"), true, (9, 0)).contains("Stopped"));
-        assert!(source(None, true, (98, 2)).contains("Refusing"));
-        assert!(source(None, true, (99, 1)).contains("Healthy"));
-        assert!(source(None, true, (0, 3)).contains("Healthy"));
-        assert!(source(None, false, (9, 0)).contains("Unverified"));
-        assert!(source(None, true, (0, 0)).contains("Quiet"));
+        let written = Timestamp(now.0 - 240_000);
+        assert_eq!(said(0, &[]), "none");
+        assert_eq!(said(1, &[None]), "1 secret, not in a file and so of unknown age");
+        assert_eq!(said(1, &[Some(written)]), "1 secret, written 4 min ago");
+        assert_eq!(said(2, &[Some(now), Some(written)]), "2 secrets, the oldest written 4 min ago");
     }
 }

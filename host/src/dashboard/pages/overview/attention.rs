@@ -5,8 +5,8 @@
 
 use serde::Deserialize;
 
-use super::Answered;
 use crate::dashboard::markup::{self, Markup, Mood};
+use crate::dashboard::pages::answered::Answered;
 use crate::dashboard::{figure, link};
 use crate::event::Timestamp;
 
@@ -17,10 +17,6 @@ pub(super) const ENABLED: &str = "/v1/endpoints?state=enabled&limit=200";
 
 /// Most that are listed.
 const ITEMS_MAX: usize = 8;
-/// A source with fewer requests than this is not judged by their share.
-const REQUESTS_MIN: u64 = 20;
-/// From this share of refused requests on a source is in trouble, in percent.
-const REFUSED_PERCENT: u64 = 1;
 
 #[derive(Deserialize)]
 pub(super) struct Endpoints {
@@ -75,37 +71,12 @@ pub(super) struct Source {
     pub(super) provider: Option<String>,
     verified: bool,
     stopped: Option<String>,
-    answered: Answered,
+    pub(super) answered: Answered,
 }
 
 impl Source {
-    /// How many requests had this outcome.
-    pub(super) fn of(&self, outcome: &str) -> u64 {
-        self.answered.get(outcome).copied().unwrap_or_default()
-    }
-
-    /// How many were judged: stored, known already or refused.
-    pub(super) fn all(&self) -> u64 {
-        ["accepted", "duplicate", "refused"].map(|outcome| self.of(outcome)).iter().sum()
-    }
-
-    fn is_refusing(&self) -> bool {
-        let (refused, all) = (self.of("refused"), self.all());
-        all >= REQUESTS_MIN && refused * 100 > all * REFUSED_PERCENT
-    }
-
     pub(super) fn state(&self) -> Markup {
-        if self.stopped.is_some() {
-            markup::pill(Mood::Bad, "Stopped")
-        } else if self.is_refusing() {
-            markup::pill(Mood::Warn, "Refusing")
-        } else if !self.verified {
-            markup::pill(Mood::Warn, "Unverified")
-        } else if self.all() == 0 {
-            markup::pill(Mood::Plain, "Quiet")
-        } else {
-            markup::pill(Mood::Ok, "Healthy")
-        }
+        self.answered.state(self.stopped.is_some(), self.verified)
     }
 }
 
@@ -207,9 +178,9 @@ pub(super) fn sources(sources: &[Source]) -> impl Iterator<Item = Item> {
     sources.iter().filter_map(|source| {
         let (mood, said) = match &source.stopped {
             Some(why) => (Mood::Bad, format!("stopped: {why}")),
-            None if source.is_refusing() => {
-                let (refused, all) = (source.of("refused"), source.all());
-                let share = figure::share(refused, all);
+            None if source.answered.is_refusing() => {
+                let refused = source.answered.of("refused");
+                let share = figure::share(refused, source.answered.judged());
                 let refused = figure::counted(refused, "request", "requests");
                 (Mood::Warn, format!("refused {refused} ({share}) since the gateway started"))
             }
@@ -268,22 +239,6 @@ mod tests {
             [said(None, None), said(Some("ep_1"), None), said(None, Some("ep_1"))],
             [false, true, true]
         );
-    }
-
-    fn source(accepted: u64, refused: u64) -> Source {
-        let source = json!({
-            "name": "shop", "plugin": "stripe", "provider": "Stripe", "verified": true,
-            "stopped": null, "answered": { "accepted": accepted, "refused": refused },
-        });
-        serde_json::from_value(source).unwrap()
-    }
-
-    /// Guards both conditions of `is_refusing`.
-    #[test]
-    fn a_source_is_in_trouble_from_more_than_one_percent_on() {
-        let is_refusing = |(accepted, refused)| source(accepted, refused).is_refusing();
-        let judged = [(990, 10), (989, 11), (0, 19), (0, 20)].map(is_refusing);
-        assert_eq!(judged, [false, true, false, true]);
     }
 
     #[test]

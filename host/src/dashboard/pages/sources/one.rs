@@ -182,9 +182,9 @@ fn said(sent: &Sent) -> Note {
 }
 
 fn tiles(source: &Source, now: Timestamp, last: Option<Timestamp>) -> [Tile; 4] {
-    let counted = |outcome: &str| figure::number(source.answered(outcome));
-    let refused = source.answered("refused");
-    let judged = source.judged();
+    let counted = |outcome: &str| figure::number(source.answered.of(outcome));
+    let refused = source.answered.of("refused");
+    let judged = source.answered.judged();
     [
         Tile {
             label: "Accepted",
