@@ -170,7 +170,9 @@ fn said(sent: &Sent) -> Note {
     let said = match receipt {
         _ if is_bad => {
             let body = cut(body.trim(), ANSWER_BYTES).shown;
-            format!("The source refused the sample {sample} with {status}: {body}")
+            // What is genuine may come again.
+            let done = if matches!(*status, 429 | 503) { "put off" } else { "refused" };
+            format!("The source {done} the sample {sample} with {status}: {body}")
         }
         Some(receipt) if *is_duplicate => {
             format!("The sample {sample} is a duplicate: its events are stored with {receipt}.")
@@ -257,6 +259,7 @@ mod tests {
         };
         let (refused, is_bad) = said(401, None, false);
         assert!(is_bad && refused.ends_with("401: no secret matches"), "{refused}");
+        assert!(refused.contains("refused") && said(503, None, false).0.contains("put off"));
         let (new, is_bad) = said(200, Some("rcp_1"), false);
         assert!(!is_bad && new.ends_with("rcp_1 is new."), "{new}");
         assert!(said(200, Some("rcp_1"), true).0.contains("duplicate"));
