@@ -35,8 +35,8 @@ const DATA_BYTES_MAX: usize = 64 << 10;
 const TEXT_BYTES_MAX: usize = 256;
 /// Most runs, and most deliveries, that are shown.
 const WORKS_MAX: usize = 50;
-/// Most labels.
-const LABELS_MAX: usize = 50;
+/// Most labels: more than an event may have.
+const LABELS_MAX: usize = 100;
 /// Most of what is wrong that is said before everything else.
 const TROUBLES_MAX: usize = 3;
 
