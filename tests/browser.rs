@@ -60,7 +60,7 @@ impl Visit<'_> {
         self.open("/audit").await;
         browser.says("Sign in").await;
         browser.write("#token", &token).await;
-        browser.press(ENTER).await;
+        browser.enter().await;
         assert_eq!(browser.path().await, "/audit", "it leads to where somebody wanted to be");
         assert_eq!(browser.text(".who").await, "token ops");
         self.skips_to_the_content().await;
@@ -81,7 +81,7 @@ impl Visit<'_> {
     async fn adds_an_endpoint(&self, receiver: &Receiver) -> (String, String) {
         let Self { browser, .. } = self;
         self.open("/endpoints").await;
-        browser.click("a[href=\"/endpoints/new\"]").await;
+        browser.follow("a[href=\"/endpoints/new\"]").await;
         let ping = "input[name=\"ping\"]:not(:checked)";
         if browser.has(ping).await {
             browser.click(ping).await;
@@ -166,7 +166,7 @@ impl Visit<'_> {
         let Self { browser, gateway } = self;
         self.open(endpoint).await;
         let rotate = format!("{endpoint}/rotate");
-        browser.click(&format!("a[href=\"{rotate}\"]")).await;
+        browser.follow(&format!("a[href=\"{rotate}\"]")).await;
         browser.send(&rotate, &[]).await;
         let new = browser.value("#secret").await;
         assert!(new.starts_with("whsec_") && new != old, "it is another one");
@@ -176,7 +176,7 @@ impl Visit<'_> {
         assert!(came[before].is_signed_with(&new));
         gateway.settle().await;
 
-        browser.click("nav a[href=\"/audit\"]").await;
+        browser.follow("nav a[href=\"/audit\"]").await;
         browser.says(&format!("POST /v1{rotate}")).await;
         browser.says("token ops").await;
     }

@@ -12,6 +12,7 @@ mod audit;
 mod auditor;
 mod bodies;
 mod canaries;
+mod content_type;
 mod delivered;
 mod deliveries;
 mod endpoints;

@@ -71,7 +71,7 @@ async fn a_form_can_neither_replay_nor_reload() {
     check_answers(&gateway, 415, &requests).await;
 }
 
-/// The content type is asked for by the operation, and there is none. Guards that `is_no_form` is
+/// The content type is asked for by the operation, and there is none. Guards that `content_type` is
 /// asked behind the router.
 #[tokio::test]
 async fn a_method_or_a_path_that_is_not_there_is_said_to_be_so_whatever_the_body_is() {

@@ -108,10 +108,17 @@ impl Browser {
         self.run(script, json!([css])).await.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Clicks, and waits for the page to which that leads.
+    /// Clicks on what leads to no other page.
     pub(super) async fn click(&self, css: &str) {
         let element = self.element(css).await;
         self.post(&format!("/element/{element}/click"), json!({})).await;
+    }
+
+    /// Clicks on what leads to another page, and waits for that page.
+    pub(super) async fn follow(&self, css: &str) {
+        self.leaves().await;
+        self.click(css).await;
+        self.arrives().await;
     }
 
     /// Writes into a field in place of what stands there.
@@ -121,7 +128,41 @@ impl Browser {
         self.post(&format!("/element/{field}/value"), json!({ "text": text })).await;
     }
 
-    /// Presses a key where the focus is, and waits for the page to which that leads.
+    /// Presses the key that sends a form or follows a link, and waits for the page behind it.
+    pub(super) async fn enter(&self) {
+        self.leaves().await;
+        self.press(ENTER).await;
+        self.arrives().await;
+    }
+
+    /// Marks the page, so that [`Self::arrives`] knows that it is another one.
+    async fn leaves(&self) {
+        self.run("window.isLeft = true", json!([])).await;
+    }
+
+    /// Waits for another page than the one that was marked. On a busy machine the driver answers a
+    /// click before the browser has begun to leave, and tells nobody when it has: so it is asked
+    /// again.
+    async fn arrives(&self) {
+        let asked_again = async {
+            while !self.has_arrived().await {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, asked_again).await.expect("another page is shown");
+    }
+
+    /// Whether another page than the one that was marked is whole. While it comes, the driver
+    /// answers that the script was cut off.
+    async fn has_arrived(&self) -> bool {
+        let script = "return !window.isLeft && document.readyState === 'complete'";
+        let post = self.client.post(format!("{}/execute/sync", self.session));
+        let asked = post.json(&json!({ "script": script, "args": [] })).send().await;
+        let answer = asked.expect("the driver answers").json::<Value>().await;
+        answer.expect("the driver answers in JSON")["value"] == true
+    }
+
+    /// Presses a key where the focus is.
     pub(super) async fn press(&self, key: &str) {
         let strokes = ["keyDown", "keyUp"].map(|it| json!({ "type": it, "value": key }));
         let keys = json!([{ "type": "key", "id": "keys", "actions": strokes }]);
@@ -134,7 +175,7 @@ impl Browser {
         for (name, value) in fields {
             self.write(&format!("{form} [name=\"{name}\"]"), value).await;
         }
-        self.click(&format!("{form} button[type=\"submit\"]")).await;
+        self.follow(&format!("{form} button[type=\"submit\"]")).await;
     }
 
     /// Runs the body of a function, and gives what it returns.

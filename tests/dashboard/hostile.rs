@@ -6,7 +6,7 @@ use crate::harness::{Crawl, GUEST_TOKEN, Page};
 /// Ends whatever it may stand in, begins something that runs, and turns the writing around.
 const HOSTILE: &str = "\"><script>alert(1)</script><svg/onload=alert(2)>' onmouseover='alert(3) \
                        </title></textarea></pre>\u{202e}\u{2066}";
-/// The same in the name of a label, and in a header.
+/// The same in a label, whose name can have none of it, and in a header.
 const LABEL: &str = "<b onclick=alert(4)>\u{202e}";
 const HEADER: &str = "\"><script>alert(5)</script>' onmouseover='alert(6)";
 
@@ -63,7 +63,7 @@ async fn gateway(receiver: &Receiver) -> Harness {
 async fn post(gateway: &Harness, id: &str, mut command: Value) {
     command["id"] = json!(id);
     command["subject"] = json!(HOSTILE);
-    command["labels"] = json!({ LABEL: HOSTILE });
+    command["labels"] = json!({ "note": LABEL, "about": HOSTILE });
     command[HOSTILE] = json!([HOSTILE, "x".repeat(1 << 20)]);
     let headers = [("x-token", GUEST_TOKEN), ("user-agent", HEADER), ("x-shop", HEADER)];
     gateway.post("guest", &headers, command.to_string()).await.accepted();

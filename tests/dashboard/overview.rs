@@ -76,7 +76,8 @@ async fn the_sources_are_listed_with_how_their_requests_were_answered() {
     assert_eq!(stripe["answered"], json!({ "accepted": 1 }));
     let person = gateway.person();
     person.open("/sources").await.says("stripe");
-    person.open("/sources/stripe").await.says("/in/stripe");
+    let page = person.open("/sources/stripe").await;
+    assert!(page.html.contains("value=\"/in/stripe\""), "{}", page.html);
     assert_eq!(person.open("/sources/none").await.status, 404);
 }
 

@@ -24,10 +24,12 @@ impl Person<'_> {
     pub(crate) async fn crawl(&self, from: &[&str]) -> Crawl {
         let mut left: VecDeque<String> = from.iter().map(|path| (*path).to_owned()).collect();
         let (mut crawl, mut seen) = (Crawl::default(), BTreeSet::new());
+        let mut opened = BTreeSet::new();
         while let Some(path) = left.pop_front() {
             let kind = kind(&path);
             let is_new = seen.insert(kind.clone());
-            if !is_new && !from.contains(&&*path) {
+            let is_wanted = is_new || from.contains(&&*path);
+            if !is_wanted || !opened.insert(path.clone()) {
                 continue;
             }
             let page = self.open(&path).await;

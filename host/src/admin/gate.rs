@@ -16,7 +16,7 @@ use super::operation::{Need, Operation, Tenants, Turn, Verb};
 use super::problem::{Kind, Problem};
 use super::reach::{self, Reach};
 use super::turns::Asker;
-use super::{Admin, audit, idempotency, query, session, visitor};
+use super::{Admin, audit, content_type, idempotency, query, session};
 use crate::listener::Connection;
 use crate::token::Scope;
 
@@ -47,7 +47,7 @@ async fn let_through(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if let Err(problem) = visitor::is_no_form(operation, request.headers()) {
+    if let Err(problem) = content_type::check(operation, request.headers()) {
         return problem.into_response();
     }
     let connection = request.extensions().get::<Arc<Connection>>().cloned();

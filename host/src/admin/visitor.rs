@@ -2,9 +2,9 @@
 //!
 //! A browser on this machine reaches loopback, and where the port asks for no token that would be
 //! enough. So what a page of somebody else could send is refused: a request that the browser says
-//! comes from another site, one that was sent to a name that is not this port's (a page whose name
-//! was pointed at this address), and a POST of a form. Never looks at a path, except that probes
-//! may come under any name.
+//! comes from another site, and one that was sent to a name that is not this port's (a page whose
+//! name was pointed at this address). The form that it could post is refused by its content type.
+//! Never looks at a path, except that probes may come under any name.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,7 +15,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::Host;
 
-use super::operation::{JSON, Operation, Verb};
 use super::problem::{Kind, Problem};
 use super::{Admin, routes};
 
@@ -75,21 +74,6 @@ fn check(uri: &Uri, headers: &HeaderMap, names: Names<'_>) -> Result<(), Problem
     Ok(())
 }
 
-/// Lets a request through if its body is of the kind that the operation takes: a page can have a
-/// browser post a form, but neither JSON nor a file without asking first.
-pub(super) fn is_no_form(operation: &Operation, headers: &HeaderMap) -> Result<(), Problem> {
-    if !matches!(operation.verb, Verb::Post | Verb::Patch) {
-        return Ok(());
-    }
-    let taken = operation.body.as_ref().map_or(JSON, |body| body.content_type);
-    if is_of(headers, taken) {
-        return Ok(());
-    }
-    let method = operation.verb.name().to_ascii_uppercase();
-    let reason = format!("the content type of a {method} to this path must be {taken}");
-    Err(Problem::new(Kind::UnsupportedMediaType, reason))
-}
-
 /// Whether an authority is this port's: a name or an address of loopback, where a token is asked
 /// for any address, or a name that the operator has configured. Whatever the port: it may be
 /// forwarded.
@@ -115,22 +99,6 @@ fn is_ours(authority: &str, names: Names<'_>) -> bool {
 /// Written as people write one; what a parser also takes for one is refused with the rest.
 fn is_an_address(written: &str, address: IpAddr) -> bool {
     written == address.to_string()
-}
-
-/// A body of this content type, or none at all.
-fn is_of(headers: &HeaderMap, content_type: &str) -> bool {
-    match headers.get(header::CONTENT_TYPE) {
-        Some(value) => {
-            let value = value.to_str().unwrap_or_default();
-            let media = value.split(';').next().unwrap_or_default().trim();
-            media.eq_ignore_ascii_case(content_type)
-        }
-        None => {
-            let length = headers.get(header::CONTENT_LENGTH);
-            let is_empty = length.is_none_or(|length| length == "0");
-            is_empty && !headers.contains_key(header::TRANSFER_ENCODING)
-        }
-    }
 }
 
 #[cfg(test)]
