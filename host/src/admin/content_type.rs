@@ -1,7 +1,7 @@
 //! The content type of what is posted: an operation's own, or there is no body.
 //!
-//! A page of another site can have a browser post a form, but neither JSON nor a file without asking
-//! first: so this stands before every operation that changes something. Never reads a body.
+//! A page of another site can have a browser post a form, but neither JSON nor a file without
+//! asking first: so this stands before every operation that changes something. Never reads a body.
 
 use axum::http::{HeaderMap, header};
 

@@ -4,6 +4,7 @@
 //! wrong in it; for a token with a tenant, what is its own. Never lists more than a screenful.
 
 mod attention;
+mod counted;
 mod figures;
 mod tenant;
 mod traffic;
@@ -17,7 +18,8 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use self::attention::{Endpoints, Item, Plugins, Source};
-use self::figures::{Overview, Tile};
+use self::counted::Overview;
+use self::figures::Tile;
 use self::traffic::Hours;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::markup::{self, Markup};

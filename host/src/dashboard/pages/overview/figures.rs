@@ -1,84 +1,13 @@
-//! The figures of the overview, one tile each, and what the API gives of them.
+//! The figures of the overview, one tile each.
 //!
 //! Pure. Never shows a figure without what it counts.
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
+use super::counted::{Overview, Point, Times};
 use super::traffic::Sums;
 use crate::dashboard::markup::{Markup, Mood};
 use crate::dashboard::{chart, figure};
-use crate::event::Timestamp;
-
-/// `/v1/overview`.
-#[derive(Deserialize)]
-pub(super) struct Overview {
-    pub(super) version: String,
-    pub(super) now: Timestamp,
-    /// From when on the gateway counted.
-    pub(super) since: Timestamp,
-    pub(super) span: String,
-    step_s: u64,
-    total: Figures,
-    pub(super) points: Vec<Point>,
-    waiting: u64,
-    waiting_for_s: Option<u64>,
-    pub(super) dead: u64,
-    pub(super) disk: Option<Disk>,
-    pub(super) not_ready: Vec<String>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Disk {
-    pub(super) free_bytes: u64,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Point {
-    pub(super) at: Timestamp,
-    #[serde(flatten)]
-    pub(super) figures: Figures,
-    waiting: u64,
-    dead: u64,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Figures {
-    pub(super) accepted: u64,
-    duplicates: u64,
-    refused: u64,
-    put_off: u64,
-    failed: u64,
-    parsed: u64,
-    parse_failures: u64,
-    ran: u64,
-    run_failures: u64,
-    pub(super) delivered: u64,
-    attempt_failures: u64,
-    answer_us: Times,
-    delivery_us: Times,
-}
-
-#[derive(Deserialize)]
-struct Times {
-    p50: Option<u64>,
-    p99: Option<u64>,
-}
-
-impl Overview {
-    /// For how long its points count.
-    fn counted_for(&self) -> Duration {
-        let seconds = self.step_s.saturating_mul(self.points.len() as u64);
-        Duration::from_secs(seconds).min(self.now.since(self.since))
-    }
-
-    /// A small chart of one figure of each point.
-    fn spark(&self, value: fn(&Point) -> u64, mood: Mood) -> Markup {
-        let values: Vec<f64> = self.points.iter().map(|point| value(point) as f64).collect();
-        chart::spark(&values, mood)
-    }
-}
 
 /// One figure, with what is to say of it.
 pub(super) struct Tile {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::figures::{Overview, Point};
+use super::counted::{Overview, Point};
 use crate::dashboard::chart::{self, Series, Tick};
 use crate::dashboard::markup::Markup;
 use crate::dashboard::{figure, link};
