@@ -48,7 +48,7 @@ pub(crate) struct Telemetry {
     /// anything
     #[arg(long, value_name = "PROGRAM")]
     against: Option<PathBuf>,
-    /// What is exported: the keys of [telemetry] but for `endpoint`
+    /// What is exported: the keys of `[telemetry]` but for `endpoint`
     #[arg(long, value_name = "TOML", default_value = SETTINGS)]
     settings: String,
     /// How many pairs of each
