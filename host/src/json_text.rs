@@ -75,6 +75,20 @@ impl<'de> Deserialize<'de> for JsonText {
     }
 }
 
+/// How long the string literal is that a text begins with; all of the text if it does not end.
+pub(crate) fn literal_bytes(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => return at + 1,
+            _ => (),
+        }
+    }
+    text.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -195,7 +195,8 @@ impl Browser {
             "const done = arguments[arguments.length - 1];
              const look = () => ({condition}) && (done(true), true);
              if (!look()) {{
-               const all = {{ subtree: true, childList: true, attributes: true, characterData: true }};
+               const parts = {{ childList: true, attributes: true, characterData: true }};
+               const all = {{ subtree: true, ...parts }};
                new MutationObserver((_, it) => look() && it.disconnect()).observe(document, all);
              }}"
         );

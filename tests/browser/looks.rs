@@ -23,7 +23,8 @@ const VIEWS: [View; 4] = [
 const CHECK: &str = r#"
 const done = arguments[arguments.length - 1];
 const grave = (it) => it.impact === "serious" || it.impact === "critical";
-const said = (it) => `${it.id}: ${it.help}: ${it.nodes.slice(0, 3).map((node) => node.html).join(" ")}`;
+const shown = (it) => it.nodes.slice(0, 3).map((node) => node.html).join(" ");
+const said = (it) => `${it.id}: ${it.help}: ${shown(it)}`;
 axe.run(document, { resultTypes: ["violations"] }).then(
   (found) => done(found.violations.filter(grave).map(said)),
   (error) => done([`axe: ${error}`]),

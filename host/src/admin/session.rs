@@ -46,7 +46,7 @@ pub(super) static OPERATIONS: [Operation; 3] = [
         verb: Verb::Post,
         path: PATH,
         id: "beginSession",
-        summary: "Begins a session of a browser with the token of the request, and sets its cookie.",
+        summary: "Begins a session in a browser with the request's token, and sets its cookie.",
         need: Need::Scope(Scope::Read),
         tenants: Tenants::Open,
         turn: Turn::Shared,

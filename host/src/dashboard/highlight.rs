@@ -8,6 +8,7 @@ use askama::filters::Safe;
 use super::figure;
 use super::markup::Markup;
 use super::visible::{Cut, cut, escaped};
+use crate::json_text::literal_bytes;
 
 /// Most bytes of one string that are shown.
 const STRING_BYTES_MAX: usize = 4 << 10;
@@ -87,7 +88,7 @@ impl Layout {
     }
 
     fn string(&mut self, rest: &str) -> usize {
-        let length = string_length(rest);
+        let length = literal_bytes(rest);
         let is_name = rest[length..].trim_start().starts_with(':');
         let Cut { shown, left } = cut(&rest[..length], STRING_BYTES_MAX);
         self.part(if is_name { "k" } else { "s" }, shown);
@@ -119,20 +120,6 @@ impl Layout {
         let left = figure::bytes(bytes as u64);
         self.shown.push_str(&format!("<span class=\"cut\">… {left} more</span>"));
     }
-}
-
-/// The bytes of the string with which this begins, with its quotes.
-fn string_length(text: &str) -> usize {
-    let mut is_escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = true,
-            b'"' => return at + 1,
-            _ => (),
-        }
-    }
-    text.len()
 }
 
 #[cfg(test)]

@@ -93,8 +93,9 @@ pub(super) async fn once_loaded<T>(
         () = cancel.cancelled() => (),
         () = tokio::time::sleep(LOADING_MAX) => {
             warn!(
-                "some plugins are still compiling, and the gateway waits no longer: new events wait \
-                 for the handlers of the configuration that have run here before, and pass others by"
+                "some plugins are still compiling, and the gateway waits no longer: new events \
+                 wait for the handlers of the configuration that have run here before, and pass \
+                 others by"
             );
         }
     }

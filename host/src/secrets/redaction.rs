@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) use self::tokens::TOKEN_PREFIX;
 use super::Secret;
+use crate::json_text::literal_bytes;
 
 /// Stands where something is not shown.
 pub const HIDDEN: &str = "(hidden)";
@@ -109,20 +110,6 @@ impl Redaction {
             }
         }
     }
-}
-
-/// How long the string literal is that a text begins with; all of the text if it does not end.
-fn literal_bytes(text: &str) -> usize {
-    let mut is_escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = true,
-            b'"' => return at + 1,
-            _ => (),
-        }
-    }
-    text.len()
 }
 
 impl Known {
