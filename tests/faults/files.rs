@@ -136,9 +136,12 @@ mod modes {
         if !rustix::process::geteuid().is_root() {
             return serve(stopped);
         }
-        // The program itself may lie where only root may look.
+        // The program itself may lie where only root may look. Another process copies it: a child
+        // that another test starts in the meantime would hold a file that this one still writes, and
+        // a file that somebody may write can't be run.
         let copy = stopped.folder().join("hookgate");
-        std::fs::copy(program(), &copy).unwrap();
+        let copying = std::process::Command::new("cp").arg(program()).arg(&copy).status().unwrap();
+        assert!(copying.success(), "the program is copied: {copying}");
         set(stopped.folder(), 0o755);
         let mut command = Command::new(copy);
         let original = serve(stopped);
