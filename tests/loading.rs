@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::harness::{
     Harness, Process, Receiver, STRIPE_SECRET, Setup, payment, plugin_file, program, text,
+    write_script,
 };
 use crate::malformed;
 use crate::reload::edition;
@@ -46,8 +47,7 @@ fn slow_compiler(folder: &Path) -> PathBuf {
         folder.display(),
         program().display()
     );
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o700)).unwrap();
+    write_script(&path, &script);
     path
 }
 

@@ -1,7 +1,6 @@
 //! Plugins of a folder that more people can write than may decide what runs: only what a trusted
 //! key has signed is loaded.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -9,7 +8,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hookgate::minisign::{SecretKey, signature_of};
 use serde_json::{Value, json};
 
-use crate::harness::{Harness, Setup, answer, payment, plugin_file, program, run_of, text};
+use crate::harness::{
+    Harness, Setup, answer, payment, plugin_file, program, run_of, text, write_script,
+};
 use crate::rehearsal::ended;
 use crate::reload::edition;
 
@@ -151,8 +152,7 @@ fn noting_compiler(folder: &Path) -> PathBuf {
         folder.join("calls").display(),
         program().display()
     );
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o700)).unwrap();
+    write_script(&path, &script);
     path
 }
 

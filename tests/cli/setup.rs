@@ -1,10 +1,10 @@
 //! `./setup` on machines that lack something, which are folders of programs that only pretend.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use super::repository;
+use crate::harness::write_script;
 
 /// A machine with these programs, each a script, and what the script needs of a real one.
 fn run_on(programs: &[(&str, &str)]) -> Output {
@@ -15,10 +15,7 @@ fn run_on(programs: &[(&str, &str)]) -> Output {
         std::os::unix::fs::symlink(real, machine.path().join(tool)).expect("it is a new folder");
     }
     for (name, script) in programs {
-        let path = machine.path().join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("it can be written");
-        let executable = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&path, executable).expect("it is ours");
+        write_script(&machine.path().join(name), &format!("#!/bin/sh\n{script}\n"));
     }
     let mut setup = Command::new("/bin/sh");
     setup.arg(repository().join("setup")).env("PATH", machine.path()).env("M", machine.path());

@@ -123,7 +123,7 @@ mod modes {
     use tokio::process::Command;
 
     use super::*;
-    use crate::harness::program;
+    use crate::harness::copy_program;
 
     const NOBODY: u32 = 65534;
 
@@ -136,12 +136,9 @@ mod modes {
         if !rustix::process::geteuid().is_root() {
             return serve(stopped);
         }
-        // The program itself may lie where only root may look. Another process copies it: a child
-        // that another test starts in the meantime would hold a file that this one still writes, and
-        // a file that somebody may write can't be run.
+        // The program itself may lie where only root may look.
         let copy = stopped.folder().join("hookgate");
-        let copying = std::process::Command::new("cp").arg(program()).arg(&copy).status().unwrap();
-        assert!(copying.success(), "the program is copied: {copying}");
+        copy_program(&copy);
         set(stopped.folder(), 0o755);
         let mut command = Command::new(copy);
         let original = serve(stopped);

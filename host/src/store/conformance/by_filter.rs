@@ -84,12 +84,17 @@ pub(in crate::store) async fn a_slice_that_two_ask_for_at_once_is_done_once<S: S
     done(&case, 300).await;
     let id = case.store.begin_replay(all()).await.unwrap().id;
     let advance = async || case.store.advance_replay(id, SLICE).await.unwrap().unwrap();
+    let queued = async |are_there: fn(usize) -> bool| {
+        while !are_there(case.store.stats().queued) {
+            tokio::task::yield_now().await;
+        }
+    };
+    // What was answered counts as queued for a moment longer.
+    queued(|left| left == 0).await;
     // Both have looked before either is committed.
     case.subject.hold_commits();
     let go_on = async {
-        while case.store.stats().queued < 2 {
-            tokio::task::yield_now().await;
-        }
+        queued(|asked| asked == 2).await;
         case.subject.let_commits_go();
     };
 

@@ -1,11 +1,14 @@
 //! Compilers that fail, and what they leave in the cache.
 
 use std::fs;
+use std::process::Command;
+use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::*;
 use crate::plugin::engine;
+use crate::subprocess;
 
 /// A handler without functions: the compiler takes it.
 fn wasm() -> Vec<u8> {
@@ -154,8 +157,12 @@ fn crashing(folder: &Path, end: &str) -> PathBuf {
     let program = folder.join("compiler");
     let script =
         format!("#!/bin/sh\necho >> '{}.ran'\necho \"{SAID}\" >&2\n{end}\n", program.display());
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    // Another process writes it: a child that another test starts in the meantime would hold a file
+    // that this one still has open, and a file that somebody may write can't be run.
+    let mut writing = Command::new("/bin/sh");
+    writing.args(["-c", "cat > \"$0\" && chmod 700 \"$0\""]).arg(&program);
+    let written = subprocess::run(&mut writing, script.as_bytes(), Duration::from_secs(20));
+    assert!(written.unwrap().status.success());
     program
 }
 
