@@ -22,6 +22,7 @@ mod http;
 mod indented;
 mod log;
 mod plugin;
+mod progress;
 mod provider;
 mod receipt;
 mod replay;

@@ -16,6 +16,7 @@ use clap::{Args, value_parser};
 
 use crate::cli::at::At;
 use crate::cli::output::note;
+use crate::cli::progress::{Progress, Unit};
 use crate::clock::Clock;
 use crate::event::{Timestamp, in_millis};
 use crate::ids::Name;
@@ -185,20 +186,9 @@ fn read(path: &Path, bytes_max: usize) -> anyhow::Result<Vec<u8>> {
         .with_context(|| format!("failed to read {}", path.display()))
 }
 
-/// Says how far a rehearsal is, at each tenth of the way.
-#[derive(Default)]
-struct Told {
-    tenths: u64,
-}
-
-impl Told {
-    fn tell(&mut self, done: u64, of: u64) {
-        let tenths = done.saturating_mul(10).checked_div(of).unwrap_or(0).min(10);
-        if tenths > self.tenths {
-            self.tenths = tenths;
-            note(format_args!("hookgate: {} % of what is stored is looked at", tenths * 10));
-        }
-    }
+/// How far a rehearsal is.
+fn progress() -> Progress {
+    Progress::new("looked at", Unit::Of("positions of the log"))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{Asked, Found, LOOK, Told};
+use super::{Asked, Found, LOOK, progress};
 use crate::cli::at::At;
 use crate::cli::http;
 use crate::cli::rows::{given, text};
@@ -35,11 +35,14 @@ pub(super) async fn rehearse(at: &At, asked: Asked) -> anyhow::Result<Found> {
     let begun = http::json(&at.upload(&url, &headers, asked.wasm).await?)?;
     let path = format!("/v1/rehearsals/{}", text(&begun, "id"));
     let mut stop = pin!(stop_signal()?);
-    let mut told = Told::default();
+    let mut progress = progress();
     loop {
         let row = http::json(&at.get(&at.url(&path)?).await?)?;
         match row["state"].as_str() {
-            Some("running") => told.tell(number(&row, "done"), number(&row, "of")),
+            Some("running") => {
+                let of = Some(number(&row, "of")).filter(|of| *of > 0);
+                progress.tell(number(&row, "done"), of);
+            }
             Some("done") => return found(row),
             Some("failed") => bail!("{}", text(&row, "reason")),
             _ => bail!("somebody has ended the rehearsal"),

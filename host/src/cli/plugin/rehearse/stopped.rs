@@ -11,7 +11,7 @@ use anyhow::Context;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::{Asked, Found, LOOK, Told};
+use super::{Asked, Found, LOOK};
 use crate::cli::log;
 use crate::cli::output::note;
 use crate::cli::serve::stop_signal;
@@ -65,7 +65,7 @@ async fn one(past: Past, stage: Stage, ask: Ask) -> anyhow::Result<Report> {
     let shared = Arc::clone(&progress);
     let mut running = spawn_blocking(move || run_again(past, &stage, &ask, &shared));
     let mut stop = pin!(stop_signal()?);
-    let (mut told, mut is_stopped) = (Told::default(), false);
+    let (mut shown, mut is_stopped) = (super::progress(), false);
     loop {
         tokio::select! {
             ended = &mut running => return Ok(ended??),
@@ -73,7 +73,10 @@ async fn one(past: Past, stage: Stage, ask: Ask) -> anyhow::Result<Report> {
                 progress.cancel();
                 is_stopped = true;
             }
-            () = sleep(LOOK) => told.tell(progress.done(), progress.of()),
+            () = sleep(LOOK) => {
+                let of = Some(progress.of()).filter(|of| *of > 0);
+                shown.tell(progress.done(), of);
+            }
         }
     }
 }
