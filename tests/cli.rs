@@ -7,6 +7,7 @@ mod dead;
 mod delivery;
 mod endpoint;
 mod event;
+mod exit;
 mod output;
 mod plugin;
 mod recorded;

@@ -1,7 +1,7 @@
 //! The `hookgate` command: what can be said to it, and which part answers.
 //!
-//! Wiring: each subcommand is a file. An error is printed with its chain, and the exit code is 1,
-//! or 2 where a store could not be looked at, a plan was not applied, or a plugin was not tried.
+//! Wiring: each subcommand is a file. An error is printed with its chain, as JSON where the command
+//! was to print JSON, and the exit code says what the command failed of. Never does anything itself.
 
 #[macro_use]
 mod output;
@@ -16,6 +16,7 @@ mod demo;
 mod endpoint;
 mod event;
 mod event_type;
+mod exit;
 mod filter;
 mod hours;
 mod http;
@@ -36,15 +37,14 @@ mod store;
 mod token;
 pub mod vectors;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use self::exit::Exit;
 use crate::admin;
-use crate::causes;
 use crate::plugin::{self as plugins, Compiler, Host};
 
 /// A self-hosted webhook gateway for payments.
@@ -135,8 +135,8 @@ struct ConfigFile {
 
 /// Reads the arguments, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (cli, is_json) = match parsed() {
+        Ok(parsed) => parsed,
         Err(said) => return usage(&said),
     };
     if let Command::CompilePlugin { out } = &cli.command {
@@ -148,11 +148,11 @@ pub fn main() -> ExitCode {
         sigpipe::reset();
     }
     if let Err(error) = log_to_stderr(&cli) {
-        return exit_code(Err(error));
+        return exit_code(Err(error), is_json);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return exit_code(Err(error.into())),
+        Err(error) => return exit_code(Err(error.into()), is_json),
     };
     let ended = runtime.block_on(async {
         match cli.command {
@@ -181,14 +181,40 @@ pub fn main() -> ExitCode {
     });
     // Abandoned guests and blocking reads must not hold up the end.
     runtime.shutdown_background();
-    exit_code(ended)
+    exit_code(ended, is_json)
+}
+
+/// What was said, and whether the answer is for a program.
+fn parsed() -> Result<(Cli, bool), clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let is_json = wants_json(&matches);
+    let cli = Cli::from_arg_matches(&matches);
+    Ok((cli.map_err(|error| error.format(&mut Cli::command()))?, is_json))
+}
+
+/// Whether a command was given `--json`.
+fn wants_json(matches: &ArgMatches) -> bool {
+    let is_given =
+        |matches: &ArgMatches| matches!(matches.try_get_one::<bool>("json"), Ok(Some(true)));
+    match matches.subcommand() {
+        Some((_, below)) => wants_json(below),
+        None => is_given(matches),
+    }
 }
 
 /// Prints help, the version, or what is wrong with the arguments, and gives the exit code.
 fn usage(said: &clap::Error) -> ExitCode {
     sigpipe::reset();
+    // What can't be read says nothing for certain: a program that asked for JSON gets it.
+    let is_json = std::env::args_os().any(|argument| argument == "--json");
+    if said.use_stderr() && is_json {
+        let text = said.render().to_string();
+        let text = text.trim().trim_start_matches("error: ");
+        output::note(format_args!("{}", exit::document(text, Exit::NotDone)));
+        return ExitCode::from(Exit::NotDone.code());
+    }
     match output::written(said.print()) {
-        Err(error) if !said.use_stderr() => exit_code(Err(error)),
+        Err(error) if !said.use_stderr() => exit_code(Err(error), false),
         _ => u8::try_from(said.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
     }
 }
@@ -200,17 +226,13 @@ fn offline_host() -> anyhow::Result<Host> {
     Ok(Host::new(plugins::Config::new(Compiler::Child(program), None))?)
 }
 
-fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
+fn exit_code(ended: anyhow::Result<()>, is_json: bool) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::note(format_args!("hookgate: {}", causes::chain(error.as_ref())));
-            // Scripts tell a store that can't be looked at from one with faults, a plan that nobody
-            // applied from one that failed, and a version that was not tried from one that differs.
-            let is_open = error.is::<store::NotChecked>()
-                || error.is::<endpoint::NotApplied>()
-                || error.is::<plugin::NotRehearsed>();
-            if is_open { ExitCode::from(2) } else { ExitCode::FAILURE }
+            let exit = Exit::of(&error);
+            exit::tell(&error, exit, is_json);
+            ExitCode::from(exit.code())
         }
     }
 }
@@ -226,7 +248,7 @@ fn log_to_stderr(cli: &Cli) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(log::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(output::has_colours(&std::io::stderr()));
     match cli.log {
         LogFormat::Text => lines.with_target(false).init(),
         LogFormat::Json => lines.json().init(),
@@ -236,8 +258,6 @@ fn log_to_stderr(cli: &Cli) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -15,6 +15,7 @@ mod manifest;
 mod master;
 mod patience;
 mod plugins;
+mod profile;
 mod retention;
 mod secret;
 mod telemetry;
@@ -52,6 +53,7 @@ use document::Flaws;
 pub(crate) use limits::Limits;
 pub(crate) use manifest::Manifest;
 pub(crate) use plugins::plugin_memory;
+pub(crate) use profile::Profile;
 use world::Extent;
 
 pub(crate) use crate::ingest::Verify;

@@ -322,7 +322,8 @@ async fn events_are_asked_for_without_the_secrets_of_the_gateway() {
 async fn a_command_trusts_the_certificate_that_the_gateway_beside_it_has() {
     let tls = "[tls.admin]\ncertificate = \"port.pem\"\nkey = \"port.key\"";
     let stopped = Setup::stripe().table(tls).prepare();
-    Authority::new("unknown to this machine").issue("port").write(stopped.folder(), "port");
+    let authority = Authority::new("unknown to this machine");
+    authority.issue("port").write(stopped.folder(), "port");
     let gateway = stopped.start().await;
     let config = gateway.folder().join("hookgate.toml");
     let admin = gateway.admin().trim_start_matches("http://").to_owned();
@@ -332,11 +333,16 @@ async fn a_command_trusts_the_certificate_that_the_gateway_beside_it_has() {
     let beside = ["--config".as_ref(), config.as_os_str()];
     let url = format!("https://{admin}");
     let elsewhere = ["--admin".as_ref(), url.as_ref()];
+    let root = gateway.folder().join("root.pem");
+    std::fs::write(&root, authority.pem()).expect("it can be written");
+    let by_authority = ["--gateway-ca".as_ref(), root.as_os_str()];
 
     let trusted = hookgate(list.into_iter().chain(beside)).await;
     let unknown = hookgate(list.into_iter().chain(elsewhere)).await;
+    let issued = hookgate(list.into_iter().chain(elsewhere).chain(by_authority)).await;
 
     trusted.succeeded();
+    issued.succeeded();
     unknown.failed_with("failed to reach https://127.0.0.1:");
 }
 

@@ -1,38 +1,65 @@
 //! Where the command line asks a gateway's operators' port, and as whom.
 //!
-//! Owns the options of every command that asks a running gateway. Never decides what is asked.
+//! Owns the options of every command that asks a running gateway: the one beside this program, by
+//! its configuration, or one anywhere, by a URL or a profile. Never decides what is asked.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Once, OnceLock};
 
 use ::http::Method;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use serde_json::Value;
-use url::Url;
+use url::{Host, Url};
 
 use super::ConfigFile;
-use super::http::{self, Answer};
+use super::http::{self, Answer, Reach};
+use super::output::note;
 use crate::address::Address;
-use crate::config::{Config, PortAt};
+use crate::config::{Config, PortAt, Profile};
+use crate::egress::Authorities;
+use crate::ids::Name;
+use crate::regular_file;
 use crate::secrets::{Secret, SecretRef};
 
 /// The variable with the token that is sent.
 const TOKEN: &str = "HOOKGATE_TOKEN";
 /// What is named as the host over a socket in the file system.
 const LOCAL: &str = "http://localhost";
+/// Where the profiles are, in the folder of the user's configuration.
+const PROFILES: &str = "hookgate/profiles.toml";
+/// Largest file of authorities, in bytes.
+const CA_BYTES_MAX: usize = 1 << 20;
 
 /// Where the gateway answers operators.
 #[derive(Debug, Args)]
 pub(super) struct At {
     #[command(flatten)]
     file: ConfigFile,
-    /// URL of the gateway's admin port, such as http://127.0.0.1:8081, or its socket, such as
-    /// unix:/run/hookgate/admin.sock; the configuration's `admin` if left out
-    #[arg(long, value_name = "URL", value_parser = place)]
+    /// URL of the gateway's admin port, such as https://hooks.example.com:8081, or its socket, such
+    /// as unix:/run/hookgate/admin.sock; the configuration's `admin` if left out
+    #[arg(
+        long = "gateway",
+        alias = "admin",
+        value_name = "URL",
+        value_parser = place,
+        conflicts_with = "profile"
+    )]
     admin: Option<Place>,
-    /// File with the token to send; if left out, the variable HOOKGATE_TOKEN has it
+    /// The gateway of this name in profiles.toml, which is in $XDG_CONFIG_HOME/hookgate or
+    /// ~/.config/hookgate
+    #[arg(long, value_name = "NAME")]
+    profile: Option<Name>,
+    /// File with the token to send; if left out, that of the profile, and then the variable
+    /// HOOKGATE_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// File in PEM with authorities to trust besides those of the system, for --gateway
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    gateway_ca: Option<PathBuf>,
+    /// Found at the first question, and then kept.
+    #[arg(skip)]
+    reach: OnceLock<Box<Reach>>,
 }
 
 /// Where a gateway is, as a person writes it.
@@ -55,35 +82,37 @@ impl At {
         &self.file.config
     }
 
-    /// The port of this machine that it is, as far as that is known.
-    fn port(&self) -> anyhow::Result<Option<PortAt>> {
-        Ok(match &self.admin {
-            Some(Place::Url(_)) => None,
-            Some(Place::Socket(path)) => {
-                let (url, socket) = (LOCAL.to_owned(), Some(path.clone()));
-                Some(PortAt { url, certificate: None, socket })
+    /// Who is asked.
+    pub(super) fn reach(&self) -> anyhow::Result<&Reach> {
+        if let Some(reach) = self.reach.get() {
+            return Ok(reach);
+        }
+        let found = self.found()?;
+        // Two that look for it at once find the same.
+        Ok(self.reach.get_or_init(|| Box::new(found)))
+    }
+
+    fn found(&self) -> anyhow::Result<Reach> {
+        let token_file = self.token_file.clone();
+        match (&self.admin, &self.profile) {
+            (None, None) => {
+                let port = Config::admin_port(&self.file.config)?;
+                Reach::beside(&port, token(token_file)?)
             }
-            None => Some(Config::admin_port(&self.file.config)?),
-        })
+            (Some(place), _) => reach_of(place, self.gateway_ca.as_deref(), token(token_file)?),
+            (None, Some(name)) => {
+                let profile = profile(name)?;
+                let wrong = |error| anyhow!("the URL of the profile `{name}` is wrong: {error}");
+                let place = place(&profile.url).map_err(wrong)?;
+                let token = token(token_file.or(profile.token_file))?;
+                reach_of(&place, profile.ca.as_deref(), token)
+            }
+        }
     }
 
     pub(super) fn url(&self, path: &str) -> anyhow::Result<Url> {
-        let base = match (&self.admin, self.port()?) {
-            (Some(Place::Url(url)), _) => url.clone(),
-            (_, port) => port.map_or(LOCAL.to_owned(), |port| port.url).parse()?,
-        };
+        let base = &self.reach()?.base;
         base.join(path).context("failed to append a path to the URL of the admin port")
-    }
-
-    /// What is sent to be let in, if there is something.
-    fn token(&self) -> anyhow::Result<Option<Secret>> {
-        let place = match &self.token_file {
-            Some(path) => SecretRef::File(path.clone()),
-            None if std::env::var_os(TOKEN).is_some() => SecretRef::Env(TOKEN.to_owned()),
-            None => return Ok(None),
-        };
-        let found = place.resolve(Path::new("")).context("failed to read the token to send")?;
-        Ok(Some(found.secret))
     }
 
     pub(super) async fn get(&self, url: &Url) -> anyhow::Result<Answer> {
@@ -109,10 +138,103 @@ impl At {
         headers: &[(&str, String)],
         file: Vec<u8>,
     ) -> anyhow::Result<Answer> {
-        http::upload(url, self.port()?.as_ref(), self.token()?.as_ref(), (headers, file)).await
+        self.reach()?.upload(url, headers, file).await
     }
 
     async fn ask(&self, method: Method, url: &Url, body: Option<&Value>) -> anyhow::Result<Answer> {
-        http::ask(method, url, self.port()?.as_ref(), self.token()?.as_ref(), body).await
+        self.reach()?.ask(method, url, body).await
+    }
+}
+
+/// A gateway that is not the one of the configuration.
+fn reach_of(place: &Place, ca: Option<&Path>, token: Option<Secret>) -> anyhow::Result<Reach> {
+    match place {
+        Place::Socket(path) => {
+            let (url, socket) = (LOCAL.to_owned(), Some(path.clone()));
+            Reach::beside(&PortAt { url, certificate: None, socket }, token)
+        }
+        Place::Url(url) => {
+            if token.is_some() && is_open(url) {
+                warn_of_open();
+            }
+            let mut trusted = Authorities::default();
+            if let Some(path) = ca {
+                let wrong = || format!("failed to read the authorities in {}", path.display());
+                let pem = regular_file::read(path, CA_BYTES_MAX).with_context(wrong)?;
+                trusted.add(&pem).map_err(|has| anyhow!("it has {has}")).with_context(wrong)?;
+            }
+            Reach::remote(url.clone(), trusted, token)
+        }
+    }
+}
+
+/// Whether what goes there can be read on the way.
+fn is_open(url: &Url) -> bool {
+    let is_here = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "http" && !is_here
+}
+
+/// Says once what a token without TLS is worth.
+fn warn_of_open() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        note(format_args!(
+            "hookgate: the token goes over the network without TLS, where others can read it: use \
+             an https URL"
+        ));
+    });
+}
+
+/// What is sent to be let in, if there is something.
+fn token(file: Option<PathBuf>) -> anyhow::Result<Option<Secret>> {
+    let place = match file {
+        Some(path) => SecretRef::File(path),
+        None if std::env::var_os(TOKEN).is_some() => SecretRef::Env(TOKEN.to_owned()),
+        None => return Ok(None),
+    };
+    let found = place.resolve(Path::new("")).context("failed to read the token to send")?;
+    Ok(Some(found.secret))
+}
+
+/// The profile of this name.
+fn profile(name: &Name) -> anyhow::Result<Profile> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let folder = match (folder("XDG_CONFIG_HOME"), folder("HOME")) {
+        (Some(folder), _) => PathBuf::from(folder),
+        (None, Some(home)) => Path::new(&home).join(".config"),
+        (None, None) => {
+            return Err(anyhow!("nothing says where profiles are: set XDG_CONFIG_HOME"));
+        }
+    };
+    let path = folder.join(PROFILES);
+    let mut all = Profile::load_all(&path)?;
+    let found = all.remove(name);
+    found.with_context(|| {
+        let names: Vec<&str> = all.keys().map(Name::as_str).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        format!("{} has no profile `{name}`; it has: {names}", path.display())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guards the warning: a token that others can read is theirs.
+    #[test]
+    fn only_what_leaves_this_machine_without_tls_is_open() {
+        let of = |text: &str| is_open(&text.parse().unwrap());
+        for url in ["http://hooks.example.com:8081", "http://10.0.0.7:8081", "http://[fd00::1]/"] {
+            assert!(of(url), "{url}");
+        }
+        for url in ["https://hooks.example.com", "http://127.0.0.1:8081", "http://[::1]:8081"] {
+            assert!(!of(url), "{url}");
+        }
+        assert!(!of("http://localhost:8081"));
     }
 }

@@ -83,7 +83,7 @@ pub(super) async fn demo(args: &Demo) -> anyhow::Result<()> {
 
     if wrong == 0 && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         say!("\nThe gateway runs until you press Ctrl-C. Try in another terminal:")?;
-        let admin = format!("--admin http://{}", gateway.admin_addr());
+        let admin = format!("--gateway http://{}", gateway.admin_addr());
         say!("  target/release/hookgate event list {admin}")?;
         say!("  target/release/hookgate event replay --type 'payment.*' {admin}")?;
         let public = format!("--to http://{}", gateway.public_addr());

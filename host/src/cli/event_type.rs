@@ -2,11 +2,10 @@
 //!
 //! Never makes up an example: it is what the plugins bring along.
 
-use anyhow::anyhow;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::http;
+use super::http::{self, Absent};
 use super::indented::indented;
 use super::output::cell;
 use super::rows::{One, text};
@@ -36,7 +35,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     let mut types = answer["event_types"].as_array().into_iter().flatten();
     if let Some(name) = name {
         let found = types.find(|it| it["name"] == name.as_str());
-        let found = found.ok_or_else(|| anyhow!("the gateway knows no event type `{name}`"))?;
+        let found =
+            found.ok_or_else(|| Absent(format!("the gateway knows no event type `{name}`")))?;
         return one.say(found, &indented(&found.to_string()));
     }
     if one.json {

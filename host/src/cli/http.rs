@@ -2,16 +2,17 @@
 //!
 //! Not a delivery: no guard, no retry, and the answer is for the person who typed.
 
+use std::fmt;
 use std::time::Duration;
 
 use ::http::Method;
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use bytes::Bytes;
 use serde_json::Value;
 use url::Url;
 
 use crate::config::PortAt;
-use crate::egress;
+use crate::egress::{self, Authorities, Trust};
 use crate::event::{Request, Timestamp};
 use crate::regular_file;
 use crate::secrets::Secret;
@@ -31,7 +32,103 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
-/// The URL of a gateway's port, as a person writes it behind `--to` or `--admin`.
+/// No answer came, or not all of it. Where that was, without what may be a secret.
+#[derive(Debug)]
+pub(super) enum Unreachable {
+    Connect(String),
+    Answer(String),
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(place) => {
+                write!(f, "failed to reach {place} (is the gateway running there?)")
+            }
+            Self::Answer(place) => write!(f, "failed to read the answer of {place}"),
+        }
+    }
+}
+
+/// The gateway answered that it did not do it.
+#[derive(Debug, thiserror::Error)]
+#[error("the gateway answered {status}: {said}")]
+pub(super) struct Refused {
+    pub(super) status: u16,
+    /// Why, in its words.
+    pub(super) said: String,
+}
+
+/// A list of the gateway does not have what was looked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Absent(pub(super) String);
+
+/// Who is asked: where, by whose certificate, and as whom.
+#[derive(Debug)]
+pub(super) struct Reach {
+    /// Without a path.
+    pub(super) base: Url,
+    client: reqwest::Client,
+    token: Option<Secret>,
+}
+
+impl Reach {
+    /// The gateway beside this program. Also trusts its certificate, where that can be read.
+    pub(super) fn beside(port: &PortAt, token: Option<Secret>) -> anyhow::Result<Self> {
+        Ok(Self { base: port.url.parse()?, client: client(Some(port))?, token })
+    }
+
+    /// A gateway anywhere. Trusts whom the system trusts, and these authorities.
+    pub(super) fn remote(
+        base: Url,
+        ca: Authorities,
+        token: Option<Secret>,
+    ) -> anyhow::Result<Self> {
+        let client = egress::operator_client_of(Trust::Besides(ca), None)?;
+        Ok(Self { base, client, token })
+    }
+
+    /// A request to a gateway, as whoever asks.
+    fn request(&self, method: Method, url: &Url) -> reqwest::RequestBuilder {
+        let request = self.client.request(method, url.clone());
+        match &self.token {
+            Some(token) => request.bearer_auth(token.expose()),
+            None => request,
+        }
+    }
+
+    /// Asks with this method.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Answer> {
+        let mut request = self.request(method, url);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        answer(url, request, TIMEOUT).await
+    }
+
+    /// Posts the bytes of a file, with these headers.
+    pub(super) async fn upload(
+        &self,
+        url: &Url,
+        headers: &[(&str, String)],
+        file: Vec<u8>,
+    ) -> anyhow::Result<Answer> {
+        let mut post = self.request(Method::POST, url).body(file);
+        post = post.header("content-type", "application/octet-stream");
+        for (name, value) in headers {
+            post = post.header(*name, value);
+        }
+        answer(url, post, FILE_TIMEOUT).await
+    }
+}
+
+/// The URL of a gateway's port, as a person writes it behind `--to` or `--gateway`.
 pub(super) fn port_url(text: &str) -> Result<Url, String> {
     const EXAMPLE: &str = "http://127.0.0.1:8080";
     if !text.contains("://") {
@@ -62,7 +159,8 @@ fn client(port: Option<&PortAt>) -> anyhow::Result<reqwest::Client> {
     let certificate = port.and_then(|port| port.certificate.as_deref());
     let read = certificate.and_then(|path| regular_file::read(path, CERTIFICATE_BYTES_MAX).ok());
     let socket = port.and_then(|port| port.socket.as_deref());
-    Ok(egress::operator_client_of(read.as_deref(), socket)?)
+    let trust = read.as_deref().map_or(Trust::System, Trust::Pinned);
+    Ok(egress::operator_client_of(trust, socket)?)
 }
 
 /// Sends a request as it is. `port` is the one that the URL leads to, if the configuration says so.
@@ -78,44 +176,8 @@ pub(super) async fn post(
     answer(url, post, TIMEOUT).await
 }
 
-/// Asks with this method.
-pub(super) async fn ask(
-    method: Method,
-    url: &Url,
-    port: Option<&PortAt>,
-    token: Option<&Secret>,
-    body: Option<&Value>,
-) -> anyhow::Result<Answer> {
-    let mut request = client(port)?.request(method, url.clone());
-    if let Some(token) = token {
-        request = request.bearer_auth(token.expose());
-    }
-    if let Some(body) = body {
-        request = request.json(body);
-    }
-    answer(url, request, TIMEOUT).await
-}
-
-/// Posts the bytes of a file, with these headers.
-pub(super) async fn upload(
-    url: &Url,
-    port: Option<&PortAt>,
-    token: Option<&Secret>,
-    (headers, file): (&[(&str, String)], Vec<u8>),
-) -> anyhow::Result<Answer> {
-    let mut post = client(port)?.post(url.clone()).body(file);
-    post = post.header("content-type", "application/octet-stream");
-    for (name, value) in headers {
-        post = post.header(*name, value);
-    }
-    if let Some(token) = token {
-        post = post.bearer_auth(token.expose());
-    }
-    answer(url, post, FILE_TIMEOUT).await
-}
-
 pub(super) async fn get(url: &Url) -> anyhow::Result<Answer> {
-    ask(Method::GET, url, None, None, None).await
+    answer(url, client(None)?.get(url.clone()), TIMEOUT).await
 }
 
 async fn answer(
@@ -125,15 +187,14 @@ async fn answer(
 ) -> anyhow::Result<Answer> {
     let shown = egress::shown(url);
     let asked = request.timeout(time_max).send().await.map_err(reqwest::Error::without_url);
-    let answer = asked
-        .with_context(|| format!("failed to reach {shown} (is the gateway running there?)"))?;
+    let answer = asked.with_context(|| Unreachable::Connect(shown.clone()))?;
     let duplicate = answer.headers().contains_key("hookgate-duplicate");
     let status = answer.status().as_u16();
     let body = answer
         .text()
         .await
         .map_err(reqwest::Error::without_url)
-        .with_context(|| format!("failed to read the answer of {shown}"))?;
+        .with_context(|| Unreachable::Answer(shown))?;
     Ok(Answer { status, duplicate, body })
 }
 
@@ -149,7 +210,7 @@ pub(super) fn ok(answer: &Answer) -> anyhow::Result<&str> {
         return Ok(&answer.body);
     }
     let refused = serde_json::from_str(&answer.body).unwrap_or_default();
-    Err(anyhow!("the gateway answered {}: {}", answer.status, reason(&refused)))
+    Err(Refused { status: answer.status, said: reason(&refused) }.into())
 }
 
 /// Why the gateway did not do it: at the admin port as a problem, at the public port as an error.
@@ -162,7 +223,7 @@ fn reason(refused: &Value) -> String {
         Some("unknown-parameter" | "no-such-path" | "method-not-allowed") => {
             format!("{said} (the gateway may be older than this program)")
         }
-        Some("foreign-host") => format!("{said}, or give its address with --admin"),
+        Some("foreign-host") => format!("{said}, or give its address with --gateway"),
         _ => said.to_owned(),
     }
 }
@@ -181,7 +242,7 @@ mod tests {
         };
         assert_eq!(problem("invalid-id"), "no");
         assert!(problem("no-such-path").starts_with("no (the gateway may be older"));
-        assert!(problem("foreign-host").contains("--admin"));
+        assert!(problem("foreign-host").contains("--gateway"));
         assert_eq!(reason(&json!({ "error": "not verified" })), "not verified");
         assert_eq!(reason(&json!(null)), "the answer gives no reason");
     }

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
 
+use super::http::Refused;
 use super::{ConfigFile, http};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -87,7 +88,10 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     }
     say!("{}", answer.body.trim_end())?;
     if answer.status >= 300 {
-        bail!("the gateway did not accept the request");
+        // What it said stands on standard output.
+        let refused =
+            Refused { status: answer.status, said: "it did not accept the request".into() };
+        return Err(refused.into());
     }
     Ok(())
 }

@@ -17,17 +17,33 @@ use super::pinned::Pinned;
 /// A client for what the operator asks on the command line, which may go anywhere. No delivery goes
 /// through it.
 pub fn operator_client() -> Result<reqwest::Client, SetupError> {
-    operator_client_of(None, None)
+    operator_client_of(Trust::System, None)
 }
 
-/// The same, which also trusts the server that has the first certificate of this text in PEM, and
-/// goes over this socket in the file system.
+/// Whose certificates count for an operator's client.
+#[derive(Debug, Clone)]
+pub(crate) enum Trust<'p> {
+    /// Those that the system trusts.
+    System,
+    /// And the server that has the first certificate of this text in PEM, if it has one.
+    Pinned(&'p [u8]),
+    /// And those of these authorities.
+    Besides(Authorities),
+}
+
+/// The same, with this trust, and over this socket in the file system.
 pub(crate) fn operator_client_of(
-    pem: Option<&[u8]>,
+    trust: Trust<'_>,
     socket: Option<&Path>,
 ) -> Result<reqwest::Client, SetupError> {
-    let certificate = pem.and_then(|pem| CertificateDer::from_pem_slice(pem).ok());
-    let tls = certificate.map_or_else(|| trusting(Authorities::default()), pinned)?;
+    let tls = match trust {
+        Trust::System => trusting(Authorities::default()),
+        Trust::Besides(authorities) => trusting(authorities),
+        Trust::Pinned(pem) => match CertificateDer::from_pem_slice(pem) {
+            Ok(certificate) => pinned(certificate),
+            Err(_) => trusting(Authorities::default()),
+        },
+    }?;
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
     let client = match socket {
         Some(path) => client.unix_socket(path),

@@ -6,11 +6,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::Value;
 
 use crate::cli::at::At;
-use crate::cli::http;
+use crate::cli::http::{self, Absent};
 use crate::cli::output::cell;
 use crate::cli::rows::each;
 use crate::ids::{Id, Name};
@@ -88,9 +88,11 @@ impl Called {
         match (found, other) {
             (Some(found), _) => Ok(found),
             (None, Some(other)) => {
-                bail!("the operator has no endpoint `{name}`; did you mean `{other}`?")
+                let said =
+                    format!("the operator has no endpoint `{name}`; did you mean `{other}`?");
+                Err(Absent(said).into())
             }
-            (None, None) => bail!("the gateway has no endpoint `{self}`"),
+            (None, None) => Err(Absent(format!("the gateway has no endpoint `{self}`")).into()),
         }
     }
 }

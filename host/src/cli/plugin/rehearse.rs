@@ -60,7 +60,7 @@ pub(in crate::cli) struct Command {
     times: bool,
     /// Ask no gateway: read the store in this folder, which may be a backup; no gateway must run on
     /// it. The configuration has the settings, grants and secrets
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["admin", "token_file"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["admin", "profile", "token_file"])]
     data: Option<PathBuf>,
     #[command(flatten)]
     at: At,
