@@ -102,7 +102,8 @@ impl At {
             (Some(place), _) => reach_of(place, self.gateway_ca.as_deref(), token(token_file)?),
             (None, Some(name)) => {
                 let profile = profile(name)?;
-                let wrong = |error| anyhow!("the URL of the profile `{name}` is wrong: {error}");
+                let wrong =
+                    |error: String| anyhow!("the URL of the profile `{name}` is wrong: {error}");
                 let place = place(&profile.url).map_err(wrong)?;
                 let token = token(token_file.or(profile.token_file))?;
                 reach_of(&place, profile.ca.as_deref(), token)

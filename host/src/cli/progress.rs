@@ -1,7 +1,7 @@
 //! How far a command is with what takes over a second, on standard error.
 //!
 //! On a terminal one line that is written over and goes away at the end; elsewhere, as in the log
-//! of a job, a line a minute. Never writes to standard output, and never slows down what it watches.
+//! of a job, a line a minute. Never writes to standard output, nor slows down what it watches.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};

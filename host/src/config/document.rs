@@ -290,7 +290,10 @@ impl<'a> Table<'a> {
 
     /// All that is left, each a table under a name that the operator gives.
     pub(super) fn named(&mut self) -> Vec<(Name, Table<'a>)> {
-        let above = self.title.trim_end_matches(']').to_owned();
+        let above = match self.title.strip_suffix(']') {
+            Some(above) => format!("{above}."),
+            None => "[".to_owned(),
+        };
         let left = std::mem::take(&mut self.entries).into_values();
         let named = left.filter_map(|entry| {
             let Ok(name) = entry.key.parse::<Name>() else {
@@ -298,7 +301,7 @@ impl<'a> Table<'a> {
                 entry.flaws.wrong(Some(entry.key_at), format!("{shown} is not {A_NAME}"));
                 return None;
             };
-            let title = format!("{above}.{name}]");
+            let title = format!("{above}{name}]");
             Some((name, entry.table(title)?))
         });
         named.collect()
