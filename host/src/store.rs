@@ -294,12 +294,13 @@ impl Store {
                 return Err(failed(error));
             }
         };
-        let Recovered { mut backlog, low_water, ids, end, clock, line, used } = recovered;
+        let Recovered { mut backlog, low_water, ids, end, clock, line, used, ages } = recovered;
         backlog.set_uncommitted(config.uncommitted);
         let index = Index::new(tail, config.index_items);
         let (id_mark, owed) = (ids.mark(), (backlog, low_water, ids));
         let shared = Shared::new(file, order_keys, clock, config, damages, owed, (used, index));
         shared.end.store(end, Ordering::Relaxed);
+        *shared.ages() = ages;
         shared.ages().grown(end, shared.clock.times().counted);
         shared.id_mark.store(id_mark, Ordering::Relaxed);
         shared.owed.replays.send_replace(replays);

@@ -28,8 +28,7 @@ impl Stored {
         };
         let help = "Time of one commit of the store, until it is on the disk";
         registry.register_with_unit("sync", help, Unit::Seconds, stored.sync_time.clone());
-        let help = "Age of about the oldest work that waits, by kind; counted from the start at \
-                    most";
+        let help = "Age of about the oldest work that waits, by kind";
         registry.register_with_unit("oldest_open", help, Unit::Seconds, stored.oldest.clone());
         let help = "Damaged records that the gateway has met in the store since the start";
         registry.register("damaged_records", help, stored.damaged_records.clone());

@@ -1,8 +1,8 @@
 //! How old what stands in the log is: where the log had ended when.
 //!
 //! In memory, and pure but for [`Store::waiting_for`]: a few hundred points, close together for
-//! what is new and ever farther apart for what is old. What was there at the start is as old as
-//! that, at least. Never reads the log.
+//! what is new and ever farther apart for what is old. A start has found those of what was there.
+//! Never reads the log.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -69,8 +69,7 @@ impl Ages {
 
 impl Store {
     /// For how long, at least, about the oldest work of each kind has waited since that was stored
-    /// which it is about; `None` where none waits. Replays do not count, and none has waited for
-    /// longer than since the start.
+    /// which it is about, also before a start; `None` where none waits. Replays do not count.
     pub fn waiting_for(&self) -> [(WorkKind, Option<Duration>); WorkKind::ALL.len()] {
         let shared = &self.handle.shared;
         let now = shared.clock.times().counted;

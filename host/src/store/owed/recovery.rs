@@ -5,6 +5,7 @@
 //! What was committed is not redone, what was not is not forgotten; leases that were not committed
 //! never were. Writes nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::backlog::{Backlog, Most, OpenWork, OrderKeys, Windows};
@@ -16,6 +17,7 @@ use super::works::Stored;
 use crate::clock::Clock;
 use crate::event::Timestamp;
 use crate::ids::{Id, Name};
+use crate::store::ages::Ages;
 use crate::store::damage::Damages;
 use crate::store::error::{Damaged, Error, Failure};
 use crate::store::file::totals::Totals;
@@ -44,6 +46,8 @@ pub(in crate::store) struct Recovered {
     pub(in crate::store) line: LineEnd,
     /// What the state of each handler takes.
     pub(in crate::store) used: AllUsed,
+    /// How old what waits is.
+    pub(in crate::store) ages: Ages,
 }
 
 /// What a start is told.
@@ -56,6 +60,9 @@ pub(in crate::store) struct Known<'a> {
 
 /// Segments at the end that are asked for the time.
 const ASKED_MAX: usize = 64;
+
+/// Places before the mark at which a start asks how old what stands there is.
+const AGES_MAX: u64 = 32;
 
 /// What a start reads of lanes: with fewer works all are in memory at once, and with more it does
 /// not take longer for that. At least one of each lane.
@@ -107,7 +114,7 @@ impl Start<'_> {
         clock: Clock,
     ) -> Result<Recovered, Failure> {
         let mark = view.fact(file::LOW_WATER)?.unwrap_or(0);
-        // A start asks it for no age, so it need not know how far the store has counted now.
+        // How far the store has counted now, only the clock knows that is made of the line.
         let line = Line::read(view, Timestamp::MAX)?;
         let clock = StoreClock::new(clock, self.told(view, &line)?);
         let waits = Waits { line, clock };
@@ -122,6 +129,7 @@ impl Start<'_> {
         self.read_first(view, &mut backlog, &waits.clock)?;
 
         let mut ids = ids::load(view, shape)?;
+        let mut ages = self.far_ages(&backlog, &waits, mark.min(ids.mark()))?;
         let mut behind = Behind {
             low_water: LowWater::new(mark, lag),
             // How long ago all of it was added, nobody knows: as if it was now.
@@ -140,6 +148,7 @@ impl Start<'_> {
             };
             end = segment.next().max(known);
             let stored = self.stored_in(&segment)?;
+            waits.note_age(&mut ages, &segment, &stored);
             let id_mark = ids.mark();
             for stored in stored.iter().filter(|stored| stored.id().position >= id_mark) {
                 learn_ids(&mut ids, stored, self.terms);
@@ -154,7 +163,7 @@ impl Start<'_> {
         }
         let Waits { line, clock } = waits;
         let (line, used) = (line.end(), used(view)?);
-        Ok(Recovered { backlog, low_water, ids, end, clock, line, used })
+        Ok(Recovered { backlog, low_water, ids, end, clock, line, used, ages })
     }
 
     /// Adds what is open of a segment that lies behind the mark, or of which some does.
@@ -229,6 +238,30 @@ impl Start<'_> {
             }
         }
         Ok(())
+    }
+
+    /// How old what lies before this position is, from the oldest work of each kind that waits on.
+    fn far_ages(&self, backlog: &Backlog, waits: &Waits, until: u64) -> Result<Ages, Failure> {
+        let oldest = WorkKind::ALL.into_iter().filter_map(|kind| backlog.oldest_of(kind));
+        let mut places: BTreeSet<u64> = oldest.filter(|place| *place < until).collect();
+        if let Some(first) = places.first().copied() {
+            let step = ((until - first) / AGES_MAX).max(1);
+            let between = (1..AGES_MAX).map(|number| first + number * step);
+            places.extend(between.filter(|place| *place < until));
+        }
+        let mut segments = BTreeSet::new();
+        for place in places {
+            segments.insert(self.segment_at(place)?);
+        }
+        let mut ages = Ages::default();
+        for key in segments {
+            for row in self.log.within(key..=key)? {
+                let (_, segment) = row?;
+                let Some(segment) = self.damages.pass(segment)? else { continue };
+                waits.note_age(&mut ages, &segment, &self.stored_in(&segment)?);
+            }
+        }
+        Ok(ages)
     }
 
     /// The known ids, those in the log with them.
@@ -329,6 +362,13 @@ struct Waits {
 }
 
 impl Waits {
+    /// What stands in this segment is as old as the first of it says, as far as that can be.
+    fn note_age(&self, ages: &mut Ages, segment: &Segment, stored: &[Stored]) {
+        let Some(first) = stored.first() else { return };
+        let at = self.line.counted(first.id().position, first.written_at());
+        ages.grown(segment.next(), at.min(self.clock.times().counted));
+    }
+
     /// A work as it joins the backlog. It has no row yet, so it may be in any place of its lane: if
     /// it may go at once, in that of one that was opened now, if it does not go by its position.
     fn open(&self, work: OpenWork, standing: Standing, by_position: bool) -> OpenWork {

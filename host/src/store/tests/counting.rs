@@ -69,6 +69,40 @@ async fn what_waits_is_as_old_as_what_it_is_about() {
     assert_eq!(ages(&bench), [Some(60), None, Some(120)]);
 }
 
+/// Guards what a start finds of ages: without `note_age` in its loop the first half fails, without
+/// `far_ages` the second, where the works lie before all that a start reads.
+#[tokio::test]
+async fn what_waits_is_no_younger_behind_a_start() {
+    let config = Config { fresh_ids: 64, lag: Duration::ZERO, ..Config::at("nowhere") };
+    let disk = Disk::default();
+    let bench = Bench::with(disk.clone(), Clock::manual(NOW), &config);
+    let receive = async |id: &str| {
+        let mut new = receipt(&[id]);
+        Arc::make_mut(&mut new.request).received_at = bench.clock.now();
+        bench.store.append(new).await.unwrap();
+    };
+    let ages = |store: &Store| store.waiting_for().map(|(_, age)| age.map(|it| it.as_secs()));
+    let restarted =
+        || Bench::with(Disk::holding(disk.synced()), bench.clock.clone(), &config).store.clone();
+
+    bench.bring(vec![event("evt_1", "").to(&[], &["crm"])]).await;
+    bench.clock.advance(Duration::from_secs(60));
+    receive("evt_2").await;
+    bench.clock.advance(Duration::from_secs(60));
+    assert_eq!(ages(&bench.store), [Some(60), None, Some(120)]);
+    assert_eq!(ages(&restarted()), [Some(60), None, Some(120)]);
+
+    for number in 3..450 {
+        bench.clock.advance(Duration::from_secs(1));
+        receive(&format!("evt_{number}")).await;
+    }
+    bench.clock.advance(Duration::from_secs(3));
+    let store = restarted();
+    assert!(store.handle.shared.low_water().mark() > 100, "the first have rows");
+    assert!(store.handle.shared.ids().mark() > 100, "their ids too");
+    assert_eq!(ages(&store), [Some(510), None, Some(570)]);
+}
+
 /// Guards that each commit is heard, once and by the first who asked.
 #[tokio::test]
 async fn whoever_asks_first_hears_how_long_each_commit_takes() {
