@@ -22,7 +22,7 @@ use self::carrier::Carrier;
 use self::connection::SendError;
 use self::dial::{HTTP_1, HTTP_2};
 pub(crate) use self::error::EgressError;
-use self::exchange::Exchange;
+use self::exchange::{Exchange, excerpt};
 use self::guard::{Guard, Refusal};
 use self::identity::trusting;
 pub(crate) use self::identity::{Authorities, Identity};
@@ -134,7 +134,7 @@ pub(crate) struct Answer {
     pub(crate) excerpt: String,
 }
 
-/// What was looked up.
+/// What was looked up, or the answer to what was handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fetched {
     /// 100 to 999.
@@ -211,18 +211,48 @@ impl Egress {
         mut patience: Patience<L>,
         trace: &mut Trace,
     ) -> Result<Answer, EgressError> {
+        let exchange = self.posted(target, terms, (headers, body), &mut patience, trace).await?;
+        let status = exchange.response.status().as_u16();
+        let retry_after = retry_after(exchange.response.headers(), self.clock.now());
+        let content_type = content_type(exchange.response.headers());
+        trace.enter(Phase::Body);
+        let beginning = exchange.beginning(terms.body_excerpt, &mut patience).await;
+        let excerpt = excerpt(beginning, terms.body_excerpt);
+        Ok(Answer { status, retry_after, content_type, excerpt })
+    }
+
+    /// Posts as [`Egress::post`] does to somebody whose answer is no text: the beginning of its
+    /// body as it came, as much as the terms say.
+    pub(crate) async fn hand_over<L: FnOnce()>(
+        &self,
+        target: &Target,
+        terms: Terms<'_>,
+        headers: Vec<(HeaderName, String)>,
+        body: Bytes,
+        mut patience: Patience<L>,
+    ) -> Result<Fetched, EgressError> {
+        let (sent, mut trace) = ((headers, body), Trace::default());
+        let exchange = self.posted(target, terms, sent, &mut patience, &mut trace).await?;
+        let status = exchange.response.status().as_u16();
+        let body = exchange.beginning(terms.body_excerpt, &mut patience).await;
+        Ok(Fetched { status, body: body.into() })
+    }
+
+    /// Posts, and waits for the head of the answer.
+    async fn posted<L: FnOnce()>(
+        &self,
+        target: &Target,
+        terms: Terms<'_>,
+        (headers, body): (Vec<(HeaderName, String)>, Bytes),
+        patience: &mut Patience<L>,
+        trace: &mut Trace,
+    ) -> Result<Exchange, EgressError> {
         let headers = header_map(headers)?;
         let ready = target.ready()?;
         let request = ready.request(Method::POST, headers, body);
         let (origin, identity) = (Arc::clone(ready.origin()), terms.identity.clone());
         let line = Line { origin, identity, http2: true };
-        let exchange = self.exchange(line, terms, request, &mut patience, trace).await?;
-        let status = exchange.response.status().as_u16();
-        let retry_after = retry_after(exchange.response.headers(), self.clock.now());
-        let content_type = content_type(exchange.response.headers());
-        trace.enter(Phase::Body);
-        let excerpt = exchange.excerpt(terms.body_excerpt, &mut patience).await;
-        Ok(Answer { status, retry_after, content_type, excerpt })
+        self.exchange(line, terms, request, patience, trace).await
     }
 
     /// Looks something up: a POST of JSON where there is a body, else a GET. The answer, whole and

@@ -132,7 +132,7 @@ impl Telemetry {
     ) -> Result<(Self, Exports), SetupError> {
         let mut exports = Exports::default();
         let Some(settings) = settings else { return Ok((Self::default(), exports)) };
-        let collector = Arc::new(Collector::new(settings, clock.clone())?);
+        let collector = Arc::new(Collector::new(settings, clock.clone(), metrics.clone())?);
         exports.measures = settings
             .metrics
             .map(|every| Measures::new(every, settings, collector.clone(), clock.clone()));

@@ -10,9 +10,14 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1 as otlp;
 use prost::Message;
@@ -21,6 +26,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub(crate) use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+
+/// What it says of what it rejects.
+const REJECTED: &str = "too old";
 
 /// Longer than any export takes that is not stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,6 +75,8 @@ pub(crate) struct Export {
 #[derive(Debug, Clone, Copy)]
 enum Behaviour {
     Answer(StatusCode),
+    /// Accepts an export, but for so many of what is in it.
+    Reject(u16),
     Hang,
 }
 
@@ -115,6 +125,11 @@ impl Collector {
     pub(crate) fn answer(&self, status: u16) {
         let status = StatusCode::from_u16(status).expect("a test gives a status");
         self.behave(Behaviour::Answer(status));
+    }
+
+    /// Accepts exports from now on, but for so many of what is in each.
+    pub(crate) fn reject(&self, count: u16) {
+        self.behave(Behaviour::Reject(count));
     }
 
     /// Reads exports and never answers from now on.
@@ -176,25 +191,36 @@ fn accepted(exports: &[Export]) -> Vec<Span> {
     accepted.flat_map(|export| export.spans.iter().cloned()).collect()
 }
 
-async fn traces(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn traces(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let behaviour = *shared.behaviour.lock().expect("no holder panics");
     let is_accepted = matches!(behaviour, Behaviour::Answer(StatusCode::OK));
     let spans = read(&body);
     let export = Export { headers, body, spans, is_accepted };
     shared.exports.send_modify(|exports| exports.push(export));
-    behave(behaviour).await
+    behave(behaviour, |count| {
+        let (rejected_spans, error_message) = (count, REJECTED.to_owned());
+        let partial_success = Some(ExportTracePartialSuccess { rejected_spans, error_message });
+        ExportTraceServiceResponse { partial_success }.encode_to_vec()
+    })
+    .await
 }
 
-async fn read_metrics(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
+async fn read_metrics(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let behaviour = *shared.behaviour.lock().expect("no holder panics");
     let export = ExportMetricsServiceRequest::decode(body).expect("it is an export of metrics");
     shared.metrics.send_modify(|exports| exports.push(export));
-    behave(behaviour).await
+    behave(behaviour, |count| {
+        let (rejected_data_points, error_message) = (count, REJECTED.to_owned());
+        let partial = ExportMetricsPartialSuccess { rejected_data_points, error_message };
+        ExportMetricsServiceResponse { partial_success: Some(partial) }.encode_to_vec()
+    })
+    .await
 }
 
-async fn behave(behaviour: Behaviour) -> StatusCode {
+async fn behave(behaviour: Behaviour, rejecting: impl FnOnce(i64) -> Vec<u8>) -> Response {
     match behaviour {
-        Behaviour::Answer(status) => status,
+        Behaviour::Answer(status) => status.into_response(),
+        Behaviour::Reject(count) => rejecting(count.into()).into_response(),
         Behaviour::Hang => std::future::pending().await,
     }
 }

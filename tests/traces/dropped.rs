@@ -47,6 +47,29 @@ async fn what_a_collector_refuses_is_counted_and_what_comes_later_arrives() {
     gateway.stop().await;
 }
 
+/// Take the counting out of `Collector::send_traces` or `send_metrics`, and nobody knows that a
+/// collector rejects a part of what it accepts. Two bytes of the number are no text.
+#[tokio::test]
+async fn what_a_collector_rejects_of_an_export_is_counted() {
+    let (collector, receiver) = (Collector::start().await, Receiver::start().await);
+    collector.reject(200);
+    let gateway = one(&receiver, &collector.table()).start().await;
+    pay(&gateway, 1).await;
+    collector.exports_until(1).await;
+    pay(&gateway, 2).await;
+    // It comes when the first has been counted.
+    collector.exports_until(2).await;
+    assert!(dropped(&gateway).await >= 200);
+
+    gateway.advance(Duration::from_secs(60)).await;
+    collector.metrics_until(1).await;
+    gateway.advance(Duration::from_secs(60)).await;
+    collector.metrics_until(2).await;
+    let metrics = gateway.ask("/metrics").await.body;
+    assert!(metrics.contains("hookgate_points_dropped_total{by=\"collector\"} "), "{metrics}");
+    gateway.stop().await;
+}
+
 /// Take the time out of `Exports::stop`, and a stop takes as long as the collector likes.
 #[tokio::test]
 async fn a_collector_that_hangs_holds_up_no_request_and_no_stop() {

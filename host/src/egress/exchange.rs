@@ -33,11 +33,11 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// The beginning of the body. The status counts, however the body ends.
-    pub(super) async fn excerpt<L: FnOnce()>(
+    pub(super) async fn beginning<L: FnOnce()>(
         mut self,
         bytes_max: usize,
         patience: &mut Patience<L>,
-    ) -> String {
+    ) -> Vec<u8> {
         let end = Instant::now() + BODY_WAIT_MAX;
         let mut head = Vec::new();
         let mut bytes_read = 0;
@@ -63,11 +63,7 @@ impl Exchange {
         if is_whole && patience.wait(self.carrier.sent()).await.is_some() {
             self.idle.put(self.line, self.carrier);
         }
-        let lossy = |error: FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
-        let mut text = String::from_utf8(head).unwrap_or_else(lossy);
-        // What replaces a byte is longer than it.
-        text.truncate(text.floor_char_boundary(bytes_max));
-        text
+        head
     }
 
     /// All of the body, which has so many bytes at most.
@@ -88,4 +84,13 @@ impl Exchange {
         self.idle.put(self.line, self.carrier);
         Ok(whole.into())
     }
+}
+
+/// The beginning of a body as text of at most so many bytes.
+pub(super) fn excerpt(beginning: Vec<u8>, bytes_max: usize) -> String {
+    let lossy = |error: FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
+    let mut text = String::from_utf8(beginning).unwrap_or_else(lossy);
+    // What replaces a byte is longer than it.
+    text.truncate(text.floor_char_boundary(bytes_max));
+    text
 }

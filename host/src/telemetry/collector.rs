@@ -2,8 +2,8 @@
 //! leaves the gateway takes.
 //!
 //! It is where the operator says, and may be anywhere, on this machine too. Whatever it does costs
-//! no more than the time of one export; the log says at most once a minute that it takes nothing.
-//! Never tries an export again.
+//! no more than the time of one export; the log says at most once a minute that it takes nothing,
+//! or not all. Never tries an export again.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -15,15 +15,22 @@ use tracing::warn;
 use url::Url;
 
 use super::Settings;
+use super::otlp::{self, Partial};
 use crate::clock::Clock;
-use crate::egress::{Attempted, Config, Egress, Identity, Patience, SetupError, Target, Terms};
+use crate::egress::{Config, Egress, Fetched, Identity, Patience, SetupError, Target, Terms};
 use crate::lock::lock;
+use crate::metrics::Metrics;
 
 /// How long one export may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often the log says that the collector takes nothing.
+/// How often the log says that the collector takes nothing, or not all.
 const WARNED_EVERY: Duration = Duration::from_secs(60);
+
+/// Most bytes that are read of an answer: the message in it may be of any length.
+const ANSWER_BYTES_MAX: usize = 4 << 10;
+/// Most characters of such a message that are logged.
+const MESSAGE_CHARS_MAX: usize = 200;
 
 const PROTOBUF: &str = "application/x-protobuf";
 
@@ -34,12 +41,17 @@ pub(super) struct Collector {
     metrics: Target,
     headers: Vec<(HeaderName, String)>,
     identity: Identity,
-    /// When the log last said that it takes nothing.
+    counted: Metrics,
+    /// When the log last said that it takes nothing, or not all.
     warned: Mutex<Option<Instant>>,
 }
 
 impl Collector {
-    pub(super) fn new(settings: &Settings, clock: Clock) -> Result<Self, SetupError> {
+    pub(super) fn new(
+        settings: &Settings,
+        clock: Clock,
+        counted: Metrics,
+    ) -> Result<Self, SetupError> {
         let allow = vec![IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
         let ca = settings.ca.clone();
         let egress = Egress::new(Config { allow, ca, ..Config::default() }, clock)?;
@@ -49,34 +61,58 @@ impl Collector {
         let traces = Target::new(path_of(&settings.endpoint, "/v1/traces"));
         let metrics = Target::new(path_of(&settings.endpoint, "/v1/metrics"));
         let (identity, warned) = (Identity::system(), Mutex::default());
-        Ok(Self { egress, traces, metrics, headers, identity, warned })
+        Ok(Self { egress, traces, metrics, headers, identity, counted, warned })
     }
 
-    /// Sends an export of spans. Whether the collector took it.
+    /// Sends an export of spans. Whether the collector took it; what it rejects of it is counted.
     pub(super) async fn send_traces(&self, body: Vec<u8>) -> bool {
-        self.send(&self.traces, body).await
+        let bytes = body.len();
+        let Some(answer) = self.send(&self.traces, body).await else { return false };
+        if let Some(partial) = otlp::rejected_spans(&answer) {
+            let rejected = self.rejected(&partial, bytes, "spans");
+            self.counted.spans_dropped("collector", rejected);
+        }
+        true
     }
 
-    /// Sends an export of metrics. Whether the collector took it.
+    /// Sends an export of metrics. Whether the collector took it; what it rejects of it is counted.
     pub(super) async fn send_metrics(&self, body: Vec<u8>) -> bool {
-        self.send(&self.metrics, body).await
+        let bytes = body.len();
+        let Some(answer) = self.send(&self.metrics, body).await else { return false };
+        if let Some(partial) = otlp::rejected_points(&answer) {
+            let rejected = self.rejected(&partial, bytes, "data points of metrics");
+            self.counted.points_dropped("collector", rejected);
+        }
+        true
     }
 
-    async fn send(&self, signal: &Target, body: Vec<u8>) -> bool {
-        let identity = &self.identity;
-        let terms = Terms { identity, connect_timeout: CONNECT_TIMEOUT, body_excerpt: 0 };
+    /// How many a collector rejects of an export of so many bytes. The protocol has nobody send
+    /// them again.
+    fn rejected(&self, partial: &Partial, bytes: usize, what: &str) -> usize {
+        // Each has a byte at least: a collector that says anything else is wrong.
+        let rejected = partial.rejected.min(bytes);
+        if self.is_to_warn(Instant::now()) {
+            let said: String = partial.message.chars().take(MESSAGE_CHARS_MAX).collect();
+            warn!("the collector rejects {rejected} {what} of an export, and says {said:?}");
+        }
+        rejected
+    }
+
+    /// The answer of the collector, if it took the export.
+    async fn send(&self, signal: &Target, body: Vec<u8>) -> Option<Bytes> {
+        let (identity, body_excerpt) = (&self.identity, ANSWER_BYTES_MAX);
+        let terms = Terms { identity, connect_timeout: CONNECT_TIMEOUT, body_excerpt };
         let (headers, patience) = (self.headers.clone(), Patience::of(TIMEOUT));
-        let posted = self.egress.post(signal, terms, headers, Bytes::from(body), patience);
-        let Attempted { ended, .. } = posted.await;
-        let why = match ended {
-            Ok(answer) if (200..=299).contains(&answer.status) => return true,
-            Ok(answer) => format!("it answered {}", answer.status),
+        let answer = self.egress.hand_over(signal, terms, headers, Bytes::from(body), patience);
+        let why = match answer.await {
+            Ok(Fetched { status: 200..=299, body }) => return Some(body),
+            Ok(Fetched { status, .. }) => format!("it answered {status}"),
             Err(error) => error.to_string(),
         };
         if self.is_to_warn(Instant::now()) {
             warn!("the collector does not accept the gateway's telemetry: {why}");
         }
-        false
+        None
     }
 
     /// Whether the log has not said it for a while. From now on it has.

@@ -4,7 +4,10 @@
 
 mod metrics;
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{self as trace, ResourceSpans, ScopeSpans, Status};
@@ -37,6 +40,35 @@ pub(super) fn spans(
         ..ResourceSpans::default()
     };
     ExportTraceServiceRequest { resource_spans: vec![resource_spans] }.encode_to_vec()
+}
+
+/// What a collector rejects of an export that it accepts otherwise.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Partial {
+    /// How many spans, or data points.
+    pub(super) rejected: usize,
+    /// What it says of that, or of the export if it rejects nothing; of any length.
+    pub(super) message: String,
+}
+
+impl Partial {
+    /// `None` if a collector says neither.
+    fn of(rejected: i64, message: String) -> Option<Self> {
+        let rejected = usize::try_from(rejected).unwrap_or(0);
+        (rejected > 0 || !message.is_empty()).then_some(Self { rejected, message })
+    }
+}
+
+/// The same of an answer to an export of spans. One that can't be read says nothing.
+pub(super) fn rejected_spans(answer: &[u8]) -> Option<Partial> {
+    let partial = ExportTraceServiceResponse::decode(answer).ok()?.partial_success?;
+    Partial::of(partial.rejected_spans, partial.error_message)
+}
+
+/// The same of an answer to an export of metrics.
+pub(super) fn rejected_points(answer: &[u8]) -> Option<Partial> {
+    let partial = ExportMetricsServiceResponse::decode(answer).ok()?.partial_success?;
+    Partial::of(partial.rejected_data_points, partial.error_message)
 }
 
 fn resource_of(attributes: &[(String, String)]) -> Resource {
@@ -107,12 +139,31 @@ fn key_value(key: &str, value: &Value) -> KeyValue {
 mod tests {
     use std::time::Duration;
 
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTracePartialSuccess;
+
     use super::*;
     use crate::ids::IdKind;
     use crate::telemetry::room::Room;
     use crate::telemetry::span::{Description, Step};
 
     /// Leave a field out of `span_of`, and it is missing here.
+    /// Guards [`Partial::of`], and that an answer which is none counts as nothing.
+    #[test]
+    fn what_a_collector_rejects_is_read_out_of_its_answer() {
+        let answer = |rejected_spans, message: &str| {
+            let error_message = message.to_owned();
+            let partial_success = Some(ExportTracePartialSuccess { rejected_spans, error_message });
+            ExportTraceServiceResponse { partial_success }.encode_to_vec()
+        };
+        let partial =
+            |rejected, message: &str| Some(Partial { rejected, message: message.to_owned() });
+        assert_eq!(rejected_spans(&answer(300, "")), partial(300, ""));
+        assert_eq!(rejected_spans(&answer(0, "soon")), partial(0, "soon"));
+        assert_eq!(rejected_spans(&answer(-1, "")), None);
+        assert_eq!((rejected_spans(b""), rejected_spans(b"{}")), (None, None));
+        assert_eq!(rejected_points(&answer(7, "late")), partial(7, "late"));
+    }
+
     #[test]
     fn a_span_says_in_the_protocol_what_is_known_of_it() {
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
