@@ -340,6 +340,8 @@ pub struct Plugin {
     events: BTreeMap<String, serde_json::Value>,
     /// What its file says that events of a type are.
     descriptions: BTreeMap<String, String>,
+    /// The names of the samples in its file.
+    samples: Vec<String>,
     /// The version of the SDK that it was built with; empty if its file says nothing of it.
     sdk: String,
     /// Whose signature of its file was verified, if one had to be.
@@ -393,6 +395,11 @@ impl Plugin {
     /// What events of a type are, in the words of its file, by the type.
     pub fn descriptions(&self) -> &BTreeMap<String, String> {
         &self.descriptions
+    }
+
+    /// The names of the samples in its file, in order.
+    pub fn samples(&self) -> &[String] {
+        &self.samples
     }
 
     /// The version of the SDK that it was built with, if its file says so.

@@ -46,6 +46,41 @@ pub(crate) async fn renewed(
     Ok(Renewed { is_new: own != ids || ids.is_empty(), request })
 }
 
+/// The same for a source that verifies nothing: as the provider would send it, but for a signature
+/// that nobody looks at.
+///
+/// # Errors
+///
+/// The plugin broke.
+pub(crate) async fn renewed_unsigned(
+    host: &Host,
+    plugin: &Arc<Plugin>,
+    settings: &Arc<str>,
+    mut request: Request,
+    at: Timestamp,
+) -> Result<Renewed, SignError> {
+    let recorded = drafted((host, plugin), settings, request.clone(), at).await?;
+    let ids = event_ids(host, plugin, settings, recorded).await?;
+    fresh::renew(&mut request, &ids, &[]);
+    let request = drafted((host, plugin), settings, request, at).await?;
+    let own = event_ids(host, plugin, settings, request.clone()).await?;
+    Ok(Renewed { is_new: own != ids || ids.is_empty(), request })
+}
+
+/// The request as the plugin writes it for its provider, without what a secret would make. One
+/// that a plugin can't write it reads as it is.
+async fn drafted(
+    (host, plugin): (&Host, &Arc<Plugin>),
+    settings: &Arc<str>,
+    request: Request,
+    at: Timestamp,
+) -> Result<Request, SignError> {
+    let bare = Arc::new(request);
+    let drafted = host.sign(plugin, settings, &bare, at, Vec::new()).await;
+    let drafted = drafted.map_err(|error| SignError::Call(plugin.name().to_string(), error))?;
+    Ok(drafted.unwrap_or_else(|_| Request::clone(&bare)))
+}
+
 /// What the provider plugin would know the request's events by.
 async fn event_ids(
     host: &Host,

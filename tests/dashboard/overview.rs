@@ -88,6 +88,10 @@ async fn a_sample_comes_in_as_its_provider_would_send_it() {
     let person = gateway.person();
     let action = "/sources/stripe/sample";
     let page = person.open("/sources/stripe").await;
+    let sources = gateway.ask("/v1/sources").await.json();
+    let names = sources["sources"][0]["samples"].as_array().unwrap();
+    assert!(names.contains(&json!("charge.dispute.created")), "{names:?}");
+    assert_eq!(page.html.matches("<option value=").count(), names.len());
     for _ in 0..2 {
         let fields = [("sample", "charge.dispute.created")];
         let sent = person.submit(&page, action, &fields).await;
@@ -102,6 +106,22 @@ async fn a_sample_comes_in_as_its_provider_would_send_it() {
     assert_eq!(gateway.tell("/v1/sources/none/sample", &json!({})).await.status, 404);
     let wrong = gateway.tell("/v1/sources/stripe/sample", &json!({ "other": 1 })).await;
     assert_eq!(wrong.status, 422, "{}", wrong.body);
+}
+
+/// Guards that a source without a secret can be tried too: nothing can sign for it.
+#[tokio::test]
+async fn a_source_that_verifies_nothing_receives_a_sample_without_a_signature() {
+    let setup = Setup::new().plugin("stripe");
+    let gateway = setup.source("open", "stripe", "verify = \"none\"").start().await;
+    let sample = json!({ "sample": "charge.dispute.created" });
+    for _ in 0..2 {
+        let sent = gateway.tell("/v1/sources/open/sample", &sample).await;
+        assert!(sent.json()["receipt"].is_string(), "{}", sent.body);
+        assert_eq!(sent.json()["is_duplicate"], false, "{}", sent.body);
+    }
+    gateway.settle().await;
+    assert_eq!(gateway.events("source=open").await.len(), 2);
+    gateway.person().open("/sources/open").await.says("without a signature");
 }
 
 /// Guards the scope of the operation, and that its form is left out without it.

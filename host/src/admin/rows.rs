@@ -144,6 +144,8 @@ pub(crate) struct SourceRow {
     pub(crate) scheme: Option<String>,
     /// The event types that it may yield.
     pub(crate) types: Vec<String>,
+    /// The names of the samples that it can receive, in order.
+    pub(crate) samples: Vec<String>,
     /// Whether requests must prove where they come from.
     pub(crate) verified: bool,
     /// How many secrets it has.

@@ -15,6 +15,9 @@ use crate::ingest::{Source, Sources};
 use crate::plugin::Registry;
 use crate::secrets::shown;
 
+/// Most samples of a source that are listed.
+const SAMPLES_MAX: usize = 100;
+
 /// The sources, as they are whenever somebody asks.
 pub(super) fn sources(sources: Arc<Sources>, registry: Arc<Registry>) -> SourceRows {
     SourceRows(Arc::new(move || {
@@ -33,12 +36,18 @@ fn row(name: &Name, source: &Source, registry: &Registry) -> SourceRow {
         version: provider.map(|info| info.version.clone()),
         scheme: provider.map(|info| info.scheme.clone()),
         types: provider.map(|info| info.types.clone()).unwrap_or_default(),
+        samples: plugin.as_ref().map(|plugin| samples(plugin.samples())).unwrap_or_default(),
         verified: source.verify != Verify::None,
         secrets: source.secrets.len() as u64,
         secrets_since: source.secret_dates.to_vec(),
         keys_from: source.keys_from.clone(),
         stopped: source.stopped.as_deref().map(str::to_owned),
     }
+}
+
+/// The first of the names: a file that somebody made by hand may have any number.
+fn samples(names: &[String]) -> Vec<String> {
+    names.iter().take(SAMPLES_MAX).cloned().collect()
 }
 
 /// The settings in outline, as they are whenever somebody asks.

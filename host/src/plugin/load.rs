@@ -100,6 +100,7 @@ fn link(
         stack: if layer == Layer::Module { Stack::of_module(file) } else { None },
         events: about.events,
         descriptions: about.descriptions,
+        samples: about.samples.into_keys().collect(),
         sdk: about.sdk,
         signed_by: None,
     };

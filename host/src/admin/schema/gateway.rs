@@ -61,6 +61,9 @@ object! {
         scheme: Option<String>,
         /// The event types that the plugin may yield.
         types: Vec<String>,
+        /// The names of the samples in the plugin's file, at most 100; `POST
+        /// /v1/sources/{name}/sample` has the source receive one.
+        samples: Vec<String>,
         /// Whether requests must prove where they come from.
         verified: bool,
         /// The number of its secrets.

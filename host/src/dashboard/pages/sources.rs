@@ -41,6 +41,7 @@ struct Source {
     version: Option<String>,
     scheme: Option<String>,
     types: Vec<String>,
+    samples: Vec<String>,
     verified: bool,
     secrets: u64,
     /// When the file of each was written, if it is in one.
@@ -155,7 +156,7 @@ mod tests {
         let said = |secrets: u64, since: &[Option<Timestamp>]| {
             let source = json!({
                 "name": "shop", "path": "/in/shop", "plugin": "stripe", "provider": null,
-                "version": null, "scheme": null, "types": [], "verified": true,
+                "version": null, "scheme": null, "types": [], "samples": [], "verified": true,
                 "secrets": secrets, "secrets_since": since, "keys_from": [], "stopped": null,
                 "answered": {},
             });

@@ -99,6 +99,8 @@ struct SourcePage {
     events: String,
     /// Where the form of a sample goes.
     sample: String,
+    /// The names of those that there are.
+    samples: Vec<String>,
     can_write: bool,
 }
 
@@ -137,6 +139,7 @@ async fn show(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
         receipts: receipts.items.iter().map(receipt).collect(),
         events: link::with_query("/events", [("source", &*name)]),
         sample: format!("{}/sample", link::below("/sources", &name)),
+        samples: source.samples.clone(),
         can_write: visitor.can(Scope::Write),
         frame: visitor.frame(Section::Sources, name.clone()),
         name,
