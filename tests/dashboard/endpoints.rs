@@ -87,6 +87,11 @@ async fn a_rotated_secret_is_shown_once() {
     let wrong = person.submit(&form, &rotate, &[("overlap", "soon")]).await;
     assert_eq!(wrong.status, 422, "{}", wrong.text());
     assert!(wrong.text().contains("overlap") && wrong.html.contains("value=\"soon\""));
+    // The field itself, and no other.
+    let marked: Vec<_> = wrong.html.match_indices("aria-invalid").map(|(at, _)| at).collect();
+    let field = marked.first().and_then(|at| wrong.html[..*at].rsplit('<').next());
+    let is_overlap = field.is_some_and(|field| field.contains("name=\"overlap\""));
+    assert!(marked.len() == 1 && is_overlap, "{}", wrong.html);
     let page = person.submit(&wrong, &rotate, &[("overlap", "1h")]).await;
     page.says("Keep the new secret");
     assert!(page.html.contains("value=\"whsec_"), "{}", page.html);

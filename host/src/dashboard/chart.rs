@@ -16,6 +16,8 @@ const LEFT: f64 = 48.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 22.0;
+/// Labels below that a chart has room for on a telephone.
+const TICKS_NARROW: usize = 6;
 
 /// What is drawn of one thing, from the oldest to the newest.
 pub(super) struct Series<'s> {
@@ -172,7 +174,8 @@ impl Plot {
                 &mut svg,
                 format_args!(
                     "<line class=\"grid-line\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{y:.1}\" \
-                     y2=\"{y:.1}\"/><text class=\"end\" x=\"{beside}\" y=\"{:.1}\">{shown}</text>",
+                     y2=\"{y:.1}\"/><text class=\"end beside\" x=\"{beside}\" \
+                     y=\"{:.1}\">{shown}</text>",
                     y + 4.0
                 ),
             );
@@ -183,11 +186,14 @@ impl Plot {
     /// The labels below, and the end.
     fn end(&self, mut svg: String, ticks: &[Tick]) -> Markup {
         let y = self.height - 4.0;
-        for (at, label) in ticks {
+        // Where a chart is narrow there is room for every other one.
+        let are_many = ticks.len() > TICKS_NARROW;
+        for (number, (at, label)) in ticks.iter().enumerate() {
             let (x, label) = (self.x(*at), escaped(label));
             let class = match *at {
                 0 => "start",
                 at if at + 1 == self.count => "end",
+                _ if are_many && number % 2 == 1 => "middle between",
                 _ => "middle",
             };
             put(
@@ -261,6 +267,17 @@ mod tests {
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
             assert!(!svg.contains("style="), "{svg}");
         }
+    }
+
+    /// Guards what the style sheet leaves out where a chart is narrow: never the first label.
+    #[test]
+    fn of_many_labels_every_other_one_can_be_left_out() {
+        let left_out = |count: usize| {
+            let ticks: Vec<Tick> = (0..count).map(|at| (at, at.to_string())).collect();
+            let Safe(svg) = bars("calls", &vec![(1.0, 0.0); count], &ticks);
+            svg.matches("between").count()
+        };
+        assert_eq!((left_out(TICKS_NARROW), left_out(12)), (0, 6));
     }
 
     #[test]

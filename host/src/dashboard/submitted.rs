@@ -50,8 +50,13 @@ impl Fields {
 
     /// The value of a field, without blanks around it; empty if there is none.
     pub(super) fn text(&self, name: &str) -> &str {
+        self.exact(name).trim()
+    }
+
+    /// The value of a field as it was written, such as a password; empty if there is none.
+    pub(super) fn exact(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(other, _)| other == name);
-        found.map_or("", |(_, value)| value.trim())
+        found.map_or("", |(_, value)| value)
     }
 
     /// The same; `None` if it is empty.
@@ -99,6 +104,7 @@ mod tests {
         let body = Bytes::from_static(b"name=+crm+&scope=read&scope=write&empty=&x=%3Cb%3E");
         let fields = Fields::parse(&body).unwrap();
         assert_eq!((fields.text("name"), fields.text("none")), ("crm", ""));
+        assert_eq!((fields.exact("name"), fields.exact("none")), (" crm ", ""));
         assert_eq!(fields.all("scope"), ["read", "write"]);
         assert_eq!((fields.given("empty"), fields.given("x")), (None, Some("<b>")));
     }

@@ -83,7 +83,7 @@ impl Draft {
         let chosen = Chosen {
             tenant: text("tenant"),
             credential: text("credential"),
-            credential_name: text("credential_name"),
+            credential_name: fields.exact("credential_name").to_owned(),
             signature: text("signature"),
         };
         Self { written: Written::read(fields), chosen, is_pinged: fields.given("ping").is_some() }
@@ -95,13 +95,14 @@ impl Draft {
     }
 }
 
-/// What a form says of the credential; `None` if it says nothing of it.
+/// What a form says of the credential; `None` if it says nothing of it. A user or a password may
+/// begin or end with a blank, which nobody could see if it was gone.
 fn credential(fields: &Fields) -> Option<Value> {
-    let (name, value) = (fields.text("credential_name"), fields.text("credential_value"));
+    let (name, value) = (fields.exact("credential_name"), fields.exact("credential_value"));
     match fields.text("credential") {
         "bearer" => Some(json!({ "bearer": value })),
         "basic" => Some(json!({ "basic": { "username": name, "password": value } })),
-        "header" => Some(json!({ "header": { "name": name, "value": value } })),
+        "header" => Some(json!({ "header": { "name": name.trim(), "value": value } })),
         "keep" => Some("keep".into()),
         "none" => Some(Value::Null),
         _ => None,

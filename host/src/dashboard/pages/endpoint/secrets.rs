@@ -63,6 +63,14 @@ struct RotatePage {
     problem: Option<Failed>,
 }
 
+impl RotatePage {
+    /// What is wrong with a field, if it is this one.
+    fn wrong(&self, field: &str) -> Option<&str> {
+        let problem = self.problem.as_ref()?;
+        (problem.field.as_deref() == Some(field)).then_some(&*problem.detail)
+    }
+}
+
 struct Choice {
     value: &'static str,
     label: &'static str,

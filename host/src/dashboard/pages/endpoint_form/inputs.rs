@@ -93,7 +93,8 @@ fn input(setting: &Setting, written: &Written, problem: Option<&Failed>) -> Inpu
         Kind::Choice(named) | Kind::Flag(named) => choices(named, value),
         _ => Vec::new(),
     };
-    let is_area = matches!(setting.kind, Kind::Area | Kind::Lines | Kind::Pairs | Kind::Json);
+    let is_area =
+        matches!(setting.kind, Kind::Area | Kind::Lines | Kind::Delays | Kind::Pairs | Kind::Json);
     Input {
         name: setting.name,
         label: setting.label,

@@ -12,6 +12,8 @@ pub(super) enum Kind {
     Area,
     /// A list of texts, one in a line.
     Lines,
+    /// The same of delays, or `none`: an empty list says something else than no list.
+    Delays,
     /// An object of texts, `name: value` in a line.
     Pairs,
     Number,
@@ -144,8 +146,9 @@ pub(super) static SETTINGS: [Setting; 20] = [
     setting(
         Part::Failures,
         ("retries", "Retries"),
-        Kind::Lines,
-        "The delay before the second attempt, the third, and so on, one in a line: 5s, 5m, 2h.",
+        Kind::Delays,
+        "The delay before the second attempt, the third, and so on, one in a line: 5s, 5m, 2h. \
+         none: only one attempt. Empty: the default.",
     ),
     setting(
         Part::Failures,

@@ -17,6 +17,9 @@ pub(super) type Members = Map<String, Value>;
 /// What one setting says only together with another: a change of the first forgets the second.
 const TOGETHER: [(&str, &str); 2] = [("rate", "burst"), ("order", "skip_after")];
 
+/// What is written for a list that is empty on purpose.
+const NONE: &str = "none";
+
 /// The texts of a form, by the names of the settings.
 #[derive(Default)]
 pub(super) struct Written(BTreeMap<&'static str, String>);
@@ -111,7 +114,8 @@ fn shown(kind: Kind, value: &Value) -> String {
         (Kind::Flag(_), Value::Bool(false)) => "no".to_owned(),
         (Kind::Json, Value::Array(rules)) if rules.is_empty() => String::new(),
         (Kind::Json, value) => serde_json::to_string_pretty(value).unwrap_or_default(),
-        (Kind::Lines, Value::Array(texts)) => {
+        (Kind::Delays, Value::Array(delays)) if delays.is_empty() => NONE.to_owned(),
+        (Kind::Lines | Kind::Delays, Value::Array(texts)) => {
             texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
         }
         (Kind::Pairs, Value::Object(pairs)) => {
@@ -138,7 +142,8 @@ fn read(setting: &Setting, text: &str) -> Result<Value, Failed> {
             let value = serde_json::from_str(text);
             value.map_err(|error| wrong(setting, &format!("is not JSON: {error}")))?
         }
-        Kind::Lines => {
+        Kind::Delays if text == NONE => Vec::<Value>::new().into(),
+        Kind::Lines | Kind::Delays => {
             let texts = text.split(['\n', ',', ' ']).map(str::trim);
             texts.filter(|text| !text.is_empty()).map(Value::from).collect::<Vec<_>>().into()
         }
@@ -211,6 +216,18 @@ mod tests {
     fn what_goes_with_a_setting_is_said_with_it() {
         assert_eq!(changed(&[("rate", "9/s")]), Ok(json!({ "rate": "9/s", "burst": 10 })));
         assert_eq!(changed(&[("rate", "")]), Ok(json!({ "rate": null })));
+    }
+
+    /// Guards [`Kind::Delays`]: the API tells an empty list from none, which is the default.
+    #[test]
+    fn no_retries_is_something_else_than_the_default() {
+        assert_eq!(changed(&[("retries", "none")]), Ok(json!({ "retries": [] })));
+        assert_eq!(changed(&[("retries", "")]), Ok(json!({ "retries": null })));
+        let mut without = endpoint();
+        without.insert("retries".to_owned(), json!([]));
+        let written = Written::of(&without);
+        assert_eq!(written.text("retries"), NONE);
+        assert_eq!(written.members().unwrap()["retries"], json!([]));
     }
 
     #[test]
