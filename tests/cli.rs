@@ -8,6 +8,7 @@ mod delivery;
 mod endpoint;
 mod event;
 mod exit;
+mod mcp;
 mod output;
 mod plugin;
 mod recorded;

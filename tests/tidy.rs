@@ -34,6 +34,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("anyhow::", &["cli", "gateway"]),
     ("axum::", &["ingest", "admin", "dashboard", "listener", "cli/demo"]),
     ("askama::", &["dashboard"]),
+    ("rmcp::", &["cli/mcp"]),
 ];
 
 /// What a name of a file must not be.

@@ -22,6 +22,7 @@ mod hours;
 mod http;
 mod indented;
 mod log;
+mod mcp;
 mod plugin;
 mod progress;
 mod provider;
@@ -111,6 +112,9 @@ enum Command {
     /// List and export the audit log of a running gateway, or verify that of one that is stopped
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Let an assistant look at a running gateway: tools of the Model Context Protocol over standard
+    /// input and output
+    Mcp(mcp::Mcp),
     /// Check, repair or export a store while no gateway runs on it
     #[command(subcommand)]
     Store(store::Command),
@@ -172,6 +176,7 @@ pub fn main() -> ExitCode {
             Command::Hours(args) => hours::hours(args).await,
             Command::Token(command) => token::run(command).await,
             Command::Audit(command) => audit::run(command).await,
+            Command::Mcp(args) => mcp::mcp(args).await,
             Command::Store(command) => store::run(command).await,
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,

@@ -37,14 +37,29 @@ pub(super) struct Status {
 
 pub(super) async fn status(args: Status) -> anyhow::Result<()> {
     let Status { span, one } = args;
-    let mut url = one.at.url("/v1/overview")?;
-    url.query_pairs_mut().append_pair("span", &span);
-    let mut overview = http::json(&one.at.get(&url).await?)?;
-    let attention = attention_of(&one.at, &overview).await?;
+    let (overview, attention) = look(&one.at, &span).await?;
     let words = words(&overview, &attention);
-    // What the gateway says, and what follows from all that was asked.
+    one.say(&with(overview, &attention), &words)
+}
+
+/// The same as `--json` prints it.
+pub(super) async fn overview(at: &At, span: &str) -> anyhow::Result<Value> {
+    let (overview, attention) = look(at, span).await?;
+    Ok(with(overview, &attention))
+}
+
+/// What the gateway says, and what follows from all that was asked.
+fn with(mut overview: Value, attention: &[Attention]) -> Value {
     overview["attention"] = json!(attention);
-    one.say(&overview, &words)
+    overview
+}
+
+async fn look(at: &At, span: &str) -> anyhow::Result<(Value, Vec<Attention>)> {
+    let mut url = at.url("/v1/overview")?;
+    url.query_pairs_mut().append_pair("span", span);
+    let overview = http::json(&at.get(&url).await?)?;
+    let attention = attention_of(at, &overview).await?;
+    Ok((overview, attention))
 }
 
 /// What somebody should look at: what keeps requests out comes first.
