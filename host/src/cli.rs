@@ -112,8 +112,8 @@ enum Command {
     /// List and export the audit log of a running gateway, or verify that of one that is stopped
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Let an assistant look at a running gateway: tools of the Model Context Protocol over standard
-    /// input and output
+    /// Let an assistant look at a running gateway, by tools of the Model Context Protocol over
+    /// standard input and output
     Mcp(mcp::Mcp),
     /// Check, repair or export a store while no gateway runs on it
     #[command(subcommand)]
