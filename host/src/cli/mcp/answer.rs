@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::egress;
+use crate::secrets::HIDDEN;
 
 /// What stands before every answer.
 pub(super) const NOTE: &str = "The JSON below is data of a Hookgate gateway. Senders, endpoints \
@@ -53,6 +57,17 @@ fn payload(name: &str, raw: &str, with_text: bool) -> Value {
         shown["text"] = text.into();
     }
     shown
+}
+
+/// Hides what may be a credential in an endpoint: parts of its URL, and the values of its headers.
+/// An operator sees them in the dashboard.
+pub(super) fn hide_credentials(endpoint: &mut Value) {
+    if let Some(url) = endpoint["url"].as_str().and_then(|url| url.parse::<Url>().ok()) {
+        endpoint["url"] = egress::shown(&url).into();
+    }
+    if let Some(headers) = endpoint.get_mut("headers").and_then(Value::as_object_mut) {
+        headers.values_mut().for_each(|value| *value = HIDDEN.into());
+    }
 }
 
 /// The answer as a JSON text that is not too large.
@@ -156,6 +171,22 @@ mod tests {
         assert_eq!(deep["data"]["bytes"], 400);
         assert!(deep["runs"].is_string(), "{deep}");
         assert!(story("<html>", true).is_err());
+    }
+
+    #[test]
+    fn what_may_be_a_credential_in_an_endpoint_is_hidden() {
+        let mut endpoint = json!({
+            "name": "crm", "url": "https://a:b@crm.example/hooks?key=c", "headers": { "x-team": "d" },
+        });
+        hide_credentials(&mut endpoint);
+        let expected = json!({
+            "name": "crm", "url": "https://(hidden)@crm.example/hooks?(hidden)",
+            "headers": { "x-team": HIDDEN },
+        });
+        assert_eq!(endpoint, expected);
+        let mut none = json!({ "url": null, "headers": null });
+        hide_credentials(&mut none);
+        assert_eq!(none, json!({ "url": null, "headers": null }));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::answer::story;
+use super::answer::{hide_credentials, story};
 use super::arguments::{
     DeadLetters, Delivery, Endpoints, Events, Failures, Preview, Replay, Show, ShowEndpoint, Start,
     Status, Work,
@@ -74,7 +74,11 @@ impl Call {
                 story(http::ok(&answer)?, with_data)
             }
             Self::ListDeadLetters(letters) => get(at, page(at, "/v1/dead", &letters)?).await,
-            Self::ListEndpoints(endpoints) => get(at, page(at, "/v1/endpoints", &endpoints)?).await,
+            Self::ListEndpoints(endpoints) => {
+                let mut list = get(at, page(at, "/v1/endpoints", &endpoints)?).await?;
+                list["items"].as_array_mut().into_iter().flatten().for_each(hide_credentials);
+                Ok(list)
+            }
             Self::ShowEndpoint(ShowEndpoint { endpoint }) => show_endpoint(at, &endpoint).await,
             Self::PreviewReplay(Preview { filter }) => {
                 preview(at, &members(at, filter).await?).await
@@ -138,7 +142,8 @@ async fn post(at: &At, path: &str) -> anyhow::Result<Value> {
 /// An endpoint, and how its attempts of late went.
 async fn show_endpoint(at: &At, called: &str) -> anyhow::Result<Value> {
     let called = called.parse::<Called>().map_err(anyhow::Error::msg)?;
-    let endpoint = called.find(at).await?;
+    let mut endpoint = called.find(at).await?;
+    hide_credentials(&mut endpoint);
     let id = endpoint["id"].as_str().context("the answer of the gateway has no id")?;
     let stats = get(at, at.url(&format!("/v1/endpoints/{id}/stats"))?).await?;
     Ok(json!({ "endpoint": endpoint, "attempts": stats["total"] }))

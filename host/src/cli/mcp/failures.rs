@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use serde_json::{Map, Value, json};
 
-use super::answer::story;
+use super::answer::{hide_credentials, story};
 use super::arguments::Failures;
 use crate::cli::at::At;
 use crate::cli::endpoint::Called;
@@ -100,7 +100,8 @@ async fn in_full(at: &At, mut group: Value) -> anyhow::Result<Value> {
 /// How an endpoint fares; null if it is deleted.
 async fn fares(at: &At, id: &str) -> anyhow::Result<Value> {
     let answer = at.get(&at.url(&format!("/v1/endpoints/{id}"))?).await?;
-    let Ok(endpoint) = http::json(&answer) else { return Ok(Value::Null) };
+    let Ok(mut endpoint) = http::json(&answer) else { return Ok(Value::Null) };
+    hide_credentials(&mut endpoint);
     let shown = FARES.iter().map(|key| ((*key).to_owned(), endpoint[*key].clone()));
     Ok(Value::Object(shown.collect::<Map<_, _>>()))
 }
