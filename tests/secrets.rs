@@ -174,7 +174,8 @@ async fn look(gateway: &Process, config: &Path, outputs: &mut Outputs) {
     outputs.add("event list", said(config, &["event", "list"]).await);
     outputs.add("check", said(config, &["check"]).await);
     for id in ids.iter().take(20) {
-        outputs.add("event show", said(config, &["event", "show", id]).await);
+        outputs.add("event show", said(config, &["event", "show", id, "--json"]).await);
+        outputs.add("the story", said(config, &["event", "show", id]).await);
     }
 }
 

@@ -75,7 +75,7 @@ pub use self::access::answers::{KeptAnswer, Once, OnceKey};
 pub use self::access::audit::{AuditChecked, AuditEntry, AuditFault, Deed};
 pub use self::access::tokens::{Token, Tokens};
 pub use self::canaries::{CanaryRow, CanaryVerdict, Tally as CanaryTally};
-pub use self::check::{Checked, Fault, check};
+pub use self::check::{Checked, Fault, check, check_counting};
 pub use self::committing::{Committing, Heard};
 pub use self::endpoints::health::{BUCKETS, EndpointNote, Health, StatsHour};
 pub use self::endpoints::{EndpointChange, EndpointRows, NewEndpoint, StoredEndpoint, Tombstone};
@@ -85,7 +85,7 @@ pub use self::facts::{
 };
 pub use self::file::OpenError;
 pub use self::file::backend::{Ahead, Backend, Medium};
-pub(crate) use self::file::file_in;
+pub(crate) use self::file::{draft_in, file_in};
 pub use self::handlers::{HANDLERS_MAX, HandlerRow};
 pub use self::ids::terms::Terms;
 pub use self::keep::retention::Retention;

@@ -30,7 +30,8 @@ async fn events_are_listed_shown_and_replayed_from_the_command_line() {
     let all = gateway.event_command(&["list"]).await;
     let dead = gateway.event_command(&["list", "--state", "dead", "--type", "payment.*"]).await;
     let one = gateway.event_command(&["list", "--limit", "1"]).await;
-    let shown = gateway.event_command(&["show", &id]).await;
+    let shown = gateway.event_command(&["show", &id, "--json"]).await;
+    let story = gateway.event_command(&["show", &id]).await;
     let replayed = gateway.event_command(&["replay", &id]).await;
     gateway.settle().await;
     let by_filter = gateway.event_command(&["replay", "--subject", "pi_1"]).await;
@@ -44,6 +45,13 @@ async fn events_are_listed_shown_and_replayed_from_the_command_line() {
     assert!(one.out.contains("pi_2"), "the newest: {}", one.out);
     let event: Value = serde_json::from_str(shown.succeeded()).expect("it is JSON");
     assert_eq!((&event["id"], &event["deliveries"][0]["state"]), (&json!(id), &json!("dead")));
+    story.succeeded();
+    assert!(story.line("payment.failed").ends_with("  dead"), "{}", story.out);
+    for part in ["received    POST /in/stripe", "failed      crm, attempt 1: ", "dead        crm; "]
+    {
+        assert!(story.out.contains(part), "no `{part}` in\n{}", story.out);
+    }
+    assert!(!story.out.contains('\u{1b}'), "colours are for terminals");
     for replayed in [replayed, by_filter] {
         let counted: Value = serde_json::from_str(replayed.succeeded()).expect("it is JSON");
         assert_eq!(counted, json!({ "reopened": 1, "hastened": 0, "unchanged": 0 }));
@@ -114,7 +122,8 @@ async fn deeply_nested_data_goes_the_whole_way_and_is_shown_digit_for_digit() {
     assert_eq!(sent.len(), 1);
     assert!(String::from_utf8_lossy(&sent[0].body).contains(&nested(200)));
     let id = text(&gateway.events("subject=cus_1").await[0]["id"]);
-    let shown = gateway.event_command(&["show", &id]).await;
+    gateway.event_command(&["show", &id]).await.succeeded();
+    let shown = gateway.event_command(&["show", &id, "--json"]).await;
     let shown: String = shown.succeeded().split_whitespace().collect();
     assert!(shown.contains(&nested(200)), "{shown}");
     let dead = gateway.receipt(&too_deep).await;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::at::At;
 use super::http;
-use super::rows::{table, text};
+use super::rows::{Listing, text};
 use super::store::Place;
 use crate::store;
 
@@ -20,11 +20,8 @@ const PART: &str = "500";
 pub(super) enum Command {
     /// List who changed what, newest first
     List {
-        /// The number of entries
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-        limit: u32,
         #[command(flatten)]
-        at: At,
+        listing: Listing,
     },
     /// Write all entries to standard output, oldest first, one JSON document a line
     Export {
@@ -41,6 +38,9 @@ pub(super) enum Command {
         /// also finds an audit log that somebody made anew, or whose end somebody cut off
         #[arg(long, value_name = "NUMBER:HASH", value_parser = known)]
         expect: Option<(u64, String)>,
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -56,23 +56,24 @@ fn known(text: &str) -> Result<(u64, String), String> {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::List { limit, at } => list(&at, limit).await,
+        Command::List { listing } => list(&listing).await,
         Command::Export { at } => export(&at).await,
-        Command::Verify { place, expect } => {
-            verify(&place, expect.as_ref().map(|(number, hash)| (*number, hash.as_str())))
+        Command::Verify { place, expect, json } => {
+            verify(&place, expect.as_ref().map(|(number, hash)| (*number, hash.as_str())), json)
         }
     }
 }
 
-async fn list(at: &At, limit: u32) -> anyhow::Result<()> {
+async fn list(listing: &Listing) -> anyhow::Result<()> {
     let head = ["NUMBER", "AT (UTC)", "WHO", "FROM", "OUTCOME", "WHAT"].map(str::to_owned);
-    table(at, at.url("/v1/audit")?, limit, &row(head), |entry| {
-        let number = entry["number"].to_string();
-        let [time, who, from, outcome, what] =
-            ["at", "who", "from", "outcome", "what"].map(|key| text(entry, key));
-        row([number, time, who, from, outcome, what])
-    })
-    .await
+    listing
+        .print("/v1/audit", Vec::new(), &row(head), |entry| {
+            let number = entry["number"].to_string();
+            let [time, who, from, outcome, what] =
+                ["at", "who", "from", "outcome", "what"].map(|key| text(entry, key));
+            row([number, time, who, from, outcome, what])
+        })
+        .await
 }
 
 fn row([number, time, who, from, outcome, what]: [String; 6]) -> String {
@@ -100,8 +101,13 @@ async fn export(at: &At) -> anyhow::Result<()> {
     }
 }
 
-fn verify(place: &Place, known: Option<(u64, &str)>) -> anyhow::Result<()> {
+fn verify(place: &Place, known: Option<(u64, &str)>, is_json: bool) -> anyhow::Result<()> {
     let checked = look(place, known).map_err(|error| error.context(super::store::NotChecked))?;
+    if is_json {
+        say!("{}", serde_json::to_string(&checked)?)?;
+        let found = checked.found;
+        return if found == 0 { Ok(()) } else { Err(anyhow!("faults found: {found}")) };
+    }
     for fault in &checked.faults {
         say!("FAULT {fault}")?;
     }

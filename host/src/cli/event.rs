@@ -1,18 +1,22 @@
 //! `hookgate event`: list, show and replay the events of a running gateway, over its admin API.
+//!
+//! An event is shown as its story, everything else as the API has it. Never sorts or judges.
+
+pub(super) mod story;
 
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use url::Url;
 
 use super::at::At;
 use super::filter::{About, Span};
 use super::http;
-use super::indented::indented;
-use super::output::{cell, note};
-use super::rows::{given, table, text};
+use super::output::{cell, note, parts};
+use super::progress::{Progress, Unit};
+use super::rows::{Listing, One, given, text};
+use crate::clock::Clock;
 
 /// Between two looks how far a replay is.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
@@ -23,19 +27,16 @@ pub(super) enum Command {
     List {
         #[command(flatten)]
         filter: Filter,
-        /// The number of events
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-        limit: u32,
         #[command(flatten)]
-        at: At,
+        listing: Listing,
     },
-    /// Show one event with its receipt, runs, deliveries and attempts; or one receipt, run,
-    /// delivery or replay
+    /// Show the story of an event: its receipt, runs, deliveries and attempts, and what waits; or
+    /// one receipt, run, delivery or replay as the API has it
     Show {
         /// The id: evt_..., rcp_..., run_..., dlv_... or rpl_...
         id: String,
         #[command(flatten)]
-        at: At,
+        one: One,
     },
     /// Parse, run or deliver again, oldest first: the work of the given ids, or of all events that
     /// a filter matches. Work that waits for its next try is tried now. The gateway goes on with a
@@ -49,12 +50,12 @@ pub(super) enum Command {
         #[arg(long, value_name = "RPL_ID")]
         cancel: Option<String>,
         #[command(flatten)]
-        at: At,
+        one: One,
     },
     /// List replays by filter, newest first: all that are not finished, and the last 100 that are
     Replays {
         #[command(flatten)]
-        at: At,
+        one: One,
     },
 }
 
@@ -82,33 +83,44 @@ impl Filter {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::List { filter, limit, at } => {
-            let mut url = at.url("/v1/events")?;
-            url.query_pairs_mut().extend_pairs(filter.pairs());
-            list(&at, url, limit).await
+        Command::List { filter, listing } => {
+            let head = row(["HOOKGATE ID", "RECORDED (UTC)", "STATE", "EVENT TYPE", "SUBJECT"]);
+            let keys = ["id", "recorded_at", "state", "type", "subject"];
+            let line = |event: &Value| row(keys.map(|key| text(event, key)));
+            listing.print("/v1/events", filter.pairs(), &head, line).await
         }
-        Command::Show { id, at } => {
-            let answer = at.get(&at.url(&path(&id))?).await?;
-            say!("{}", indented(http::ok(&answer)?))
-        }
-        Command::Replay { ids, filter, cancel, at } => {
+        Command::Show { id, one } => show(&id, &one).await,
+        Command::Replay { ids, filter, cancel, one } => {
             let filter = filter.pairs();
             match (cancel, ids.is_empty(), filter.is_empty()) {
-                (Some(id), true, true) => cancel_replay(&at, &id).await,
+                (Some(id), true, true) => cancel_replay(&one, &id).await,
                 (Some(_), ..) => Err(anyhow!("give --cancel without ids and without a filter")),
                 (None, true, true) => {
                     Err(anyhow!("say what to replay: ids, or a filter such as --state dead"))
                 }
                 (None, false, false) => Err(anyhow!("give either ids or a filter, not both")),
-                (None, true, false) => replay_matching(&at, filter).await,
+                (None, true, false) => replay_matching(&one, filter).await,
                 (None, false, true) => {
-                    let replayed = replay(&at, &json!({ "ids": ids })).await?;
-                    say!("{replayed:#}")
+                    let replayed = replay(&one.at, &json!({ "ids": ids })).await?;
+                    one.say(&replayed, &format!("{replayed:#}"))
                 }
             }
         }
-        Command::Replays { at } => list_replays(&at).await,
+        Command::Replays { one } => list_replays(&one).await,
     }
+}
+
+async fn show(id: &str, one: &One) -> anyhow::Result<()> {
+    let path = path(id);
+    if one.json || !path.starts_with("/v1/events/") {
+        return one.print(&path).await;
+    }
+    let answer = one.at.get(&one.at.url(&path)?).await?;
+    let lines = story::story(http::ok(&answer)?, Clock::System.now())?;
+    lines.iter().try_for_each(|line| {
+        let line: Vec<_> = line.iter().map(|(ink, text)| (*ink, text.as_str())).collect();
+        parts(&line)
+    })
 }
 
 /// Where an event is, or the receipt, run, delivery or replay of this id.
@@ -123,14 +135,6 @@ pub(super) fn path(id: &str) -> String {
     format!("/v1/{list}/{id}")
 }
 
-async fn list(at: &At, url: Url, limit: u32) -> anyhow::Result<()> {
-    let head = row(["HOOKGATE ID", "RECORDED (UTC)", "STATE", "EVENT TYPE", "SUBJECT"]);
-    table(at, url, limit, &head, |event| {
-        row(["id", "recorded_at", "state", "type", "subject"].map(|key| text(event, key)))
-    })
-    .await
-}
-
 fn row<T: std::fmt::Display>([id, recorded, state, event_type, subject]: [T; 5]) -> String {
     format!("{id:<22}  {recorded:<24}  {state:<7}  {event_type:<28}  {subject}")
 }
@@ -139,19 +143,23 @@ async fn replay(at: &At, body: &Value) -> anyhow::Result<Value> {
     http::json(&at.post("/v1/replay", body).await?)
 }
 
-async fn cancel_replay(at: &At, id: &str) -> anyhow::Result<()> {
-    let answer = at.delete(&format!("/v1/replays/{id}")).await?;
-    say!("{:#}", counts(&http::json(&answer)?))
+async fn cancel_replay(one: &One, id: &str) -> anyhow::Result<()> {
+    let canceled = http::json(&one.at.delete(&format!("/v1/replays/{id}")).await?)?;
+    one.say(&canceled, &format!("{:#}", counts(&canceled)))
 }
 
-async fn list_replays(at: &At) -> anyhow::Result<()> {
-    let answer = http::json(&at.get(&at.url("/v1/replays")?).await?)?;
+async fn list_replays(one: &One) -> anyhow::Result<()> {
+    let answer = http::json(&one.at.get(&one.at.url("/v1/replays")?).await?)?;
+    let mut replays = answer["replays"].as_array().into_iter().flatten();
+    if one.json {
+        return replays.try_for_each(|replay| say!("{replay}"));
+    }
     let row = |[id, requested, finished, reopened, filter]: [&str; 5]| {
         format!("{id:<22}  {requested:<24}  {finished:<24}  {reopened:>10}  {filter}")
     };
     let head = ["HOOKGATE ID", "REQUESTED (UTC)", "FINISHED (UTC)", "REOPENED", "FILTER"];
     say!("{}", row(head))?;
-    for replay in answer["replays"].as_array().into_iter().flatten() {
+    for replay in replays {
         let [id, requested, finished] =
             ["id", "requested_at", "finished_at"].map(|key| text(replay, key));
         let [reopened, filter] = ["reopened", "filter"].map(|key| cell(&replay[key].to_string()));
@@ -161,7 +169,8 @@ async fn list_replays(at: &At) -> anyhow::Result<()> {
 }
 
 /// Has the gateway begin a replay by filter, and says how far it is until it is finished.
-async fn replay_matching(at: &At, filter: Vec<(&'static str, String)>) -> anyhow::Result<()> {
+async fn replay_matching(one: &One, filter: Vec<(&'static str, String)>) -> anyhow::Result<()> {
+    let at = &one.at;
     let filter: serde_json::Map<_, _> =
         filter.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
     let mut replay = replay(at, &json!({ "filter": filter })).await?;
@@ -172,25 +181,22 @@ async fn replay_matching(at: &At, filter: Vec<(&'static str, String)>) -> anyhow
          `hookgate event show {id}` shows how far it is, \
          `hookgate event replay --cancel {id}` ends it"
     ));
-    let (mut shown, mut has_waited) = (counts(&replay), false);
+    let (mut progress, mut has_waited) = (Progress::new("reopened", Unit::Of("works")), false);
     while replay["finished_at"].is_null() {
         tokio::time::sleep(LOOK_PAUSE).await;
         let looked = at.get(&url).await.and_then(|answer| http::json(&answer));
         replay = looked.with_context(|| format!("the gateway may still go on with {id}"))?;
-        let now = counts(&replay);
-        if now != shown {
-            note(format_args!("replayed so far: {now}"));
-            shown = now;
-        }
+        progress.tell(replay["reopened"].as_u64().unwrap_or_default(), replay["total"].as_u64());
         if replay["waits"] == true && !has_waited {
             note(format_args!("it waits: too much work is open, or the disk has too little room"));
             has_waited = true;
         }
     }
+    drop(progress);
     if replay["canceled"] == true {
         note(format_args!("somebody canceled {id} before its end"));
     }
-    say!("{:#}", counts(&replay))
+    one.say(&replay, &format!("{:#}", counts(&replay)))
 }
 
 /// What a replay has come to.

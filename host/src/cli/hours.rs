@@ -5,31 +5,32 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::at::At;
 use super::filter::Span;
 use super::http;
+use super::rows::One;
 
 #[derive(Debug, Args)]
 pub(super) struct Hours {
     #[command(flatten)]
     span: Span,
     #[command(flatten)]
-    at: At,
+    one: One,
 }
 
 pub(super) async fn hours(args: Hours) -> anyhow::Result<()> {
-    let Hours { span, at } = args;
-    let mut url = at.url("/v1/hours")?;
+    let Hours { span, one } = args;
+    let mut url = one.at.url("/v1/hours")?;
     url.query_pairs_mut().extend_pairs(span.pairs());
-    let answer = http::json(&at.get(&url).await?)?;
+    let answer = http::json(&one.at.get(&url).await?)?;
+    let mut hours = answer["hours"].as_array().into_iter().flatten();
+    if one.json {
+        return hours.try_for_each(|hour| say!("{hour}"));
+    }
     say!(
         "{}",
         row(["HOUR (UTC)", "RECEIPTS", "EVENTS", "DONE", "RETRIED", "DEAD"].map(String::from))
     )?;
-    for hour in answer["hours"].as_array().into_iter().flatten() {
-        say!("{}", line(hour))?;
-    }
-    Ok(())
+    hours.try_for_each(|hour| say!("{}", line(hour)))
 }
 
 fn line(hour: &Value) -> String {

@@ -18,12 +18,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Subcommand;
+use serde_json::json;
 
 use crate::ids::Name;
 use crate::plugin::{self, About, Host, Plugin};
 use crate::regular_file;
 use crate::setting::Setting;
 
+pub(super) use self::inspect::setting as setting_document;
 pub(super) use self::rehearse::NotRehearsed;
 
 #[derive(Debug, Subcommand)]
@@ -38,6 +40,9 @@ pub(super) enum Command {
         /// Use the SDK in this folder, instead of writing the SDK into the folder hookgate-sdk
         #[arg(long, value_name = "PATH")]
         sdk: Option<PathBuf>,
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Build plugin crates to WebAssembly, check the files against the contract, and describe them
     Build {
@@ -51,6 +56,9 @@ pub(super) enum Command {
         /// recorded requests and cases
         #[arg(long)]
         watch: bool,
+        /// Print a line of JSON for each plugin
+        #[arg(long, conflicts_with = "watch")]
+        json: bool,
     },
     /// Show what a plugin is, what it may do, and what it exports and imports
     Inspect(inspect::Command),
@@ -68,8 +76,11 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::New { kind, name, sdk } => {
+        Command::New { kind, name, sdk, json } => {
             let created = new::new(Path::new(""), kind, &name, sdk.as_deref())?;
+            if json {
+                return say!("{}", json!({ "folder": created.folder, "sdk": created.sdk }));
+            }
             if let Some(sdk) = &created.sdk {
                 say!("created {}", sdk.display())?;
             }
@@ -78,10 +89,10 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             say!("next: `cargo test --manifest-path {folder}/Cargo.toml`, then")?;
             say!("      `hookgate plugin build {folder}`, or with --watch at each change")
         }
-        Command::Build { crates, out, watch: true } => {
+        Command::Build { crates, out, watch: true, json: _ } => {
             watch::watch(&super::offline_host()?, &crates, &out).await
         }
-        Command::Build { crates, out, watch: false } => {
+        Command::Build { crates, out, watch: false, json } => {
             let host = super::offline_host()?;
             for folder in crates {
                 let failed = || format!("failed to build {}", folder.display());
@@ -90,6 +101,12 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 // What is in its place stays there until the new one is known to be good.
                 let plugin = host.load(name, &built.wasm).with_context(failed)?;
                 let path = built.publish(&out).with_context(failed)?;
+                if json {
+                    let mut built = inspect::in_json(&plugin);
+                    built["file"] = path.display().to_string().into();
+                    say!("{built}")?;
+                    continue;
+                }
                 say!("built {}", path.display())?;
                 inspect::describe(&plugin)?;
             }

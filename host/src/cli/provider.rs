@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::plugin::{About, Host};
@@ -26,8 +26,11 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE", conflicts_with = "plugins")]
         config: Option<PathBuf>,
         /// Print a Markdown table
-        #[arg(long)]
+        #[arg(long, conflicts_with = "json")]
         markdown: bool,
+        /// Print a line of JSON for each provider
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -39,7 +42,7 @@ struct Listed {
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
-    let Command::List { plugins, config, markdown } = command;
+    let Command::List { plugins, config, markdown, json } = command;
     let folder = match config {
         Some(file) => Config::plugins_folder(&file)?,
         None => plugins,
@@ -48,11 +51,32 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
     if listed.is_empty() {
         bail!("found no provider plugin in {}", folder.display());
     }
-    if markdown {
-        say!("{}", table(&listed).trim_end())
-    } else {
-        listed.iter().try_for_each(describe)
+    match (markdown, json) {
+        (true, _) => say!("{}", table(&listed).trim_end()),
+        (false, true) => listed.iter().try_for_each(|it| say!("{}", document(it))),
+        (false, false) => listed.iter().try_for_each(describe),
     }
+}
+
+/// A provider for programs.
+fn document(provider: &Listed) -> Value {
+    let Listed { name, info, about } = provider;
+    let methods = |methods: &[Method]| methods.iter().map(Method::to_string).collect::<Vec<_>>();
+    json!({
+        "name": name,
+        "version": info.version,
+        "scheme": info.scheme,
+        "proof": info.worths(),
+        "settings": info.settings.iter().map(super::plugin::setting_document).collect::<Vec<_>>(),
+        "example": about.example,
+        "confirmed_by": about.confirmed,
+        "types": info.types,
+        "answer": answer(info),
+        "event_methods": methods(&info.methods),
+        "challenge_methods": methods(&info.handshakes),
+        "keys_at": info.key_places.iter().map(|place| place.url.as_str()).collect::<Vec<_>>(),
+        "samples": about.samples.keys().collect::<Vec<_>>(),
+    })
 }
 
 /// The providers of a folder, by name.

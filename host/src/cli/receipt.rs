@@ -5,9 +5,8 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::at::At;
 use super::filter::Span;
-use super::rows::{given, table, text};
+use super::rows::{Listing, given, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -15,11 +14,8 @@ pub(super) enum Command {
     List {
         #[command(flatten)]
         filter: Filter,
-        /// The number of receipts
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-        limit: u32,
         #[command(flatten)]
-        at: At,
+        listing: Listing,
     },
 }
 
@@ -44,11 +40,9 @@ impl Filter {
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
-    let Command::List { filter, limit, at } = command;
-    let mut url = at.url("/v1/receipts")?;
-    url.query_pairs_mut().extend_pairs(filter.pairs());
+    let Command::List { filter, listing } = command;
     let head = row(["HOOKGATE ID", "RECEIVED (UTC)", "STATE", "TRIES", "SOURCE"]);
-    table(&at, url, limit, &head, line).await
+    listing.print("/v1/receipts", filter.pairs(), &head, line).await
 }
 
 fn line(receipt: &Value) -> String {

@@ -84,7 +84,7 @@ pub(super) fn text(row: &Value, key: &str) -> String {
 }
 
 /// Prints a list of the admin API as a table.
-pub(super) async fn table(
+async fn table(
     at: &At,
     url: Url,
     limit: u32,

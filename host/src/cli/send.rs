@@ -8,6 +8,7 @@ use ::http::{HeaderName, HeaderValue};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
+use serde_json::json;
 
 use super::http::Refused;
 use super::{ConfigFile, http};
@@ -39,6 +40,9 @@ pub(super) struct Send {
     /// URL of the gateway's public port; the configuration's `listen` if left out
     #[arg(long, value_name = "URL", value_parser = http::port_url)]
     to: Option<url::Url>,
+    /// Print one line of JSON: the request and the answer
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
@@ -62,7 +66,7 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
         let given: Vec<&str> = args.headers.iter().map(|(name, _)| name.as_str()).collect();
         let renewed = sample::renewed(&host, &plugin, settings, secrets, request, &given, now);
         let Renewed { request, is_new } = renewed.await?;
-        if !is_new {
+        if !is_new && !args.json {
             say!("note: this sample can't get new event ids: the second time, it is a duplicate")?;
         }
         request
@@ -76,17 +80,29 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     };
     let port = args.to.is_none().then_some(&config.port);
     let answer = http::post(&url, port, &signed).await?;
-    say!("POST {}", egress::shown(&url))?;
-    for (name, value) in signed.headers.iter() {
-        let mut value = value.to_owned();
-        secrets.iter().for_each(|secret| secret.take_out_of(&mut value, "(the secret)"));
-        say!("  {name}: {value}")?;
+    let headers: Vec<(&str, String)> = signed
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            let mut value = value.to_owned();
+            secrets.iter().for_each(|secret| secret.take_out_of(&mut value, "(the secret)"));
+            (name, value)
+        })
+        .collect();
+    let url = egress::shown(&url);
+    match args.json {
+        true => say!(
+            "{}",
+            json!({
+                "url": url.to_string(),
+                "headers": headers,
+                "status": answer.status,
+                "duplicate": answer.duplicate,
+                "answer": answer.body,
+            })
+        )?,
+        false => told(&url.to_string(), &headers, &answer)?,
     }
-    say!("{}", answer.status)?;
-    if answer.duplicate {
-        say!("  hookgate-duplicate: true")?;
-    }
-    say!("{}", answer.body.trim_end())?;
     if answer.status >= 300 {
         // What it said stands on standard output.
         let refused =
@@ -94,6 +110,19 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
         return Err(refused.into());
     }
     Ok(())
+}
+
+/// Prints the request and the answer, for a person.
+fn told(url: &str, headers: &[(&str, String)], answer: &http::Answer) -> anyhow::Result<()> {
+    say!("POST {url}")?;
+    for (name, value) in headers {
+        say!("  {name}: {value}")?;
+    }
+    say!("{}", answer.status)?;
+    if answer.duplicate {
+        say!("  hookgate-duplicate: true")?;
+    }
+    say!("{}", answer.body.trim_end())
 }
 
 /// The request before it is signed: a sample or a file, with the headers that were asked for; and

@@ -5,10 +5,9 @@
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::at::At;
 use super::http;
 use super::output::cell;
-use super::rows::text;
+use super::rows::{One, text};
 use crate::ids::Name;
 
 #[derive(Debug, Subcommand)]
@@ -21,20 +20,25 @@ pub(super) enum Command {
         /// The number of requests
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
         limit: u32,
-        /// Show the headers and the first 4 KiB of the body of each
+        /// Show the headers and the first 4 KiB of the body of each; JSON has them anyway
         #[arg(long)]
         full: bool,
         #[command(flatten)]
-        at: At,
+        one: One,
     },
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
-    let Command::Refused { name, limit, full, at } = command;
-    let answer = http::json(&at.get(&at.url(&format!("/v1/sources/{name}/refused"))?).await?)?;
+    let Command::Refused { name, limit, full, one } = command;
+    let url = one.at.url(&format!("/v1/sources/{name}/refused"))?;
+    let answer = http::json(&one.at.get(&url).await?)?;
     let items = answer["items"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut items = items.iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
+    if one.json {
+        return items.try_for_each(|request| say!("{request}"));
+    }
     say!("{}", row(["RECEIVED (UTC)", "STATUS", "FROM", "REASON"].map(str::to_owned)))?;
-    for request in items.iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+    for request in items {
         say!("{}", line(request))?;
         if full {
             say!("{}", details(request))?;

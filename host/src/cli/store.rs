@@ -6,12 +6,14 @@ mod export;
 mod repair;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::ConfigFile;
+use super::progress::{Progress, Unit};
 use crate::config::Config;
 use crate::store::{self, Checked};
 
@@ -80,7 +82,11 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 /// Prints what is wrong with a store, and gives how much that is.
 fn check(place: &Place, json: bool) -> anyhow::Result<u64> {
     let folder = place.folder()?;
-    let checked = store::check(&folder)?;
+    let seen = AtomicU64::new(0);
+    let checked = Progress::new("checked", Unit::Of("records")).during(
+        || (seen.load(Ordering::Relaxed), None),
+        || store::check_counting(&folder, &seen),
+    )?;
     let found = checked.found;
     let store = folder.display().to_string();
     if json {

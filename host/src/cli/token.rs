@@ -9,11 +9,10 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::at::At;
 use super::deed::by_command;
 use super::http;
 use super::output::{cell, note};
-use super::rows::text;
+use super::rows::{One, text};
 use super::store::Place;
 use crate::clock::Clock;
 use crate::event::Timestamp;
@@ -30,14 +29,14 @@ pub(super) enum Command {
     /// List the tokens: what each may do, and when it was last used
     List {
         #[command(flatten)]
-        at: At,
+        one: One,
     },
     /// Revoke a token: from now on the gateway refuses it
     Revoke {
         /// The name of the token
         name: Name,
         #[command(flatten)]
-        at: At,
+        one: One,
     },
     /// Remove all tokens of a store while no gateway runs on it, and print a new one that may do
     /// everything: for who has none any more
@@ -50,6 +49,9 @@ pub(super) enum Command {
         /// Make no token: the admin port answers this machine without one again
         #[arg(long, conflicts_with = "name")]
         open: bool,
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -68,30 +70,30 @@ pub(super) struct New {
     #[arg(long)]
     tenant: Option<Tenant>,
     #[command(flatten)]
-    at: At,
+    one: One,
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::New(new) => make(new).await,
-        Command::List { at } => list(&at).await,
-        Command::Revoke { name, at } => {
-            let revoked = http::json(&at.delete(&format!("/v1/tokens/{name}")).await?)?;
-            say!("{revoked:#}")
+        Command::List { one } => list(&one).await,
+        Command::Revoke { name, one } => {
+            let revoked = http::json(&one.at.delete(&format!("/v1/tokens/{name}")).await?)?;
+            one.say(&revoked, &format!("{revoked:#}"))
         }
-        Command::Reset { place, name, open } => reset(&place, (!open).then_some(name)),
+        Command::Reset { place, name, open, json } => reset(&place, (!open).then_some(name), json),
     }
 }
 
 async fn make(new: New) -> anyhow::Result<()> {
-    let New { name, scopes, expires_in, tenant, at } = new;
+    let New { name, scopes, expires_in, tenant, one } = new;
     let expires_at = expires_in.map(|span| Clock::System.now().after(span));
     let body = json!({
         "name": name, "scopes": scopes, "expires_at": expires_at, "tenant": tenant,
     });
-    let made = http::json(&at.post("/v1/tokens", &body).await?)?;
+    let made = http::json(&one.at.post("/v1/tokens", &body).await?)?;
     let token = made["token"].as_str().context("the answer of the gateway has no token")?;
-    say!("{token}")?;
+    one.say(&made, token)?;
     note(format_args!(
         "the token `{name}` may: {}. Keep it now: the gateway never shows it again. From now on \
          the admin port answers nobody without a token; commands send the one in HOOKGATE_TOKEN \
@@ -101,11 +103,15 @@ async fn make(new: New) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn list(at: &At) -> anyhow::Result<()> {
-    let answer = http::json(&at.get(&at.url("/v1/tokens")?).await?)?;
+async fn list(one: &One) -> anyhow::Result<()> {
+    let answer = http::json(&one.at.get(&one.at.url("/v1/tokens")?).await?)?;
+    let mut tokens = answer["tokens"].as_array().into_iter().flatten();
+    if one.json {
+        return tokens.try_for_each(|token| say!("{token}"));
+    }
     let head = ["NAME", "SCOPES", "EXPIRES (UTC)", "LAST USED (UTC)", "FROM"];
     say!("{}", row(head.map(str::to_owned)))?;
-    for token in answer["tokens"].as_array().into_iter().flatten() {
+    for token in tokens {
         let scopes = token["scopes"].as_array().into_iter().flatten();
         let scopes: Vec<_> = scopes.filter_map(Value::as_str).map(cell).collect();
         let [name, expires, used, from] =
@@ -119,7 +125,7 @@ fn row([name, scopes, expires, used, from]: [String; 5]) -> String {
     format!("{name:<20}  {scopes:<24}  {expires:<24}  {used:<24}  {from}")
 }
 
-fn reset(place: &Place, name: Option<Name>) -> anyhow::Result<()> {
+fn reset(place: &Place, name: Option<Name>, is_json: bool) -> anyhow::Result<()> {
     let folder = place.folder()?;
     // To open what is not there would make it.
     if !store::file_in(&folder).exists() {
@@ -129,12 +135,20 @@ fn reset(place: &Place, name: Option<Name>) -> anyhow::Result<()> {
     let deed = by_command("hookgate token reset", json!({ "token": name }));
     let Some(name) = name else {
         store::reset_tokens(&folder, None, (&deed, now))?;
-        return say!("the store has no token: the admin port answers this machine without one");
+        return match is_json {
+            true => say!("{}", json!({ "name": null, "token": null })),
+            false => {
+                say!("the store has no token: the admin port answers this machine without one")
+            }
+        };
     };
     let text = token::fresh().ok_or_else(|| anyhow!("the system has no random bytes"))?;
     let made = fresh(name.clone(), TokenHash::of(text.expose()), now);
     store::reset_tokens(&folder, Some(&made), (&deed, now))?;
-    say!("{}", text.expose())?;
+    match is_json {
+        true => say!("{}", json!({ "name": name, "token": text.expose() }))?,
+        false => say!("{}", text.expose())?,
+    }
     note(format_args!(
         "this is the only token in the store now: `{name}`, which may do everything. Keep it: \
          Hookgate never shows it again. Tokens of the configuration are as they were"

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use http::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub use self::challenge::Challenge;
 pub use self::receiver::key_hosts;
@@ -33,6 +33,41 @@ pub(super) enum Printed {
     All,
     /// Those of what failed.
     Wrong,
+    /// One JSON document for each that is tested.
+    Json,
+}
+
+impl Printed {
+    /// Says what became of something that is tested: `ok`, `wrote` or `WRONG`, its name, what there
+    /// is to say of it, and what differs.
+    pub(super) fn tell(
+        self,
+        outcome: &str,
+        name: &str,
+        said: &str,
+        difference: &[String],
+    ) -> anyhow::Result<()> {
+        match self {
+            Self::Wrong if outcome == "ok" => Ok(()),
+            Self::Json => {
+                let outcome = outcome.to_lowercase();
+                let said = said.trim_start_matches(": ");
+                let document = json!({
+                    "name": name, "outcome": outcome, "said": said, "difference": difference,
+                });
+                say!("{document}")
+            }
+            Self::All | Self::Wrong => {
+                say!("{outcome:<5} {name}{said}")?;
+                difference.iter().try_for_each(|line| say!("{line}"))
+            }
+        }
+    }
+
+    /// Whether the sum of it all is printed.
+    pub(super) fn has_sum(self, failed: usize) -> bool {
+        self == Self::All || self == Self::Wrong && failed > 0
+    }
 }
 
 /// What became of one recorded request.
@@ -63,10 +98,10 @@ pub(super) async fn run(
         let recorded = Recorded::read(file, &info.name)?;
         for challenge in recorded.challenges {
             let seen = challenge.check(host, plugin, settings).await?;
+            let name = &challenge.name;
             match &seen {
-                Ok(_) if printed == Printed::Wrong => (),
-                Ok(answer) => say!("ok    {}: answered {answer}", challenge.name)?,
-                Err(how) => say!("WRONG {}: {how}", challenge.name)?,
+                Ok(answer) => printed.tell("ok", name, &format!(": answered {answer}"), &[])?,
+                Err(how) => printed.tell("WRONG", name, &format!(": {how}"), &[])?,
             }
             passed += usize::from(seen.is_ok());
             failed += usize::from(seen.is_err());
@@ -81,9 +116,7 @@ pub(super) async fn run(
             };
             if as_it_should {
                 passed += 1;
-                if printed == Printed::All {
-                    say!("ok    {}: {what}", vector.name)?;
-                }
+                printed.tell("ok", &vector.name, &format!(": {what}"), &[])?;
             } else {
                 failed += 1;
                 let expected = match (vector.valid, &vector.reply) {
@@ -91,11 +124,12 @@ pub(super) async fn run(
                     (true, None) => "accepted",
                     (true, Some(_)) => "accepted, with the recorded answer",
                 };
-                say!("WRONG {}: {what}; expected: {expected}", vector.name)?;
+                let said = format!(": {what}; expected: {expected}");
+                printed.tell("WRONG", &vector.name, &said, &[])?;
             }
         }
     }
-    if printed == Printed::All || failed > 0 {
+    if printed.has_sum(failed) {
         say!("{}: {passed} passed, {failed} failed", plugin.name())?;
     }
     if failed > 0 {

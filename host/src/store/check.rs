@@ -11,6 +11,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
@@ -83,8 +84,13 @@ impl fmt::Display for Fault {
 
 /// Looks through the store in a data folder. An error says why it can't be looked at.
 pub fn check(folder: &Path) -> Result<Checked, OpenError> {
+    check_counting(folder, &AtomicU64::new(0))
+}
+
+/// The same, and counts the records that it has looked at, for whoever waits.
+pub fn check_counting(folder: &Path, seen: &AtomicU64) -> Result<Checked, OpenError> {
     let inspection = Inspection::open(folder)?;
-    let mut check = Check::new(&inspection);
+    let mut check = Check::new(&inspection, seen);
     match check.look() {
         Ok(()) => Ok(check.checked),
         Err(source) => {
@@ -97,6 +103,8 @@ pub fn check(folder: &Path) -> Result<Checked, OpenError> {
 /// A check at work.
 struct Check<'i> {
     inspection: &'i Inspection,
+    /// The records that it has looked at.
+    seen: &'i AtomicU64,
     shown: Arc<Shown>,
     /// What rows and the log say of each volume: its segments, and their bytes.
     live: BTreeMap<u32, (u64, u64)>,
@@ -108,11 +116,12 @@ struct Check<'i> {
 }
 
 impl<'i> Check<'i> {
-    fn new(inspection: &'i Inspection) -> Self {
+    fn new(inspection: &'i Inspection, seen: &'i AtomicU64) -> Self {
         let shown = inspection.volumes.shown();
         let volumes = shown.numbers().count() as u64;
         Self {
             inspection,
+            seen,
             shown,
             live: BTreeMap::new(),
             lost: BTreeMap::new(),
@@ -204,6 +213,7 @@ impl<'i> Check<'i> {
     fn records(&mut self, segment: &Segment, extent: Extent) {
         for entry in segment.entries() {
             self.checked.records += 1;
+            self.seen.fetch_add(1, Ordering::Relaxed);
             if Record::read(&entry, self.inspection.tag).is_err() {
                 let Extent { volume, offset, .. } = extent;
                 let reason = "the record can't be decoded";

@@ -287,6 +287,11 @@ impl File {
     }
 }
 
+/// Where a repair of this data folder writes the new file of rows until that is whole.
+pub(crate) fn draft_in(folder: &Path) -> PathBuf {
+    folder.join(rebuild::DRAFT_NAME)
+}
+
 /// Where the store of this data folder lies.
 pub(crate) fn file_in(folder: &Path) -> PathBuf {
     folder.join(FILE_NAME)

@@ -60,28 +60,23 @@ pub(super) async fn run(
         match judge(host, plugin, &settings, &path, otherwise).await {
             Ok((about, Judged::Passed)) => {
                 passed += 1;
-                if printed == Printed::All {
-                    say!("ok    {name}{about}")?;
-                }
+                printed.tell("ok", &name, &about, &[])?;
             }
             Ok((about, Judged::Rewritten)) => {
                 rewritten += 1;
-                say!("wrote {name}{about}")?;
+                printed.tell("wrote", &name, &about, &[])?;
             }
             Ok((about, Judged::Failed(difference))) => {
                 failed += 1;
-                say!("WRONG {name}{about}")?;
-                for line in difference {
-                    say!("{line}")?;
-                }
+                printed.tell("WRONG", &name, &about, &difference)?;
             }
             Err(reason) => {
                 failed += 1;
-                say!("WRONG {name}: {reason}")?;
+                printed.tell("WRONG", &name, &format!(": {reason}"), &[])?;
             }
         }
     }
-    if printed == Printed::All || failed > 0 {
+    if printed.has_sum(failed) {
         let rewritten = Some(rewritten).filter(|number| *number > 0);
         let rewritten = rewritten.map(|number| format!(", {number} rewritten")).unwrap_or_default();
         say!("{}: {passed} passed, {failed} failed{rewritten}", plugin.name())?;

@@ -129,7 +129,8 @@ fn contract(plugin: &Plugin) -> Option<String> {
     })
 }
 
-fn in_json(plugin: &Plugin) -> Value {
+/// A plugin for programs.
+pub(super) fn in_json(plugin: &Plugin) -> Value {
     json!({
         "name": plugin.name(),
         "kind": plugin.kind().to_string(),
@@ -172,7 +173,8 @@ fn handler(info: &HandlerInfo) -> Value {
     })
 }
 
-fn setting(setting: &Setting) -> Value {
+/// A setting for programs.
+pub(in crate::cli) fn setting(setting: &Setting) -> Value {
     json!({
         "name": setting.name,
         "help": setting.help,

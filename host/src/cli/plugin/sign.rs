@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Subcommand;
+use serde_json::json;
 
 use crate::cli::secret_file::SecretFile;
 use crate::clock::Clock;
@@ -36,6 +37,9 @@ pub(in crate::cli) enum Command {
         /// Make the key first, and its public key beside it as FILE.pub
         #[arg(long)]
         new_key: bool,
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Verify the signature beside a plugin file
     Verify {
@@ -44,23 +48,31 @@ pub(in crate::cli) enum Command {
         /// A public key of minisign, or its file; with several, one of them must have signed
         #[arg(long = "key", value_name = "KEY|FILE", required = true)]
         keys: Vec<String>,
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Sign { file, key, comment, new_key } => {
+        Command::Sign { file, key, comment, new_key, json } => {
             // Before a key is made: the file may be missing.
             let bytes = read(&file)?;
-            let key = if new_key { make(&key)? } else { secret_key(&key)? };
+            let key = if new_key { make(&key, json)? } else { secret_key(&key)? };
             let comment = comment.unwrap_or_else(|| time_and_name(&file));
             let path = signature_of(&file);
             publish(&path, &key.sign(&bytes, &comment))
                 .with_context(|| format!("failed to write {}", path.display()))?;
-            let id = key.public().id();
+            let public = key.public();
+            let id = public.id();
+            if json {
+                let (signature, key) = (path.display().to_string(), public.to_string());
+                return say!("{}", json!({ "signature": signature, "key": key }));
+            }
             say!("signed {} by the key {id}: {}", file.display(), path.display())
         }
-        Command::Verify { file, keys } => {
+        Command::Verify { file, keys, json } => {
             let keys: Vec<PublicKey> =
                 keys.iter().map(|key| public_key(key)).collect::<anyhow::Result<_>>()?;
             let bytes = read(&file)?;
@@ -68,6 +80,10 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
             let wrong = || format!("the signature {} does not hold", path.display());
             let signature: Signature = text(&path)?.parse().with_context(wrong)?;
             let verified = signature.verify(&bytes, &keys).with_context(wrong)?;
+            if json {
+                let (key, comment) = (verified.key.to_string(), &verified.comment);
+                return say!("{}", json!({ "key": key, "comment": comment }));
+            }
             let id = verified.key.id();
             say!("{} is signed by the key {id}: {}", file.display(), verified.comment)
         }
@@ -86,7 +102,7 @@ pub(super) fn found(file: &Path) -> anyhow::Result<Option<Signature>> {
 }
 
 /// Makes a key, and says how a gateway trusts it.
-fn make(path: &Path) -> anyhow::Result<SecretKey> {
+fn make(path: &Path, is_json: bool) -> anyhow::Result<SecretKey> {
     let key = SecretKey::fresh().context("the system has no random bytes")?;
     let public = key.public();
     let mut secret_file = SecretFile::create(path)?;
@@ -98,6 +114,10 @@ fn make(path: &Path) -> anyhow::Result<SecretKey> {
         .and_then(|mut file| file.write_all(public.file().as_bytes()))
         .with_context(|| format!("failed to make the file {}", public_path.display()))?;
     secret_file.add(key.file().trim_end())?;
+    if is_json {
+        // What trusts it stands in the answer.
+        return Ok(key);
+    }
     say!("made the key {}: {} (secret, without a password)", public.id(), path.display())?;
     say!("                 {} (public)", public_path.display())?;
     say!("trust it with trusted_keys = [\"{public}\"] in [plugins]")?;

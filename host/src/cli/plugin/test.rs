@@ -35,10 +35,14 @@ pub(in crate::cli) struct Command {
     /// Rewrite what a case expects, if something else comes out: review the difference
     #[arg(long, requires = "cases")]
     update: bool,
+    /// Print a line of JSON for each request and case
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
-    let Command { file, vectors, settings, cases, memory, update } = command;
+    let Command { file, vectors, settings, cases, memory, update, json } = command;
+    let printed = if json { Printed::Json } else { Printed::All };
     let host = offline_host()?;
     let rules = PluginRules { memory, ..PluginRules::default() };
     host.set_rules(&Arc::new([(name_of(&file)?, rules)].into()));
@@ -46,16 +50,16 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     let of_cases = settings.clone().unwrap_or_default();
     let brought = settings.is_none() && !vectors.is_empty() && !about.example.is_empty();
     let settings = settings.unwrap_or(about.example);
-    if brought {
+    if brought && !json {
         say!("with the example settings {}", Value::Object(settings.clone()))?;
     }
     let mut ended = Ok(0);
     if !vectors.is_empty() {
-        ended = vectors::run(&host, &plugin, &vectors, &settings, Printed::All).await;
+        ended = vectors::run(&host, &plugin, &vectors, &settings, printed).await;
     }
     if let Some(folder) = cases {
         let otherwise = if update { Otherwise::Rewrite } else { Otherwise::Fail };
-        let tested = cases::run(&host, &plugin, &folder, &of_cases, otherwise, Printed::All).await;
+        let tested = cases::run(&host, &plugin, &folder, &of_cases, otherwise, printed).await;
         ended = ended.and(tested);
     }
     ended.map(drop)

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::bail;
 use serde::Serialize;
 
+use super::super::progress::{Progress, Unit};
 use crate::admin::credentials;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -45,9 +46,12 @@ pub(super) async fn export(config: &Path) -> anyhow::Result<()> {
 }
 
 async fn write(store: &Store, redaction: &Redaction) -> anyhow::Result<()> {
-    let mut next = Some(0);
+    let (mut next, mut done) = (Some(0), 0);
+    let mut progress = Progress::new("wrote", Unit::Of("receipts and events"));
     while let Some(position) = next {
         let part = store.stored_from(position, PART).await?;
+        done += part.ids.len() as u64;
+        progress.tell(done, None);
         for id in part.ids {
             if let Some(line) = read(store, id).await? {
                 print(&line, redaction)?;

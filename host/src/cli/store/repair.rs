@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::super::deed::by_command;
+use super::super::progress::{Progress, Unit};
 use super::Place;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -72,7 +73,11 @@ pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
         Fate::Done => Undecided::Done,
     };
     let repair = if *anyway { store::repair_anyway } else { store::repair };
-    let repaired = repair(&folder, undecided, place.attempts()?)?;
+    let attempts = place.attempts()?;
+    let draft = store::draft_in(&folder);
+    let written = || std::fs::metadata(&draft).map_or(0, |file| file.len());
+    let repaired = Progress::new("rebuilt", Unit::Bytes)
+        .during(|| (written(), None), || repair(&folder, undecided, attempts))?;
     let deed = by_command("hookgate store repair", serde_json::to_value(&repaired)?);
     store::record(&folder, &deed, Clock::System.now())
         .context("the store is repaired, but its audit log could not be written")?;

@@ -41,7 +41,7 @@ use crate::store::error::Failure;
 use crate::store::log::segment::SegmentWriter;
 
 /// The new file until it is whole.
-const DRAFT_NAME: &str = "hookgate.redb.repair";
+pub(super) const DRAFT_NAME: &str = "hookgate.redb.repair";
 /// The old file, once the new one is whole. Where this name is taken, a number follows.
 const KEPT_NAME: &str = "hookgate.redb.before-repair";
 
