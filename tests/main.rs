@@ -38,6 +38,7 @@ mod provider;
 mod fuzz;
 mod cli;
 mod crash;
+mod redaction;
 mod replay;
 mod rehearsal;
 mod faults;

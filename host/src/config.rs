@@ -16,6 +16,7 @@ mod master;
 mod patience;
 mod plugins;
 mod profile;
+mod redact;
 mod retention;
 mod secret;
 mod telemetry;

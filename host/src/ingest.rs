@@ -13,6 +13,7 @@ mod jwks;
 mod methods;
 mod notes;
 mod pacing;
+mod redacted;
 mod refusals;
 mod rejection;
 mod reply;
@@ -258,7 +259,9 @@ impl Ingest {
             received_at: self.clock.now(),
         });
         *whole = Some(Arc::clone(&request));
-        let (claims, found) = self.prove(at, &request, brings_events).await?;
+        // Where anything is redacted, nothing is made of the request as it came.
+        let is_kept_so = brings_events && source.redact.is_none();
+        let (claims, found) = self.prove(at, &request, is_kept_so).await?;
         let proven = match source.verify {
             Verify::Evidence => signature::worth(&claims, info).into(),
             Verify::None => Proven::Nothing,
@@ -284,7 +287,14 @@ impl Ingest {
             _ => self.let_in(at, &claims, &request, asker).await?,
         };
         let plugin = source.stamp(&at.plugin);
-        let (source, event_ids) = (name.clone(), claims.event_ids);
+        let (request, event_ids, found) = match &source.redact {
+            None => (request, claims.event_ids, found),
+            Some(pseudonyms) => {
+                let redacted = self.redact(at, pseudonyms, &request, claims).await?;
+                (redacted.request, redacted.event_ids, redacted.found)
+            }
+        };
+        let source = name.clone();
         let (proven, trace) = (Some(proven), at.trace);
         let receipt = NewReceipt { source, request, event_ids, proven, plugin, trace };
         let appended = self.append(at, receipt, found).await?;

@@ -72,7 +72,7 @@
 //!   [`ids`] [`tenant`] [`address`] `causes` `lock` `priority` [`headers`] [`json_text`] [`event`]
 //!   [`setting`] [`provider`] [`route`] [`effect`] [`canary`] [`retry`] [`failure`] [`endpoint`]
 //!   [`subscribers`] [`trace_context`] [`secrets`] `signature` `signing` [`minisign`] [`token`]
-//!   `rate`
+//!   `master_key` `pseudonym` `rate`
 //! - *Resources*, one door each: [`clock`] (time) [`store`] (redb) [`plugin`] (wasmtime) [`egress`]
 //!   (outbound HTTP) [`directory`] (all endpoints) [`keys`] `listener` (hyper) `watch` (notify)
 //!   `metrics`, `telemetry` (OTLP), `streams` (what works on a connection over HTTP/2), `disk`
@@ -113,6 +113,8 @@ pub mod clock;
 mod regular_file;
 pub mod secrets;
 pub mod token;
+mod master_key;
+mod pseudonym;
 pub mod store;
 pub mod plugin;
 mod streams;

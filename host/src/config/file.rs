@@ -21,7 +21,7 @@ use super::tls::Pairs;
 use super::tokens::{METRICS, token_of};
 use super::values::{all, days, hours, secs};
 use super::world::{Extent, Named};
-use super::{Config, Limits, PortAt, Sending, gate, master, retention};
+use super::{Config, Limits, PortAt, Sending, gate, master, redact, retention};
 use crate::address::Address;
 use crate::dispatch::Grants;
 use crate::egress::Authorities;
@@ -29,6 +29,7 @@ use crate::event::OWN_SOURCE;
 use crate::ids::Name;
 use crate::ingest::{Shares, Source, Verify};
 use crate::listener::Issuers;
+use crate::master_key::MasterKey;
 use crate::plugin::{AllRules, Grant, Tenanting};
 use crate::store::{Quota, Terms};
 use crate::tenant::{Tenant, TenantOf};
@@ -75,13 +76,17 @@ pub(super) fn read<'a>(
 
         let mut secrets = Secrets::new(text, folder);
         let ((egress_allow, egress_ca), telemetry) = outside(table, &mut secrets);
-        let master_keys = master::keys_of(table.take("master_key"), &mut secrets);
+        let written = table.take("master_key");
+        let master_keys = master::keys_of(written, &mut secrets);
+        // What is wrong with the keys is said once.
+        let master = (written.is_none() || !master_keys.is_empty()).then_some(&*master_keys);
         let tokens = each(table.take("tokens"), |name, table| token_of(name, table, &mut secrets));
         let pairs = Pairs::read(table.take("tls"), &mut secrets);
         named.check_addresses(pairs.names_admin || behind_proxy == Some(true));
         let shares = limits.shares();
-        let source =
-            |_: &Name, table: Table<'a>| source_of(table, &mut secrets, shares, pairs.names_public);
+        let source = |name: &Name, table: Table<'a>| {
+            source_of((name, table), &mut secrets, (shares, master), pairs.names_public)
+        };
         let sources = each_but_own(sources, source);
         let (public_tls, admin_tls) = pairs.tls(&issuers_of(&sources), limits.http2());
         let mut unsubscribed = Vec::new();
@@ -184,7 +189,7 @@ pub(super) fn sending<'a>(
     // Nothing is received here.
     let shares = Shares { requests: 1, held_bytes: 1 };
     let source = match source {
-        Some((_, table)) => Some(source_of(table, &mut secrets, shares, true)?),
+        Some((name, table)) => Some(source_of((&name, table), &mut secrets, (shares, None), true)?),
         None => None,
     };
     Some(Sending { port: port?, plugins: plugins?.1, source })
@@ -267,9 +272,9 @@ fn whole<T>(tables: BTreeMap<Name, Option<T>>) -> Option<BTreeMap<Name, T>> {
 }
 
 fn source_of(
-    table: Table<'_>,
+    (name, table): (&Name, Table<'_>),
     secrets: &mut Secrets<'_>,
-    shares: Shares,
+    (shares, master): (Shares, Option<&[MasterKey]>),
     has_tls: bool,
 ) -> Option<Source> {
     table.read(|table| {
@@ -289,6 +294,7 @@ fn source_of(
         let settings = settings(table.take("config"));
         let gate = gate::read(table, secrets, has_tls);
         let tenant = tenant_of(table);
+        let redact = redact::read(table, name, &tenant, master);
         let expected = table.take("expect").and_then(|entry| entry.expected());
         let verify = verify.unwrap_or(Some(Verify::default()))?;
         if list.written == 0 && !needs_none && !is_keyed && verify == Verify::Evidence {
@@ -305,7 +311,8 @@ fn source_of(
         let duplicates = duplicates.unwrap_or(Terms::DEFAULT);
         let source = source.with_keys_from(keys_from).with_duplicates(duplicates);
         let source = source.with_secret_dates(dates);
-        Some(source.with_gate(gate).with_tenant(tenant).with_expected(expected))
+        let source = source.with_gate(gate).with_tenant(tenant).with_expected(expected);
+        Some(source.with_redact(redact))
     })
 }
 

@@ -4,6 +4,7 @@ mod master;
 mod own;
 mod plugins;
 mod ports;
+mod redact;
 mod telemetry;
 mod tenants;
 mod tokens;

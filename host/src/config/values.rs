@@ -18,6 +18,7 @@ use crate::canary::Share;
 use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::ingest::Expected;
+use crate::pseudonym::Place;
 use crate::route::Pattern;
 use crate::tenant::Tenant;
 
@@ -172,6 +173,14 @@ impl Entry<'_> {
             self.wrong(&format!("must be {FORM}"));
         }
         fits.then(|| text.to_owned())
+    }
+
+    /// A place in a request, whose value is redacted.
+    pub(super) fn request_place(&self) -> Option<Place> {
+        self.parsed(
+            "a place such as \"/data/object/card/number\", \"/items/*/iban\", \
+             \"header:authorization\" or \"query:token\", with at most 16 parts and 512 bytes",
+        )
     }
 
     pub(super) fn pattern(&self) -> Option<Pattern> {

@@ -3,15 +3,13 @@
 //! The one place that has them. The configuration says where they are, and a reload puts others in
 //! their place. Never gives a key away, and never writes a secret down.
 
-mod master;
-
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-pub use self::master::{InvalidMasterKey, MasterKey, fingerprint, fresh};
 use crate::endpoint::{Sealed, SecretPlace};
+pub use crate::master_key::{InvalidMasterKey, MasterKey, fingerprint, fresh};
 use crate::secrets::Secret;
 
 /// The master keys, of which the first seals.

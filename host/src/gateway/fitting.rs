@@ -1,4 +1,5 @@
-//! Whether the secrets of the sources can be keys at all, for the providers that they are for.
+//! Whether what the operator wrote fits the samples of a provider: whether the secrets of its
+//! sources can be keys at all, and whether it can read what they redact.
 //!
 //! A provider says with each request what it was signed with; so its samples are put to it, and
 //! what it names is held against each secret. Only says what it finds: a secret that can't be a key
@@ -6,17 +7,19 @@
 
 use std::sync::Arc;
 
+use super::drafting::drafted;
+use super::redacting;
 use crate::config::{Config, Verify};
-use crate::event::{Request, Timestamp};
 use crate::ingest::Source;
-use crate::plugin::{About, Host, Plugin, Sample};
+use crate::plugin::{About, Host, Plugin};
 use crate::provider::{Proof, Value};
 use crate::signature::fit;
 
 /// Most samples that are tried.
 const SAMPLES_MAX: usize = 8;
 
-/// What is wrong with the secrets of all sources of a plugin, a sentence for each.
+/// What is wrong with the secrets of all sources of a plugin, and with what they redact, a sentence
+/// for each.
 pub(crate) async fn misfits(
     host: &Host,
     config: &Config,
@@ -49,6 +52,7 @@ pub(crate) async fn misfits(
             ));
         }
     }
+    found.extend(redacting::unreadable(host, config, plugin, about).await);
     found
 }
 
@@ -59,11 +63,7 @@ type Offer = (Proof, Vec<Value>);
 async fn proofs(host: &Host, plugin: &Arc<Plugin>, source: &Source, about: &About) -> Vec<Offer> {
     let mut proofs = Vec::new();
     for sample in about.samples.values().take(SAMPLES_MAX) {
-        let request = Arc::new(request(sample));
-        let drafted =
-            host.sign(plugin, &source.settings, &request, request.received_at, Vec::new());
-        // A plugin that can't write its own form is asked for what it sees in the bare sample.
-        let drafted = drafted.await.ok().and_then(Result::ok).map_or(request, Arc::new);
+        let drafted = drafted(host, plugin, source, sample).await;
         if let Ok(Ok(claims)) = host.claims(plugin, &source.settings, plugin.name(), &drafted).await
         {
             let values = &claims.values;
@@ -71,15 +71,4 @@ async fn proofs(host: &Host, plugin: &Arc<Plugin>, source: &Source, about: &Abou
         }
     }
     proofs
-}
-
-fn request(sample: &Sample) -> Request {
-    let own = sample.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Request {
-        method: "POST".to_owned(),
-        url: "/in/sample".to_owned(),
-        headers: own.chain([("content-type", sample.content_type.as_str())]).collect(),
-        body: sample.body.clone().into(),
-        received_at: Timestamp::default(),
-    }
 }

@@ -49,6 +49,7 @@ fn setup(source: &Source) -> SourceSetup {
         secrets: source.secrets.clone(),
         tolerance: source.tolerance,
         is_unverified: source.verify == Verify::None,
+        is_redacted: source.redact.is_some(),
     }
 }
 

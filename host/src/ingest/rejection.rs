@@ -16,6 +16,7 @@ use crate::keys::KeyError;
 use crate::metrics::{Answered, Mark};
 use crate::plugin::CallError;
 use crate::proof::Unproven;
+use crate::pseudonym::Unreadable;
 use crate::secrets::shown;
 use crate::store;
 
@@ -63,6 +64,8 @@ pub(super) enum Rejection {
     Method(String),
     #[error("{0}")]
     Store(store::Error),
+    #[error("{0}")]
+    NotRedacted(Unreadable),
 }
 
 impl Rejection {
@@ -86,7 +89,9 @@ impl Rejection {
             Self::Outside(_) | Self::Unproven(..) | Self::NothingAsked(_) | Self::Method(_) => {
                 Answered::Refused
             }
-            Self::NoPlugin(_) | Self::Stopped(_) | Self::Store(_) => Answered::Failed,
+            Self::NoPlugin(_) | Self::Stopped(_) | Self::Store(_) | Self::NotRedacted(_) => {
+                Answered::Failed
+            }
         }
     }
 
@@ -109,7 +114,8 @@ impl Rejection {
 
     /// Whether the request was found genuine before.
     pub(super) fn is_behind_the_proof(&self) -> bool {
-        matches!(self, Self::TooOften(_) | Self::PutOff(_) | Self::NothingAsked(_) | Self::Store(_))
+        let by_gate = matches!(self, Self::TooOften(_) | Self::PutOff(_) | Self::NothingAsked(_));
+        by_gate || matches!(self, Self::Store(_) | Self::NotRedacted(_))
     }
 
     /// The status of the answer.
@@ -140,7 +146,8 @@ impl Rejection {
             | Self::PutOff(Mark::Gateway | Mark::Disk)
             | Self::NoPlugin(_)
             | Self::Stopped(_)
-            | Self::Store(_) => LATER,
+            | Self::Store(_)
+            | Self::NotRedacted(_) => LATER,
         }
     }
 }
@@ -206,6 +213,7 @@ mod tests {
             Rejection::Stopped("it has no settings".into()),
             unproven(Unproven::Plugin(CallError::Busy)),
             Rejection::Store(store::Error::Full),
+            Rejection::NotRedacted(Unreadable::Kind),
         ];
         for rejection in &senders {
             assert!(rejection.is_the_senders(), "{rejection}");
@@ -223,6 +231,7 @@ mod tests {
             Rejection::PutOff(Mark::Disk),
             Rejection::NothingAsked(401),
             Rejection::Store(store::Error::Full),
+            Rejection::NotRedacted(Unreadable::Kind),
         ];
         let unknown = [
             Rejection::Busy,

@@ -13,10 +13,9 @@ use tracing::{error, info};
 
 use super::notes::{self, Note};
 use super::pacing::Pacing;
-use super::refusals::Seen;
 use super::rejection::Rejection;
 use super::source::Source;
-use super::{Accepted, Ingest, reply, strays};
+use super::{Accepted, Ingest, redacted, reply, strays};
 use crate::event::Request;
 use crate::ids::Name;
 use crate::listener::Connection;
@@ -82,11 +81,19 @@ impl Ingest {
         whole: Option<Arc<Request>>,
         rejection: Rejection,
     ) -> Response {
-        self.note(&of, &rejection);
         let Rejected { name, source, connection, sender, started, .. } = of;
-        let seen = Seen { method, uri, headers, whole: whole.as_deref() };
-        let peer = sender.unwrap_or_else(|| connection.client().ip());
-        self.keep((name, &source.secrets), peer, &rejection, &seen);
+        // Of those that can't be accepted now for the gateway being busy nothing is kept: their
+        // senders come again.
+        let kept = (rejection.answered() != Answered::Busy).then(|| {
+            let redact = source.redact.as_deref();
+            let why = (&rejection, &*source.secrets);
+            redacted::refused(redact, (method, uri, headers), whole.as_deref(), why)
+        });
+        self.note(&of, &rejection, kept.as_ref().map(|kept| kept.reason.clone()));
+        if let Some(kept) = kept {
+            let peer = sender.unwrap_or_else(|| connection.client().ip());
+            self.keep(name, peer, &rejection, (kept, whole.as_deref()));
+        }
         // The body counts no longer among those that are held, and the answer may wait for a
         // second.
         drop(whole);
@@ -98,7 +105,8 @@ impl Ingest {
 
     /// Counts a request that was not accepted, and logs it unless too many were just now. One that
     /// a mark puts off is only counted: the gateway logs once that the mark is reached.
-    fn note(&self, of: &Rejected<'_>, rejection: &Rejection) {
+    /// `why` is the reason as it may be shown, if that was made before.
+    fn note(&self, of: &Rejected<'_>, rejection: &Rejection, why: Option<String>) {
         let name = of.name;
         if let Rejection::PutOff(mark) = rejection {
             return self.metrics.put_off(name, *mark);
@@ -109,7 +117,7 @@ impl Ingest {
         let failed = rejection.answered() == Answered::Failed;
         let note = if failed { Note::Failed } else { Note::Refused };
         let Some(not_logged) = self.notes.admit(name, note) else { return };
-        let why = notes::excerpt(rejection, &of.source.secrets);
+        let why = why.unwrap_or_else(|| notes::excerpt(rejection, &of.source.secrets));
         let peer = of.connection.client();
         let (trace_id, span_id) = log_fields(of.trace);
         if failed {

@@ -18,6 +18,7 @@ use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::plugin::Plugin;
 use crate::proof::Receiver;
+use crate::pseudonym::Pseudonyms;
 use crate::secrets::Secret;
 use crate::store::{PluginStamp, Terms};
 use crate::tenant::TenantOf;
@@ -67,6 +68,8 @@ pub struct Source {
     pub(crate) tenant: TenantOf,
     /// How much it should bring, if anybody is to be told that it does not.
     pub(crate) expected: Option<Expected>,
+    /// What is kept of its requests only as pseudonyms, if anything.
+    pub(crate) redact: Option<Arc<Pseudonyms>>,
     /// Why its plugin refuses to work for it, if it does: then nothing is taken.
     pub(crate) stopped: Option<Arc<str>>,
     /// Requests that are worked on at a time.
@@ -110,6 +113,7 @@ impl Source {
             gate: Gate::default(),
             tenant: TenantOf::default(),
             expected: None,
+            redact: None,
             stopped: None,
             requests: Arc::new(Semaphore::new(shares.requests)),
             held: Share::of(shares.held_bytes),
@@ -146,6 +150,12 @@ impl Source {
     #[must_use]
     pub(crate) fn with_expected(self, expected: Option<Expected>) -> Self {
         Self { expected, ..self }
+    }
+
+    /// With what is kept of its requests only as pseudonyms.
+    #[must_use]
+    pub(crate) fn with_redact(self, redact: Option<Arc<Pseudonyms>>) -> Self {
+        Self { redact, ..self }
     }
 
     /// With how long its event ids are known.

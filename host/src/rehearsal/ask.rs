@@ -83,6 +83,9 @@ pub struct SourceSetup {
     pub tolerance: Option<Duration>,
     /// Whether its requests are accepted without a proof.
     pub is_unverified: bool,
+    /// Whether its receipts are redacted: no signature holds over what is left, so each counts as
+    /// genuine as it did when it came.
+    pub is_redacted: bool,
 }
 
 /// How far a rehearsal has come, for whoever watches it or wants it to end.

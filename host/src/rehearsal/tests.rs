@@ -183,8 +183,13 @@ impl Bench {
         let secrets: Arc<[Secret]> = [Secret::new("sesame").unwrap()].into();
         let redaction = Redaction::default();
         redaction.learn(&*secrets);
-        let shop =
-            SourceSetup { settings: "{}".into(), secrets, tolerance: None, is_unverified: false };
+        let shop = SourceSetup {
+            settings: "{}".into(),
+            secrets,
+            tolerance: None,
+            is_unverified: false,
+            is_redacted: false,
+        };
         Stage {
             host: self.host.clone(),
             settings: "{}".into(),

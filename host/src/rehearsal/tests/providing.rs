@@ -127,6 +127,24 @@ async fn a_source_that_proves_nothing_proves_less() {
     assert_eq!((sample.recorded.as_str(), sample.now.as_str()), ("weak", "none"));
 }
 
+/// Leave `is_redacted` out of `claims`, and each such receipt counts as forged.
+#[tokio::test]
+async fn a_redacted_receipt_counts_as_genuine_as_it_did_when_it_came() {
+    let bench = Bench::new();
+    bench.accept_all(&[three("1")]).await;
+    let mut stage = bench.stage();
+    for setup in stage.sources.values_mut() {
+        setup.secrets = [Secret::new("another").unwrap()].into();
+        setup.is_redacted = true;
+    }
+    let past = bench.store.past().await.unwrap();
+
+    let ask = bench.ask(Role::Provider);
+    let report = rehearse(past, &stage, &ask, &Progress::default()).unwrap();
+
+    assert_eq!((report.compared, report.equal), (1, 1), "{report:?}");
+}
+
 /// The second request names no id, and brings what the first has brought.
 #[tokio::test]
 async fn an_event_of_another_receipt_is_no_difference() {

@@ -1,4 +1,5 @@
-//! A master key: 32 bytes that the operator gives, and how one seals a secret.
+//! A master key: 32 bytes that the operator gives, how one seals a secret, and the keys for other
+//! purposes that follow from it.
 //!
 //! Each secret has a key and a nonce of its own, which follow from the master key and a random
 //! salt: so no nonce is used twice, however many secrets there are. Never shows more of a key than
@@ -27,6 +28,7 @@ const FINGERPRINT: &[u8] = b"hookgate secret fingerprint 1\0";
 const SECRET_KEY: &[u8] = b"hookgate secret key 1";
 const SECRET_NONCE: &[u8] = b"hookgate secret nonce 1";
 const SECRET_MARK: &[u8] = b"hookgate secret mark 1";
+const PSEUDONYMS: &[u8] = b"hookgate pseudonyms 1";
 
 /// A key that seals secrets for the store.
 #[derive(Clone, PartialEq, Eq)]
@@ -63,7 +65,7 @@ impl MasterKey {
     }
 
     /// Seals a secret for its place; `None` if the system has no randomness to give.
-    pub(super) fn seal(&self, at: SecretPlace, secret: &Secret) -> Option<Sealed> {
+    pub(crate) fn seal(&self, at: SecretPlace, secret: &Secret) -> Option<Sealed> {
         let mut salt = [0; 32];
         SystemRandom::new().fill(&mut salt).ok()?;
         let from = self.with(&salt);
@@ -79,11 +81,21 @@ impl MasterKey {
     }
 
     /// Opens what it sealed for this place; `None` if that is anything else.
-    pub(super) fn open(&self, at: SecretPlace, sealed: &Sealed) -> Option<Secret> {
+    pub(crate) fn open(&self, at: SecretPlace, sealed: &Sealed) -> Option<Secret> {
         let from = self.with(&sealed.salt);
         let mut bytes = sealed.bytes.clone();
         let text = key_of(&from).open_in_place(nonce_of(&from), aad(at), &mut bytes).ok()?;
         Secret::new(str::from_utf8(text).ok()?)
+    }
+
+    /// A key for the pseudonyms of one scope: those of another can't be told by it.
+    pub(crate) fn for_pseudonyms(&self, scope: &str) -> [u8; KEY_BYTES] {
+        let from = Salt::new(HKDF_SHA256, PSEUDONYMS).extract(&self.bytes);
+        let mut key = [0; KEY_BYTES];
+        let scope = [scope.as_bytes()];
+        let expanded = from.expand(&scope, Bytes(KEY_BYTES)).and_then(|okm| okm.fill(&mut key));
+        expanded.expect("HKDF-SHA256 gives up to 8,160 bytes");
+        key
     }
 
     /// What the key and the nonce of one secret follow from.
@@ -201,6 +213,15 @@ mod tests {
         let bytes = hex::decode("8cf8370167348a271f1e49560a4422de21e904b84200").unwrap();
         let sealed = Sealed { key: key.id(), salt: [9; 32], bytes, fingerprint: [0; 8] };
         assert_eq!(key.open(at, &sealed).unwrap().expose(), "sesame");
+    }
+
+    /// Made by another implementation of RFC 5869: equal values keep their pseudonyms for good.
+    #[test]
+    fn the_key_of_a_scope_s_pseudonyms_stays_and_is_that_of_no_other_scope() {
+        let zeros = key(&"00".repeat(32)).unwrap();
+        let expected = "4d014409f809bfe41c72c1d95b0b78518ea9a5e7941c0575d9b08b930203886c";
+        assert_eq!(hex::encode(zeros.for_pseudonyms("operator")), expected);
+        assert_ne!(zeros.for_pseudonyms("tenant acme"), zeros.for_pseudonyms("source acme"));
     }
 
     #[test]
