@@ -1,7 +1,7 @@
 //! The `hookgate` command: what can be said to it, and which part answers.
 //!
 //! Wiring: each subcommand is a file. An error is printed with its chain, as JSON where the command
-//! was to print JSON, and the exit code says what the command failed of. Never does anything itself.
+//! prints JSON, and the exit code says what the command failed of. Never does anything itself.
 
 #[macro_use]
 mod output;

@@ -176,7 +176,8 @@ mod tests {
     #[test]
     fn what_may_be_a_credential_in_an_endpoint_is_hidden() {
         let mut endpoint = json!({
-            "name": "crm", "url": "https://a:b@crm.example/hooks?key=c", "headers": { "x-team": "d" },
+            "name": "crm", "url": "https://a:b@crm.example/hooks?key=c",
+            "headers": { "x-team": "d" },
         });
         hide_credentials(&mut endpoint);
         let expected = json!({
