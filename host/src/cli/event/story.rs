@@ -114,6 +114,8 @@ struct Attempt {
     reason: Option<String>,
     detail: Option<String>,
     peer: Option<String>,
+    /// A gateway of before does not say it.
+    #[serde(default)]
     http2: bool,
 }
 
@@ -214,7 +216,7 @@ fn proof(receipt: &Receipt) -> (Ink, String) {
 
 /// The tries of a parse or a run.
 fn tried(name: &str, what: &'static str, tries: &[Try], steps: &mut Vec<Step>) {
-    let left = tries.len().saturating_sub(TRIES_MAX);
+    let left = left_out(name, tries.iter().map(|one| one.at), steps);
     for (number, one) in tries.iter().enumerate().skip(left) {
         let by = one.plugin.as_ref().map(|plugin| format!("{} {}", plugin.name, plugin.version));
         let by = by.unwrap_or_else(|| name.to_owned());
@@ -229,6 +231,21 @@ fn tried(name: &str, what: &'static str, tries: &[Try], steps: &mut Vec<Step>) {
             steps.push(Step { at, ink: Ink::Bad, what: "failed", said });
         }
     }
+}
+
+/// The number of the first tries that are not told, and says so in their place.
+fn left_out(
+    name: &str,
+    mut times: impl ExactSizeIterator<Item = Timestamp>,
+    steps: &mut Vec<Step>,
+) -> usize {
+    let left = times.len().saturating_sub(TRIES_MAX);
+    if left > 0 {
+        let tries = figure::counted(left as u64, "earlier try", "earlier tries");
+        let said = format!("{name}: {tries} left out, which --json has");
+        steps.push(Step { at: times.next(), ink: Ink::Dim, what: "tried", said });
+    }
+    left
 }
 
 /// What came of a try.
@@ -258,7 +275,7 @@ fn nth(what: &str, number: usize) -> String {
 
 fn attempts(delivery: &Delivery, steps: &mut Vec<Step>) {
     let name = &delivery.endpoint.name;
-    let left = delivery.attempts.len().saturating_sub(TRIES_MAX);
+    let left = left_out(name, delivery.attempts.iter().map(|attempt| attempt.at), steps);
     for (number, attempt) in delivery.attempts.iter().enumerate().skip(left) {
         let took = figure::micros(attempt.duration_us);
         let peer = attempt.peer.as_ref().map(|peer| format!(" by {peer}")).unwrap_or_default();
@@ -406,6 +423,19 @@ mod tests {
         assert!(lines[2].ends_with("x...") && lines[2].chars().count() <= COLUMNS, "{}", lines[2]);
         let dead = "           now  dead        ledger; hookgate delivery retry dlv_";
         assert!(lines.last().is_some_and(|line| line.starts_with(dead)), "{lines:#?}");
+    }
+
+    #[test]
+    fn the_last_tries_of_many_are_told_and_that_there_were_more() {
+        let mut told = told();
+        let many = (0..23).map(|number| attempt(10 + number, "transient", json!(null)));
+        told["deliveries"][0]["attempts"] = many.collect();
+        let lines = shown(&told);
+        let failed = lines.iter().filter(|line| line.contains("  failed  ")).count();
+        assert_eq!(failed, TRIES_MAX, "{lines:#?}");
+        let left = "+ 10 ms  tried       ledger: 3 earlier tries left out, which --json has";
+        assert_eq!(lines[4].trim_start(), left);
+        assert!(lines[5].contains("ledger, attempt 4: "), "{}", lines[5]);
     }
 
     #[test]
