@@ -146,7 +146,6 @@ mod tests {
     use crate::telemetry::room::Room;
     use crate::telemetry::span::{Description, Step};
 
-    /// Leave a field out of `span_of`, and it is missing here.
     /// Guards [`Partial::of`], and that an answer which is none counts as nothing.
     #[test]
     fn what_a_collector_rejects_is_read_out_of_its_answer() {
@@ -164,6 +163,7 @@ mod tests {
         assert_eq!(rejected_points(&answer(7, "late")), partial(7, "late"));
     }
 
+    /// Leave a field out of `span_of`, and it is missing here.
     #[test]
     fn a_span_says_in_the_protocol_what_is_known_of_it() {
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
