@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::DeadLetter;
 use crate::dashboard::markup::{self, Markup};
 use crate::dashboard::{Failed, Visitor, link};
+use crate::ids::Name;
 
 /// The most endpoints of a page whose names it asks for.
 const NAMED_MAX: usize = 5;
@@ -36,9 +37,11 @@ pub(super) async fn key(visitor: &Visitor, id: &str) -> Result<String, Failed> {
     Ok(if origin == "api" { id.replacen('_', "-", 1) } else { name })
 }
 
-/// The id of an endpoint of the API, by what letters call it.
+/// The id of an endpoint of the API, by what letters call it. A name of the configuration may look
+/// much like one.
 fn id_of(key: &str) -> Option<String> {
-    key.strip_prefix("ep-").filter(|rest| rest.len() == 18).map(|rest| format!("ep_{rest}"))
+    let name: Name = key.parse().ok()?;
+    name.endpoint_id().map(|id| id.to_string())
 }
 
 impl Endpoints {
@@ -80,7 +83,9 @@ mod tests {
         let endpoints = Endpoints(BTreeMap::new());
         let api = endpoints.link("ep-0123456789abcdefgh").0;
         assert!(api.contains("href=\"/endpoints/ep_0123456789abcdefgh\""), "{api}");
-        let file = endpoints.link("ep-mail").0;
-        assert!(file.contains("href=\"/endpoints?name=ep-mail\""), "{file}");
+        for name in ["ep-mail", "ep-production-mailing"] {
+            let file = endpoints.link(name).0;
+            assert!(file.contains(&format!("href=\"/endpoints?name={name}\"")), "{file}");
+        }
     }
 }
