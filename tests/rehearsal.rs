@@ -138,8 +138,14 @@ async fn one_rehearsal_goes_on_at_a_time_until_somebody_ends_it() {
     assert!(row.get("reports").is_none(), "{row}");
     let next = ended(&gateway, &begin(&gateway, "plugin=dunning", built("dunning")).await).await;
     assert_eq!(counts(&next), [("handler".to_owned(), 60_u64, 0_u64)]);
-    let gone = gateway.ask(&path(&begun)).await;
-    assert_eq!(gone.status, 404, "only the last one is kept: {}", gone.body);
+    assert_eq!(gateway.ask(&path(&begun)).await.json()["state"], "canceled", "it is kept");
+    let list = gateway.ask("/v1/rehearsals").await.json();
+    let items = list["items"].as_array().unwrap();
+    let states: Vec<_> = items.iter().map(|row| text(&row["state"])).collect();
+    assert_eq!(states, ["done", "canceled"], "{list}");
+    assert!(items.iter().all(|row| row.get("reports").is_none()), "{list}");
+    let page = gateway.person().open("/plugins/dunning").await;
+    page.says("Ended by an operator").says("As a handler, over 60 runs: 60 equal");
 }
 
 /// Guards I10. Without `Desk::closed` the next start finds the store in use.

@@ -180,7 +180,13 @@ async fn of_rehearsals(gateway: &Harness) -> Vec<(&'static str, Answer)> {
     crate::rehearsal::ended(gateway, &begun).await;
     let path = format!("/v1/rehearsals/{}", text(&begun.json()["id"]));
     let (shown, ended) = (gateway.ask(&path).await, gateway.delete(&path).await);
-    vec![("beginRehearsal", begun), ("getRehearsal", shown), ("endRehearsal", ended)]
+    let listed = gateway.ask("/v1/rehearsals").await;
+    vec![
+        ("beginRehearsal", begun),
+        ("listRehearsals", listed),
+        ("getRehearsal", shown),
+        ("endRehearsal", ended),
+    ]
 }
 
 /// The operations that only read, and where each is.

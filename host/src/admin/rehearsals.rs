@@ -1,7 +1,7 @@
 //! Rehearsals: an operator sends another version of a plugin, and stored work is run again by it.
 //!
-//! Whoever runs it is behind [`Rehearses`]; there is one rehearsal at a time, and the last one's
-//! report is kept in memory. A file is read only when nobody else's is. Never puts a plugin in
+//! Whoever runs it is behind [`Rehearses`]; there is one rehearsal at a time, and the reports of the
+//! last few are kept in memory. A file is read only when nobody else's is. Never puts a plugin in
 //! place, and commits nothing of what it asks for.
 
 use std::fmt;
@@ -72,7 +72,7 @@ fn limits(_: &mut Schemas) -> Value {
     json!({ "type": "integer", "minimum": 1 })
 }
 
-pub(super) static OPERATIONS: [Operation; 3] = [
+pub(super) static OPERATIONS: [Operation; 4] = [
     Operation {
         verb: Verb::Post,
         path: "/v1/rehearsals",
@@ -99,6 +99,21 @@ pub(super) static OPERATIONS: [Operation; 3] = [
             Kind::InvalidPlugin,
         ],
         handler: || post(begin),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/rehearsals",
+        id: "listRehearsals",
+        summary: "Lists the rehearsals that the gateway keeps, without their reports: the newest \
+                  first, at most 8.",
+        need: Need::Scope(Scope::Admin),
+        tenants: Tenants::Operator,
+        turn: Turn::Shared,
+        parameters: &[],
+        body: None,
+        answers: &[Answer::ok("The rehearsals.", Schemas::of::<RehearsalList>)],
+        problems: &[],
+        handler: || get(list),
     },
     Operation {
         verb: Verb::Get,
@@ -136,7 +151,10 @@ pub(crate) trait Rehearses: fmt::Debug + Send + Sync {
     /// Keeps the place of the one rehearsal for whoever asks, until that is begun or dropped.
     fn place(&self) -> Result<Place, Taken>;
 
-    /// The rehearsal of this id, if it is the last one.
+    /// Those that are kept, newest first, without their reports.
+    fn list(&self) -> Vec<RehearsalRow>;
+
+    /// The rehearsal of this id, if it is kept.
     fn shown(&self, id: &str) -> Option<RehearsalRow>;
 
     /// The same, and ends it.
@@ -184,6 +202,8 @@ pub(crate) struct RehearsalRow {
     pub(crate) id: String,
     /// The plugin whose work it is.
     pub(crate) plugin: Name,
+    /// When it began.
+    pub(crate) began: Timestamp,
     /// `running`, `done`, `canceled` or `failed`.
     pub(crate) state: &'static str,
     /// The positions of the log that it has passed.
@@ -203,10 +223,12 @@ pub(crate) struct RehearsalRow {
 object! {
     /// A rehearsal: stored work, run again by another version of a plugin.
     RehearsalRow {
-        /// As long as the gateway runs, and no other one is begun.
+        /// As long as the gateway runs, and no eight others are begun.
         id: String,
         /// The plugin whose work it is.
         plugin: Name,
+        /// When it began.
+        began: Timestamp,
         /// `running`, `done`, `canceled` or `failed`.
         state: &'static str,
         /// The positions of the log that it has passed.
@@ -220,6 +242,24 @@ object! {
         /// What it has found, once it is done: for each role of the plugin.
         [maybe] reports: Vec<Report>,
     }
+}
+
+/// The rehearsals that are kept.
+#[derive(Serialize)]
+struct RehearsalList {
+    items: Vec<RehearsalRow>,
+}
+
+object! {
+    /// The rehearsals that the gateway keeps.
+    RehearsalList {
+        /// Newest first, without their reports.
+        items: Vec<RehearsalRow>,
+    }
+}
+
+async fn list(State(admin): State<Arc<Admin>>) -> Json<RehearsalList> {
+    Json(RehearsalList { items: admin.rehearsals.list() })
 }
 
 async fn begin(
@@ -286,7 +326,7 @@ fn failed() -> Problem {
 }
 
 fn found(id: &str, row: Option<RehearsalRow>) -> Result<Json<RehearsalRow>, Problem> {
-    let detail = || format!("the gateway has no rehearsal `{id}`: it keeps the last one");
+    let detail = || format!("the gateway has no rehearsal `{id}`: it keeps the last few");
     row.map(Json).ok_or_else(|| Problem::new(Kind::NotFound, detail()))
 }
 

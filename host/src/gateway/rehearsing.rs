@@ -1,10 +1,11 @@
 //! The desk at which operators have stored work run again by another version of a plugin: one
 //! rehearsal at a time, on a thread of its own.
 //!
-//! A rehearsal goes by the configuration as it is when it begins. The report of the last one stays
-//! in memory until the next begins. A stop ends it with its calls, and waits only until it no
+//! A rehearsal goes by the configuration as it is when it begins. The reports of the last few stay in
+//! memory. A stop ends it with its calls, and waits only until it no
 //! longer reads the store. Never puts a plugin in place, and keeps no file.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -18,8 +19,10 @@ use super::Parts;
 use super::staging::{load_version, memory_limit, roles, stage};
 use crate::admin::{Begun, NewRehearsal, Place, RehearsalRow, Rehearses, Taken};
 use crate::causes::chain;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::directory::Directory;
+use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::lock::lock;
 use crate::plugin::{Host, Role};
@@ -27,6 +30,9 @@ use crate::priority::yield_to_others;
 use crate::rehearsal::{self, Ask, Progress, Report, rehearse};
 use crate::secrets::Redaction;
 use crate::store::Store;
+
+/// Most rehearsals that are kept.
+const KEPT_MAX: usize = 8;
 
 /// Why one failed that did not come to an end of its own.
 const BROKE_OFF: &str = "the gateway failed over the rehearsal; its log says more";
@@ -45,6 +51,7 @@ struct Shared {
     directory: Directory,
     redaction: Redaction,
     config: Arc<ArcSwap<Config>>,
+    clock: Clock,
     slot: Mutex<Slot>,
     /// Whether one reads the store.
     reading: watch::Sender<bool>,
@@ -56,14 +63,33 @@ struct Slot {
     is_taken: bool,
     /// Whether the gateway stops.
     is_closed: bool,
-    last: Option<Last>,
+    /// Newest first. Only the newest may go on.
+    kept: VecDeque<Kept>,
 }
 
-/// The last rehearsal.
+impl Slot {
+    /// The rehearsal that goes on.
+    fn running(&mut self) -> Option<&mut Kept> {
+        self.kept.front_mut().filter(|kept| kept.end.is_none())
+    }
+
+    fn find(&self, id: &str) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.id == id)
+    }
+
+    /// Keeps one that begins, and the last before it.
+    fn keep(&mut self, kept: Kept) {
+        self.kept.push_front(kept);
+        self.kept.truncate(KEPT_MAX);
+    }
+}
+
+/// One of the last rehearsals.
 #[derive(Debug)]
-struct Last {
+struct Kept {
     id: String,
     plugin: Name,
+    began: Timestamp,
     memory_limit_bytes: u64,
     progress: Progresses,
     /// How it ended, once it has.
@@ -78,8 +104,9 @@ enum End {
     Failed(String),
 }
 
-impl Last {
-    fn row(&self) -> RehearsalRow {
+impl Kept {
+    /// All of it but the reports.
+    fn outline(&self) -> RehearsalRow {
         let state = match &self.end {
             None => "running",
             Some(End::Done(_)) => "done",
@@ -90,6 +117,7 @@ impl Last {
         RehearsalRow {
             id: self.id.clone(),
             plugin: self.plugin.clone(),
+            began: self.began,
             state,
             done: sum(Progress::done),
             of: sum(Progress::of),
@@ -98,11 +126,16 @@ impl Last {
                 Some(End::Failed(reason)) => Some(reason.clone()),
                 _ => None,
             },
-            reports: match &self.end {
-                Some(End::Done(reports)) => reports.clone(),
-                _ => Vec::new(),
-            },
+            reports: Vec::new(),
         }
+    }
+
+    fn row(&self) -> RehearsalRow {
+        let reports = match &self.end {
+            Some(End::Done(reports)) => reports.clone(),
+            _ => Vec::new(),
+        };
+        RehearsalRow { reports, ..self.outline() }
     }
 
     fn cancel(&self) {
@@ -119,6 +152,7 @@ impl Desk {
             directory: parts.directory.clone(),
             redaction: parts.redaction.clone(),
             config,
+            clock: parts.clock.clone(),
             slot: Mutex::default(),
             reading: watch::Sender::new(false),
         }))
@@ -136,7 +170,7 @@ impl Desk {
     fn close(&self) {
         let mut slot = lock(&self.0.slot);
         slot.is_closed = true;
-        slot.last.iter().for_each(Last::cancel);
+        slot.kept.iter().for_each(Kept::cancel);
     }
 }
 
@@ -144,24 +178,26 @@ impl Rehearses for Desk {
     fn place(&self) -> Result<Place, Taken> {
         let mut slot = lock(&self.0.slot);
         if slot.is_taken {
-            let running = slot.last.as_ref().filter(|last| last.end.is_none());
-            return Err(Taken { by: running.map(|last| last.id.clone()) });
+            return Err(Taken { by: slot.running().map(|kept| kept.id.clone()) });
         }
         slot.is_taken = true;
         let held = Held { desk: Arc::clone(&self.0), end: None };
         Ok(Box::new(move |new: NewRehearsal| held.begin(new)))
     }
 
+    fn list(&self) -> Vec<RehearsalRow> {
+        lock(&self.0.slot).kept.iter().map(Kept::outline).collect()
+    }
+
     fn shown(&self, id: &str) -> Option<RehearsalRow> {
-        let slot = lock(&self.0.slot);
-        slot.last.as_ref().filter(|last| last.id == id).map(Last::row)
+        lock(&self.0.slot).find(id).map(Kept::row)
     }
 
     fn end(&self, id: &str) -> Option<RehearsalRow> {
         let slot = lock(&self.0.slot);
-        let last = slot.last.as_ref().filter(|last| last.id == id)?;
-        last.cancel();
-        Some(last.row())
+        let kept = slot.find(id)?;
+        kept.cancel();
+        Some(kept.row())
     }
 }
 
@@ -175,9 +211,9 @@ impl Drop for Held {
     fn drop(&mut self) {
         let mut slot = lock(&self.desk.slot);
         slot.is_taken = false;
-        if let Some(last) = slot.last.as_mut().filter(|last| last.end.is_none()) {
+        if let Some(kept) = slot.running() {
             let end = self.end.take();
-            last.end = Some(end.unwrap_or_else(|| End::Failed(BROKE_OFF.to_owned())));
+            kept.end = Some(end.unwrap_or_else(|| End::Failed(BROKE_OFF.to_owned())));
         }
     }
 }
@@ -188,9 +224,10 @@ impl Held {
         let id = format!("rhs_{:016x}", fastrand::u64(..));
         let config = self.desk.config.load_full();
         let progress = Progresses::default();
-        lock(&self.desk.slot).last = Some(Last {
+        lock(&self.desk.slot).keep(Kept {
             id: id.clone(),
             plugin: new.plugin.clone(),
+            began: self.desk.clock.now(),
             memory_limit_bytes: memory_limit(&config, &new.plugin),
             progress: Arc::clone(&progress),
             end: None,
@@ -276,5 +313,36 @@ struct Reading<'d>(&'d watch::Sender<bool>);
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
         self.0.send_replace(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guards the bound of `Slot::keep`: a report may have a megabyte.
+    #[test]
+    fn the_last_few_are_kept_newest_first_and_one_of_them_may_go_on() {
+        let mut slot = Slot::default();
+        let mut ids = Vec::new();
+        for number in 0..KEPT_MAX + 3 {
+            if let Some(before) = slot.running() {
+                before.end = Some(End::Canceled);
+            }
+            let id = format!("rhs_{number}");
+            ids.insert(0, id.clone());
+            slot.keep(Kept {
+                id,
+                plugin: "dunning".parse().unwrap(),
+                began: Timestamp(0),
+                memory_limit_bytes: 0,
+                progress: Progresses::default(),
+                end: None,
+            });
+        }
+        let kept: Vec<_> = slot.kept.iter().map(|kept| kept.id.as_str()).collect();
+        assert_eq!(kept, ids[..KEPT_MAX]);
+        assert_eq!(slot.running().map(|kept| kept.id.clone()), Some(ids[0].clone()));
+        assert!(slot.find("rhs_0").is_none() && slot.find(&ids[1]).is_some());
     }
 }

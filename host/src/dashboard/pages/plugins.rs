@@ -1,9 +1,10 @@
 //! The plugins: what runs, of which version, what it used, and what is wrong with its file.
 //!
-//! Reads `/v1/plugins`, of which there are as many as the folder has files, and one with its usage
-//! and its canary. Never loads one: a button has the gateway look at the files.
+//! Reads `/v1/plugins`, of which there are as many as the folder has files, and one with its usage,
+//! its canary and its last rehearsals. Never loads one: a button has the gateway look at the files.
 
 mod canary;
+mod rehearsals;
 mod usage;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use self::canary::{Canary, Shown};
+use self::rehearsals::Rehearsal;
 use self::usage::{CallRow, LimitRow, Usage};
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::markup::{self, Markup, Mood};
@@ -163,6 +165,7 @@ struct PluginPage {
     /// How many log lines were not kept, if any.
     dropped: Option<String>,
     canary: Option<Shown>,
+    rehearsals: Vec<Rehearsal>,
 }
 
 async fn list(visitor: Visitor) -> Result<Response, Failed> {
@@ -202,6 +205,7 @@ async fn show(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
         dropped: usage.and_then(Usage::dropped),
         canary_of: plugin.canary_of.as_ref().map(next),
         canary: canary.map(|canary| canary.shown(visitor.now(), can_act)),
+        rehearsals: rehearsals::of(&visitor, &name).await,
         types: plugin.handles,
         signed_by: plugin.signed_by,
         sdk: plugin.sdk,
