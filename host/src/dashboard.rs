@@ -15,6 +15,7 @@ mod frame;
 mod highlight;
 mod link;
 mod markup;
+mod moment;
 mod notes;
 mod page;
 mod pages;

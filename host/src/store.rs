@@ -72,7 +72,7 @@ use tokio::sync::mpsc;
 
 pub use self::accept::Recalled;
 pub use self::access::answers::{KeptAnswer, Once, OnceKey};
-pub use self::access::audit::{AuditChecked, AuditEntry, AuditFault, Deed};
+pub use self::access::audit::{AuditChecked, AuditEntry, AuditFault, AuditFilter, Deed};
 pub use self::access::tokens::{Token, Tokens};
 pub use self::canaries::{CanaryRow, CanaryVerdict, Tally as CanaryTally};
 pub use self::check::{Checked, Fault, check, check_counting};

@@ -124,3 +124,25 @@ async fn the_settings_show_what_the_gateway_runs_with_and_no_secret() {
     page.says("Retention").says("Limits").says("body_bytes").says("free; below").says("stripe");
     assert!(!page.html.contains("whsec_"), "{}", page.html);
 }
+
+/// Guards the filters of the page, which keeps them from one order to the other.
+#[tokio::test]
+async fn the_audit_log_is_searched_by_who_did_what_and_when() {
+    let gateway = start().await;
+    let ops = token(&gateway, None, &json!({ "name": "ops", "scopes": ["admin"] })).await;
+    let look = json!({ "name": "look", "scopes": ["read"] });
+    token(&gateway, Some(&ops), &look).await;
+    let person = gateway.signed_in(&ops).await;
+    let entries = |page: &Page| page.html.matches("POST /v1/tokens").count();
+
+    let of_ops = person.open("/audit?actor=token+ops&operation=%2Fv1%2Ftokens").await;
+    of_ops.says("token ops from");
+    assert_eq!(entries(&of_ops), 1, "{}", of_ops.html);
+    let oldest = of_ops.links().into_iter().find(|link| link.contains("order=oldest")).unwrap();
+    assert_eq!(entries(&person.open(&oldest).await), 1, "{oldest}");
+    assert_eq!(entries(&person.open("/audit?operation=%2Fv1%2Ftokens").await), 2);
+    person.open("/audit?until=2020-01-01T00:00").await.says("None has all of this.");
+    let wrong = person.open("/audit?since=yesterday").await;
+    assert_eq!(wrong.status, 400, "{}", wrong.html);
+    wrong.says("must be a time");
+}

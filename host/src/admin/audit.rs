@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::Admin;
 use super::access::Caller;
 use super::idempotency::{self, Begun};
-use super::operation::{Answer, Need, Operation, Tenants, Turn, Verb};
+use super::operation::{Answer, Need, Operation, Parameter, Tenants, Turn, Verb};
 use super::problem::{Kind, Problem};
 use super::query::{self, AuditQuery};
 use super::schema::{self, Described, Schemas};
@@ -29,6 +29,21 @@ use crate::secrets::{HIDDEN, TOKEN_PREFIX};
 use crate::store::{Deed, OnceKey};
 use crate::token::Scope;
 
+const ACTOR: Parameter = Parameter::query(
+    "actor",
+    "Only what was done by somebody in whose name this stands, such as `token ci` or `the files`.",
+    Schemas::of::<String>,
+);
+const OPERATION: Parameter = Parameter::query(
+    "operation",
+    "Only entries in whose `what` this stands, such as `DELETE /v1/tokens` or `plugin`.",
+    Schemas::of::<String>,
+);
+const SINCE: Parameter =
+    Parameter::query("since", "Only entries of this time or later.", Schemas::of::<Timestamp>);
+const UNTIL: Parameter =
+    Parameter::query("until", "Only entries before this time.", Schemas::of::<Timestamp>);
+
 pub(super) static OPERATIONS: [Operation; 1] = [Operation {
     verb: Verb::Get,
     path: "/v1/audit",
@@ -37,7 +52,7 @@ pub(super) static OPERATIONS: [Operation; 1] = [Operation {
     need: Need::Scope(Scope::Admin),
     tenants: Tenants::Operator,
     turn: Turn::Shared,
-    parameters: &[query::ORDER, query::BEHIND, query::LIMIT],
+    parameters: &[ACTOR, OPERATION, SINCE, UNTIL, query::ORDER, query::BEHIND, query::LIMIT],
     body: None,
     answers: &[Answer::ok("A page of entries.", page)],
     problems: &[Kind::InvalidParameter, Kind::Damaged],
@@ -92,9 +107,9 @@ fn page(schemas: &mut Schemas) -> Value {
 
 async fn list(
     State(admin): State<Arc<Admin>>,
-    AuditQuery { behind, limit, is_oldest_first }: AuditQuery,
+    AuditQuery { filter, behind, limit, is_oldest_first }: AuditQuery,
 ) -> Result<Json<Value>, Problem> {
-    let page = admin.auditor.store.audit(behind, limit, is_oldest_first).await?;
+    let page = admin.auditor.store.audit(filter, behind, limit, is_oldest_first).await?;
     let items: Vec<Value> = page.items.into_iter().map(|entry| entry.shown).collect();
     let next = page.next.map(|number| number.to_string());
     Ok(Json(json!({ "items": items, "next": next })))

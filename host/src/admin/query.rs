@@ -22,7 +22,8 @@ use crate::failure::Reason;
 use crate::ids::{Id, IdKind, InvalidName, Name};
 use crate::route::Pattern;
 use crate::store::{
-    Cursor, DeadFilter, DeliveryFilter, EventFilter, Page, ReceiptFilter, State, WorkKind,
+    AuditFilter, Cursor, DeadFilter, DeliveryFilter, EventFilter, Page, ReceiptFilter, State,
+    WorkKind,
 };
 use crate::tenant::Tenant;
 use crate::traffic::Span;
@@ -442,6 +443,7 @@ impl<S: Sync> FromRequestParts<S> for SpanQuery {
 
 /// Which part of the audit log.
 pub(super) struct AuditQuery {
+    pub(super) filter: AuditFilter,
     /// The entries behind the one with this number.
     pub(super) behind: Option<u64>,
     pub(super) limit: usize,
@@ -461,7 +463,13 @@ impl<S: Sync> FromRequestParts<S> for AuditQuery {
                 return Err(wrong("order", detail));
             }
         };
+        let filter = AuditFilter {
+            actor: pairs.text("actor").map(str::to_owned),
+            operation: pairs.text("operation").map(str::to_owned),
+            since: pairs.time("since")?,
+            until: pairs.time("until")?,
+        };
         let behind = pairs.value("cursor", "the `next` of the previous page")?;
-        Ok(Self { behind, limit: pairs.limit()?, is_oldest_first })
+        Ok(Self { filter, behind, limit: pairs.limit()?, is_oldest_first })
     }
 }

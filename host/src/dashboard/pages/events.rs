@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 use crate::dashboard::frame::{Frame, Section};
 use crate::dashboard::markup::{self, Markup};
 use crate::dashboard::page::{page_with, see_other};
-use crate::dashboard::{Dashboard, Failed, Visitor, link};
+use crate::dashboard::{Dashboard, Failed, Visitor, link, moment};
 use crate::event::Timestamp;
 use crate::ids::{Id, IdKind};
 
@@ -141,8 +141,8 @@ async fn list(visitor: Visitor) -> Result<Response, Failed> {
             event_type: text("type"),
             subject: text("subject"),
             tenant: text("tenant"),
-            after: field_of(asked.text("after")),
-            before: field_of(asked.text("before")),
+            after: moment::field_of(asked.text("after")),
+            before: moment::field_of(asked.text("before")),
         },
         states: states(asked.text("state")),
         sources: sources(&visitor).await,
@@ -191,26 +191,12 @@ async fn sources(visitor: &Visitor) -> Vec<String> {
 /// The list as the API has it.
 fn api_path(filters: &[(&str, &str)], cursor: &str) -> String {
     let pairs = filters.iter().map(|(name, value)| match *name {
-        "after" | "before" => (*name, moment(value)),
+        "after" | "before" => (*name, moment::of_field(value)),
         _ => (*name, (*value).to_owned()),
     });
     let pairs: Vec<(&str, String)> = pairs.collect();
     let pairs = pairs.iter().map(|(name, value)| (*name, value.as_str()));
     link::with_query("/v1/events", pairs.chain([("cursor", cursor)]))
-}
-
-/// A time as the API reads it. A browser writes `2026-11-28T17:42`, which is meant in UTC here.
-fn moment(written: &str) -> String {
-    match written.len() {
-        _ if written.ends_with('Z') => written.to_owned(),
-        16 => format!("{written}:00Z"),
-        _ => format!("{written}Z"),
-    }
-}
-
-/// The same as a browser takes it into a field.
-fn field_of(written: &str) -> String {
-    written.trim_end_matches('Z').to_owned()
 }
 
 fn states(chosen: &str) -> Vec<Choice> {
@@ -264,15 +250,11 @@ fn row(now: Timestamp, event: &Event) -> Row {
 mod tests {
     use super::*;
 
-    /// Guards [`moment`]: a browser's field has neither seconds nor a zone.
     #[test]
-    fn a_time_of_a_field_is_one_of_the_api() {
+    fn a_search_asks_the_api_with_its_times() {
         let filters = [("state", "done"), ("after", "2026-11-28T17:42")];
         let expected = "/v1/events?state=done&after=2026-11-28T17%3A42%3A00Z&cursor=v1.a";
         assert_eq!(api_path(&filters, "v1.a"), expected);
-        assert_eq!(moment("2026-11-28T17:42:08"), "2026-11-28T17:42:08Z");
-        assert_eq!(moment("2026-11-28T17:42:08.214Z"), "2026-11-28T17:42:08.214Z");
-        assert_eq!(field_of("2026-11-28T17:42:08Z"), "2026-11-28T17:42:08");
     }
 
     /// Guards the order of the arms in [`nothing`].

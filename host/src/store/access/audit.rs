@@ -6,6 +6,7 @@
 //! entry that is kept elsewhere, such as in the log, tells that. Nothing here removes an entry.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,11 @@ const SEED: &[u8] = b"hookgate audit 1\0";
 const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// Most characters of a text.
 const TEXT_CHARS_MAX: usize = 500;
+/// Most entries that are looked at for a page.
+const LOOKED_MAX: usize = 10_000;
+/// Entries stand in the order in which they were added; somebody may have set the clock by this much
+/// meanwhile.
+const CLOCK_OFF_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Faults that are named; more are counted.
 const FAULTS_MAX: usize = 1000;
 
@@ -74,6 +80,19 @@ pub struct AuditEntry {
     pub hash: String,
     /// All of it as JSON, with its hash.
     pub shown: Value,
+}
+
+/// Which entries somebody asks for.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Only those of somebody in whose name this stands.
+    pub actor: Option<String>,
+    /// Only those of something in which this stands.
+    pub operation: Option<String>,
+    /// Only those of this time or later.
+    pub since: Option<Timestamp>,
+    /// Only those before this time.
+    pub until: Option<Timestamp>,
 }
 
 /// How many entries there are, and the hash of the last.
@@ -205,30 +224,60 @@ pub(in crate::store) fn append(
     Ok(entry)
 }
 
-/// Entries in order, oldest or newest first, behind the one with this number; and whether there are
-/// more.
+impl AuditFilter {
+    fn matches(&self, entry: &AuditEntry, at: Option<Timestamp>) -> bool {
+        let has = |member: &str, part: &Option<String>| {
+            let text = entry.shown[member].as_str().unwrap_or_default();
+            part.as_deref().is_none_or(|part| text.contains(part))
+        };
+        has("who", &self.actor)
+            && has("what", &self.operation)
+            && self.since.is_none_or(|since| at.is_some_and(|at| at >= since))
+            && self.until.is_none_or(|until| at.is_some_and(|at| at < until))
+    }
+
+    /// Whether what comes behind an entry of this time can't match any more.
+    fn is_over(&self, at: Timestamp, is_oldest_first: bool) -> bool {
+        match is_oldest_first {
+            true => self.until.is_some_and(|until| at >= until.after(CLOCK_OFF_MAX)),
+            false => self.since.is_some_and(|since| at.after(CLOCK_OFF_MAX) < since),
+        }
+    }
+}
+
+/// Entries in order, oldest or newest first, behind the one with this number; and behind which to
+/// go on. Where few match, a page is short.
 pub(in crate::store) fn page(
     rows: &KeptRows,
+    filter: &AuditFilter,
     behind: Option<u64>,
     limit: usize,
     is_oldest_first: bool,
-) -> Result<(Vec<AuditEntry>, bool), Failure> {
+) -> Result<(Vec<AuditEntry>, Option<u64>), Failure> {
     let (first, last) = match is_oldest_first {
         true => (behind.map_or(Some(1), |it| it.checked_add(1)), u64::MAX),
         false => (Some(1), behind.map_or(u64::MAX, |it| it.saturating_sub(1))),
     };
-    let Some(first) = first.filter(|first| *first <= last) else { return Ok((Vec::new(), false)) };
+    let Some(first) = first.filter(|first| *first <= last) else { return Ok((Vec::new(), None)) };
     let mut found = rows.within(&key(first), &key(last))?;
-    let mut entries = Vec::new();
+    let (mut entries, mut last, mut looked) = (Vec::new(), None, 0);
     loop {
         let next = if is_oldest_first { found.next() } else { found.next_back() };
-        let Some(row) = next else { return Ok((entries, false)) };
-        if entries.len() == limit {
-            return Ok((entries, true));
+        let Some(row) = next else { return Ok((entries, None)) };
+        if entries.len() == limit || looked == LOOKED_MAX {
+            return Ok((entries, last));
         }
         let (key, row) = row?;
         let number = number_of(&key).ok_or(Damaged { position: 0 })?;
-        entries.push(AuditEntry::read(number, &row)?);
+        let entry = AuditEntry::read(number, &row)?;
+        let at = entry.shown["at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+        if at.is_some_and(|at| filter.is_over(at, is_oldest_first)) {
+            return Ok((entries, None));
+        }
+        if filter.matches(&entry, at) {
+            entries.push(entry);
+        }
+        (last, looked) = (Some(number), looked + 1);
     }
 }
 
@@ -307,5 +356,25 @@ impl AuditChecked {
         if self.faults.len() < FAULTS_MAX {
             self.faults.push(AuditFault { number, reason: reason.into() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guards that a page of a long log ends where nothing can match any more, and no sooner than a
+    /// clock that was set back allows.
+    #[test]
+    fn a_look_is_over_a_day_behind_the_times_that_are_asked_for() {
+        let day = CLOCK_OFF_MAX;
+        let at = |days: u32| Timestamp(1_700_000_000_000).after(day * days);
+        let filter =
+            AuditFilter { since: Some(at(5)), until: Some(at(7)), ..AuditFilter::default() };
+        let over =
+            |is_oldest_first| [3, 4, 5, 6, 7, 8].map(|it| filter.is_over(at(it), is_oldest_first));
+        assert_eq!(over(false), [true, false, false, false, false, false]);
+        assert_eq!(over(true), [false, false, false, false, false, true]);
+        assert!(!AuditFilter::default().is_over(at(0), false));
     }
 }

@@ -131,7 +131,7 @@ pub(in crate::store) async fn the_audit_log_is_one_chain_over_kills<S: Subject>(
     record(&case, "four").await;
 
     for case in [&case, &case.killed()] {
-        let page = case.store.audit(None, 9, true).await.unwrap();
+        let page = case.store.audit(AuditFilter::default(), None, 9, true).await.unwrap();
         let numbers: Vec<u64> = page.items.iter().map(|it| it.number).collect();
         assert_eq!((numbers, page.next), (vec![1, 2, 3, 4], None));
         assert_eq!(page.items[0], first);

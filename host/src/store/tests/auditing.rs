@@ -291,7 +291,7 @@ async fn an_entry_is_durable_when_it_is_answered_and_the_log_goes_on_behind_it()
     assert_eq!((both.0.unwrap().number, both.1.unwrap().number), (2, 3));
 
     let store = Bench::after_power_cut(&disk);
-    let page = store.audit(None, 10, true).await.unwrap();
+    let page = store.audit(AuditFilter::default(), None, 10, true).await.unwrap();
     assert_eq!((page.items.len(), page.next, &page.items[0]), (3, None, &first));
     let next = store.record(deed("four")).await.unwrap();
     assert_eq!(next.shown["previous"], page.items[2].hash);
@@ -306,7 +306,11 @@ async fn entries_are_read_in_pages_in_either_order() {
     for (is_oldest_first, expected) in [(true, [1, 2, 3, 4, 5]), (false, [5, 4, 3, 2, 1])] {
         let (mut seen, mut behind) = (Vec::new(), None);
         loop {
-            let page = bench.store.audit(behind, 2, is_oldest_first).await.unwrap();
+            let page = bench
+                .store
+                .audit(AuditFilter::default(), behind, 2, is_oldest_first)
+                .await
+                .unwrap();
             seen.extend(page.items.iter().map(|entry| entry.number));
             behind = page.next;
             if behind.is_none() {
@@ -315,8 +319,64 @@ async fn entries_are_read_in_pages_in_either_order() {
         }
         assert_eq!(seen, expected);
     }
-    assert!(bench.store.audit(Some(u64::MAX), 2, true).await.unwrap().items.is_empty());
-    assert!(bench.store.audit(Some(1), 2, false).await.unwrap().items.is_empty());
+    assert!(
+        bench
+            .store
+            .audit(AuditFilter::default(), Some(u64::MAX), 2, true)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    assert!(
+        bench
+            .store
+            .audit(AuditFilter::default(), Some(1), 2, false)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+}
+
+/// Guards each condition of the filter, and that a page which ends for its bound goes on behind it.
+#[tokio::test]
+async fn entries_are_found_by_who_did_what_and_when() {
+    let bench = Bench::new();
+    let entry = async |who: &str, what: &str| {
+        let deed = Deed { who: who.to_owned(), ..deed(what) };
+        bench.store.record(deed).await.unwrap();
+        bench.clock.advance(Duration::from_secs(60));
+    };
+    for who in ["token ci", "the files", "token ops"] {
+        entry(who, "POST /v1/replay").await;
+        entry(who, "DELETE /v1/tokens/ci").await;
+    }
+    let found = async |filter: AuditFilter, limit: usize| {
+        let (mut found, mut behind) = (Vec::new(), None);
+        loop {
+            let page = bench.store.audit(filter.clone(), behind, limit, false).await.unwrap();
+            found.extend(page.items.iter().map(|entry| entry.number));
+            behind = page.next;
+            if behind.is_none() {
+                return found;
+            }
+        }
+    };
+    let none = AuditFilter::default;
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(found(AuditFilter { actor: text("token"), ..none() }, 9).await, [6, 5, 2, 1]);
+    assert_eq!(found(AuditFilter { actor: text("token"), ..none() }, 1).await, [6, 5, 2, 1]);
+    assert_eq!(found(AuditFilter { operation: text("tokens/"), ..none() }, 9).await, [6, 4, 2]);
+    let (since, until) = (Some(in_minutes(1)), Some(in_minutes(3)));
+    assert_eq!(found(AuditFilter { since, until, ..none() }, 9).await, [3, 2]);
+    let both = AuditFilter { actor: text("token ci"), since, ..none() };
+    assert_eq!(found(both, 9).await, [2]);
+
+    bench.clock.advance(days(3));
+    entry("the files", "plugin stripe").await;
+    let page = bench.store.audit(AuditFilter { until, ..none() }, None, 9, true).await.unwrap();
+    assert_eq!((page.items.len(), page.next), (3, None));
 }
 
 #[tokio::test]

@@ -129,6 +129,6 @@ async fn a_reset_of_a_stopped_store_leaves_one_token_or_none() {
     reset_tokens(folder.path(), None, (&deed, NOW)).unwrap();
     let bench = Bench::at(folder, clock);
     assert!(!bench.store.tokens().await.unwrap().is_needed);
-    let entries = bench.store.audit(None, 10, true).await.unwrap().items;
+    let entries = bench.store.audit(AuditFilter::default(), None, 10, true).await.unwrap().items;
     assert!(entries.len() == 2 && entries.iter().all(|entry| entry.shown["what"] == "a reset"));
 }

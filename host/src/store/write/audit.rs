@@ -5,7 +5,7 @@
 use super::draft::Draft;
 use super::op::{Answer, Operation, Reply};
 use crate::store::Store;
-use crate::store::access::audit::{self, AuditEntry, Deed};
+use crate::store::access::audit::{self, AuditEntry, AuditFilter, Deed};
 use crate::store::error::{Error, Failure};
 use crate::store::file::kept_rows::Kept;
 
@@ -17,7 +17,7 @@ const ENTRY_BYTES: usize = 1024;
 pub struct AuditPage {
     /// The entries, in the order that was asked for.
     pub items: Vec<AuditEntry>,
-    /// Behind which entry to go on; `None` if this is the end.
+    /// Behind which entry to go on, also of a page that is short; `None` if this is the end.
     pub next: Option<u64>,
 }
 
@@ -27,17 +27,17 @@ impl Store {
         self.ask(|reply| Record { deed, reply }).await
     }
 
-    /// The entries behind the one with this number, newest first or oldest first.
+    /// The entries that match, behind the one with this number, newest first or oldest first.
     pub async fn audit(
         &self,
+        filter: AuditFilter,
         behind: Option<u64>,
         limit: usize,
         is_oldest_first: bool,
     ) -> Result<AuditPage, Error> {
         self.aside(move |shared| {
             let rows = shared.file.read()?.kept(Kept::Audit)?;
-            let (items, is_more) = audit::page(&rows, behind, limit, is_oldest_first)?;
-            let next = items.last().map(|entry| entry.number).filter(|_| is_more);
+            let (items, next) = audit::page(&rows, &filter, behind, limit, is_oldest_first)?;
             Ok(AuditPage { items, next })
         })
         .await
