@@ -99,7 +99,7 @@ pub use self::owed::tally::{Marks, Open, OpenWorks, Reached};
 pub use self::promise::Promise;
 pub use self::read::cursor::Cursor;
 pub use self::read::filter::{
-    DeadFilter, DeliveryFilter, EventFilter, NewReplay, ReceiptFilter, ReplayFilter,
+    DeadFilter, DeliveryFilter, EventFilter, NewReplay, ReceiptFilter, ReplayFilter, StreamFilter,
 };
 pub use self::read::hours::{EventCount, HOURS_MAX, Hour, TryCount};
 pub use self::read::past::{Past, PastEnd, PastItem, PastTry, Recorded};
@@ -108,7 +108,7 @@ pub use self::read::snapshot::{Following, Gap, Growth, Listing, News, PAGE_ITEMS
 pub use self::read::view::{
     AttemptView, DamagedItem, DeadGroup, DeadLetter, DeadReasons, DeliverySummary, DeliveryView,
     EventBody, EventSummary, EventView, LastAttempt, Of, OutcomeView, Progressed, ReceiptSummary,
-    ReceiptView, RunView, State, TimesView, TryView, VerdictView,
+    ReceiptView, RunView, State, StreamedEvent, TimesView, TryView, VerdictView,
 };
 pub use self::repair::{LostState, Repaired, Undecided, repair, repair_anyway};
 pub use self::report::{Attempt, Effects, Parsed, Refused, Try};

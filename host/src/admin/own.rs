@@ -31,7 +31,7 @@ fn summary(reach: &Reach, event: &mut EventSummary) {
 
 /// What came on a stream within reach.
 pub(super) fn news(admin: &Admin, reach: &Reach, news: &mut News) {
-    news.events.iter_mut().for_each(|(event, _)| summary(reach, event));
+    news.events.iter_mut().for_each(|(event, _)| summary(reach, &mut event.summary));
     let is_own = |it: &DeliverySummary| {
         reach.sees_delivery(&admin.directory, &it.endpoint, it.tenant.as_ref())
     };

@@ -4,6 +4,8 @@
 //! never selects everything. Which an operation has is in its row of the table; never looks at a
 //! body.
 
+mod streamed;
+
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
@@ -11,6 +13,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::Uri;
 use axum::http::request::Parts;
 
+pub(super) use self::streamed::{AttemptsQuery, DATA, REPLAYS, StreamQuery, TYPES_OF};
 use super::operation::Parameter;
 use super::path;
 use super::problem::{Kind, Problem};
@@ -338,38 +341,6 @@ impl<S: Sync> FromRequestParts<S> for ReceiptsQuery {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let pairs = Pairs::of(&parts.uri)?;
         Ok(Self(pairs.receipts()?, pairs.page()?))
-    }
-}
-
-/// Which events as they come, and where to go on.
-pub(super) struct StreamQuery(pub(super) EventFilter, pub(super) Option<Cursor>);
-
-impl<S: Sync> FromRequestParts<S> for StreamQuery {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let pairs = Pairs::of(&parts.uri)?;
-        let cursor = pairs.value("cursor", "the `id` that came last on the stream")?;
-        Ok(Self(pairs.filter()?, cursor))
-    }
-}
-
-/// Which deliveries as their attempts end, and where to go on.
-pub(super) struct AttemptsQuery {
-    /// To this endpoint.
-    pub(super) endpoint: Option<NamedEndpoint>,
-    pub(super) filter: DeliveryFilter,
-    pub(super) cursor: Option<Cursor>,
-}
-
-impl<S: Sync> FromRequestParts<S> for AttemptsQuery {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let pairs = Pairs::of(&parts.uri)?;
-        let endpoint = pairs.value("endpoint", "the id or the name of an endpoint")?;
-        let cursor = pairs.value("cursor", "the `id` that came last on the stream")?;
-        Ok(Self { endpoint, filter: pairs.deliveries()?, cursor })
     }
 }
 

@@ -43,11 +43,6 @@ impl Reach {
         self.tenant.is_none()
     }
 
-    /// Whose it is; `None` is everything.
-    pub(super) fn tenant(&self) -> Option<&Tenant> {
-        self.tenant.as_ref()
-    }
-
     /// Whether it is the same as this one's.
     pub(super) fn is_of(&self, caller: &Caller) -> bool {
         self.tenant == caller.tenant

@@ -30,7 +30,7 @@ use super::query::{self, AttemptsQuery, StreamQuery};
 use super::reach::{Foreign, Reach};
 use super::schema::Schemas;
 use super::sessions::{FORWARDED_PROTO, UNATTENDED};
-use super::turns::Listening;
+use super::turns::{Asker, Listening};
 use super::{Admin, Problem, deliveries, own};
 use crate::event::Timestamp;
 use crate::listener::Connection;
@@ -82,13 +82,16 @@ pub(super) static OPERATIONS: [Operation; 2] = [
             query::SUBJECT,
             query::TENANT,
             query::AFTER,
+            query::TYPES_OF,
+            query::REPLAYS,
+            query::DATA,
             STREAM_CURSOR,
             LAST_ID,
         ],
         body: None,
         answers: &[Answer::text(
-            "A stream that does not end: `event: event` with an event as in the list, and `event: \
-             gap` where events may be missing.",
+            "A stream that does not end: `event: event` with an event as in the list, `event: \
+             replay` with one that comes again, and `event: gap` where events may be missing.",
             CONTENT_TYPE,
         )],
         problems: &[Kind::InvalidParameter, Kind::ForeignCursor],
@@ -133,7 +136,8 @@ async fn events(
     request: Request,
 ) -> Result<Response, Problem> {
     let last = last_id(request.headers())?;
-    filter.tenant = reach.narrowed(filter.tenant.take()).map_err(|Foreign| foreign())?;
+    let tenant = reach.narrowed(filter.events.tenant.take()).map_err(|Foreign| foreign())?;
+    filter.events.tenant = tenant;
     begin(admin, reach, &request, |store| store.follow(filter, last.or(cursor)))
 }
 
@@ -156,15 +160,19 @@ fn begin(
     request: &Request,
     follow: impl FnOnce(&Store) -> Result<Following, store::Error>,
 ) -> Result<Response, Problem> {
-    let turn = admin.turns.stream(reach.tenant())?;
+    let connection = request.extensions().get::<Arc<Connection>>().cloned();
+    let headers = authorization(request.headers());
+    // The gate let it through a moment ago. Who has no token by now is hung up on at once.
+    let caller = admin.access.caller(&headers, connection.as_deref()).ok();
+    let turn = admin.turns.stream(caller.as_ref().and_then(Asker::of))?;
     // Before it looks for the first time: no commit is missed, and no change of endpoints.
     let growth = admin.store.growth();
     let mut changes = admin.directory.changes();
     changes.mark_changed();
     let following = follow(&admin.store)?;
     let stream = Stream {
-        connection: request.extensions().get::<Arc<Connection>>().cloned(),
-        headers: authorization(request.headers()),
+        connection,
+        headers,
         admin,
         reach,
         following,
@@ -307,11 +315,12 @@ fn messages(redaction: &Redaction, news: &News, deliveries: &[(ListedDelivery, C
     let mut text = String::new();
     let end = news.then.cursor();
     if let Some(gap) = news.gap {
-        let next = news.events.first().map(|(event, _)| event.recorded_at);
+        let next = news.events.first().map(|(event, _)| event.summary.recorded_at);
         text += &message("gap", None, &why(gap, next).to_string());
     }
     for (event, cursor) in &news.events {
-        text += &told("event", event, *cursor, redaction);
+        let name = if event.replayed_at.is_some() { "replay" } else { "event" };
+        text += &told(name, event, *cursor, redaction);
     }
     for (delivery, cursor) in deliveries {
         text += &told("delivery", delivery, *cursor, redaction);
@@ -338,6 +347,11 @@ fn why(gap: Gap, next: Option<Timestamp>) -> serde_json::Value {
             "removed",
             "events that were stored after the last one that you got were kept long enough and \
              are removed",
+        ),
+        Gap::ReplaysRemoved => (
+            "replays_removed",
+            "tries that were made after the last event that you got were kept long enough and are \
+             removed: events may have been replayed then",
         ),
         Gap::Behind => (
             "restored",

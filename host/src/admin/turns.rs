@@ -223,15 +223,16 @@ impl Turns {
         }
     }
 
-    /// A turn of one who listens to events, for a token with a tenant or without one. Tenants leave
-    /// half of the streams to the operator, and none has more than an eighth of all.
-    pub(super) fn stream(&self, tenant: Option<&Tenant>) -> Result<Listening, Problem> {
-        let turn = self.streams.take(tenant.cloned().map(Asker::Tenant));
+    /// A turn of one who listens to events. Tenants leave half of the streams to the operator, and
+    /// none has more than an eighth of all; a token of the operator's leaves a quarter to the
+    /// others.
+    pub(super) fn stream(&self, asker: Option<Asker>) -> Result<Listening, Problem> {
+        let turn = self.streams.take(asker);
         let turn = turn.map_err(|full| match full {
-            Full::Share(share, _) => {
+            Full::Share(share, asker) => {
                 let detail = format!(
-                    "{share} streams of events of the token's tenant are open, and no more at a \
-                     time; close one, or ask again later"
+                    "{share} streams of {asker} are open, and no more at a time; close one, or ask \
+                     again later"
                 );
                 Problem::new(Kind::TooManyRequests, detail)
             }
@@ -366,9 +367,7 @@ mod tests {
     #[test]
     fn a_tenant_has_an_eighth_of_the_streams_and_all_of_them_have_half() {
         let turns = Turns::new(128, CancellationToken::new());
-        let name = |number: usize| format!("tenant-{number}").parse().unwrap();
-        let tenants: Vec<Tenant> = (0..5).map(name).collect();
-        let stream = |number: usize| turns.stream(Some(&tenants[number]));
+        let stream = |number: usize| turns.stream(Some(tenant(number)));
         let own = [stream(0), stream(0)].map(Result::unwrap);
         assert_eq!(stream(0).unwrap_err().kind(), Kind::TooManyRequests);
         let others: Vec<_> = [1, 1, 2, 2, 3, 3].map(stream).into_iter().collect();
@@ -377,5 +376,16 @@ mod tests {
         assert!(turns.stream(None).is_ok(), "the other half");
         drop(own);
         assert!(stream(4).is_ok());
+    }
+
+    /// Guards that no token keeps all others of the operator from listening.
+    #[test]
+    fn a_token_leaves_a_quarter_of_the_streams_to_the_others() {
+        let turns = Turns::new(128, CancellationToken::new());
+        let stream = |name: &str| turns.stream(Some(token(name)));
+        let own: Vec<_> = (0..12).map(|_| stream("ops").unwrap()).collect();
+        assert_eq!(stream("ops").unwrap_err().kind(), Kind::TooManyRequests);
+        assert!(stream("dashboard").is_ok());
+        drop(own);
     }
 }

@@ -50,6 +50,19 @@ pub struct EventFilter {
     pub tenant: Option<Tenant>,
 }
 
+/// Which events as they come, and how much of each.
+#[derive(Debug, Clone, Default)]
+pub struct StreamFilter {
+    /// Which, by all but their state and `before`.
+    pub events: EventFilter,
+    /// Of one of these types; without them, of every type.
+    pub types: Vec<Pattern>,
+    /// Whether an event comes again when finished work on it is opened again.
+    pub is_with_replays: bool,
+    /// Whether each comes with its data.
+    pub is_with_data: bool,
+}
+
 /// Which receipts.
 #[derive(Debug, Clone, Default)]
 pub struct ReceiptFilter {
@@ -84,20 +97,6 @@ impl EventFilter {
         // Without one there is no more to tell: so cursors of a Hookgate without tenants go on.
         filters.extend(tenant.iter().map(|tenant| Some(tenant.to_string())));
         List::of("events", &filters)
-    }
-
-    /// The same events as they come.
-    pub(super) fn stream(&self) -> List {
-        let Self { source, event_type, subject, after, tenant, .. } = self;
-        let mut filters = vec![
-            source.as_ref().map(Name::to_string),
-            event_type.as_ref().map(Pattern::to_string),
-            subject.clone(),
-            after.map(|after| after.to_string()),
-        ];
-        // Without one there is no more to tell: so cursors of a Hookgate without tenants go on.
-        filters.extend(tenant.iter().map(|tenant| Some(tenant.to_string())));
-        List::of("stream", &filters)
     }
 
     /// Whether all but the state fits.
@@ -136,6 +135,44 @@ impl EventFilter {
             before: self.before,
             endpoints: None,
         }
+    }
+}
+
+impl From<EventFilter> for StreamFilter {
+    fn from(events: EventFilter) -> Self {
+        Self { events, ..Self::default() }
+    }
+}
+
+impl StreamFilter {
+    /// The stream of the events that match. How much of each comes does not tell one stream from
+    /// another, nor whether replays do: a cursor means the same with them and without.
+    pub(super) fn stream(&self) -> List {
+        let EventFilter { source, event_type, subject, after, tenant, .. } = &self.events;
+        let mut filters = vec![
+            source.as_ref().map(Name::to_string),
+            event_type.as_ref().map(Pattern::to_string),
+            subject.clone(),
+            after.map(|after| after.to_string()),
+        ];
+        // Without one there is no more to tell: so cursors of a Hookgate without tenants go on.
+        filters.extend(tenant.iter().map(|tenant| Some(tenant.to_string())));
+        if self.types.is_empty() {
+            return List::of("stream", &filters);
+        }
+        filters.extend(self.types.iter().map(|types| Some(types.to_string())));
+        // By another name: a tenant may be called like a type.
+        List::of("stream of types", &filters)
+    }
+
+    /// Whether events of this type are wanted, as far as `types` says.
+    pub(super) fn has_type(&self, event_type: &str) -> bool {
+        self.types.is_empty() || self.types.iter().any(|types| types.matches(event_type))
+    }
+
+    /// The same for an event that comes again, whenever it was stored.
+    pub(super) fn of_replays(&self) -> EventFilter {
+        EventFilter { after: None, ..self.events.clone() }
     }
 }
 

@@ -161,6 +161,20 @@ pub struct EventSummary {
     pub state: State,
 }
 
+/// An event on a stream.
+#[derive(Debug, Clone, Serialize)]
+pub struct StreamedEvent {
+    /// As it is in a list.
+    #[serde(flatten)]
+    pub summary: EventSummary,
+    /// When finished work on it was opened again, if it comes because of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed_at: Option<Timestamp>,
+    /// The event itself, where the stream has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventBody>,
+}
+
 /// A receipt in a list.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReceiptSummary {

@@ -12,7 +12,7 @@ async fn all(bench: &Bench, following: &mut Following) -> Vec<String> {
         let news = bench.store.news(following, 2).await.unwrap();
         assert!(news.gap.is_none() && news.damaged.is_empty(), "{news:?}");
         assert!(news.events.len() <= 2);
-        seen.extend(news.events.into_iter().map(|(event, _)| event.event_id));
+        seen.extend(news.events.into_iter().map(|(event, _)| event.summary.event_id));
         *following = news.then;
         if news.is_all {
             return seen;
@@ -141,4 +141,46 @@ async fn each_attempt_comes_once_with_its_delivery_as_it_stood_then() {
     let after = DeliveryFilter { after: Some(in_minutes(1)), ..any() };
     let mut late = bench.store.follow_deliveries(after, None).unwrap();
     assert_eq!(attempted(&bench, &mut late).await, both[1..], "from a time on");
+}
+
+/// What comes with replays and data, as the id of each, when it was replayed and its data.
+async fn again(bench: &Bench, following: &mut Following) -> Vec<(String, Option<u64>, String)> {
+    let news = bench.store.news(following, 9).await.unwrap();
+    assert!(news.is_all && news.gap.is_none() && news.damaged.is_empty(), "{news:?}");
+    *following = news.then;
+    let shown = |(it, _): (StreamedEvent, Cursor)| {
+        let data = it.event.expect("it has its data").data.get().to_owned();
+        (it.summary.event_id, it.replayed_at.map(|at| at.0), data)
+    };
+    news.events.into_iter().map(shown).collect()
+}
+
+/// Take the comparison with `last` out of [`Snapshot::replayed_now`], and the event comes again
+/// for each of its works.
+#[tokio::test]
+async fn a_replayed_event_comes_again_once_and_whatever_its_age() {
+    let bench = Bench::new();
+    let (_, oldest) = bench.finished("a", Verdict::Done).await;
+    bench.finished("b", Verdict::Done).await;
+    bench.clock.set(in_minutes(5));
+    let after = Some(in_minutes(4));
+    let events = EventFilter { after, ..EventFilter::default() };
+    let types = vec!["payment.*".parse().unwrap()];
+    let filter = StreamFilter { events, types, is_with_replays: true, is_with_data: true };
+    let mut following = bench.store.follow(filter.clone(), None).unwrap();
+    let deaf = StreamFilter { is_with_replays: false, ..filter.clone() };
+    let mut deaf = bench.store.follow(deaf, None).unwrap();
+    let others = StreamFilter { types: vec!["refund.*".parse().unwrap()], ..filter };
+    let mut others = bench.store.follow(others, None).unwrap();
+    for following in [&mut following, &mut deaf, &mut others] {
+        assert!(again(&bench, following).await.is_empty());
+    }
+
+    assert_eq!(bench.store.replay(vec![oldest]).await.unwrap().reopened, 2);
+
+    let came = again(&bench, &mut following).await;
+    let data = r#"{"amount":1099}"#.to_owned();
+    assert_eq!(came, [("a".to_owned(), Some(in_minutes(5).0), data)]);
+    assert!(again(&bench, &mut deaf).await.is_empty(), "it did not ask for replays");
+    assert!(again(&bench, &mut others).await.is_empty(), "it asked for other types");
 }

@@ -1,5 +1,5 @@
-//! Events as they come, and deliveries as their attempts end: from a place in the log on, oldest
-//! first.
+//! Events as they come and as they are replayed, and deliveries as their attempts end: from a place
+//! in the log on, oldest first.
 //!
 //! Whoever follows asks again and again, each time from where the last look ended. All positions
 //! before that were looked at, and what comes later stands behind it, so nothing is missed and
@@ -19,13 +19,20 @@ use crate::event::{Timestamp, in_millis};
 use crate::ids::{Id, IdKind, Name};
 use crate::store::Store;
 use crate::store::error::{Error, Failure};
+use crate::store::facts::StoredEvent;
 use crate::store::file;
 use crate::store::file::view::{Segments, View};
-use crate::store::log::record::Record;
+use crate::store::kind::WorkKind;
+use crate::store::log::record::{Record, ReopeningRecord};
 use crate::store::log::segment::{Entry, RecordKind};
+use crate::store::owed::backlog::OpenWork;
+use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::cursor::{Cursor, List};
-use crate::store::read::filter::{DeliveryFilter, EventFilter};
-use crate::store::read::view::{DamagedItem, DeliverySummary, EventSummary};
+use crate::store::read::filter::{DeliveryFilter, EventFilter, StreamFilter};
+use crate::store::read::view::{DamagedItem, DeliverySummary, StreamedEvent};
+
+/// A look with so much data of events ends: many may look at a time.
+const DATA_BYTES_MAX: usize = 1 << 20;
 
 /// Who follows what, and how far.
 #[derive(Debug, Clone)]
@@ -37,12 +44,14 @@ pub struct Following {
     /// The removed events before this position are told; `None` before the first look of one who
     /// has no cursor, and so misses nothing.
     told: Option<u64>,
+    /// The event that was replayed last, and when: its works are opened one after the other.
+    replayed: Option<(Id, Timestamp)>,
 }
 
 /// What somebody follows.
 #[derive(Debug, Clone)]
 enum Followed {
-    Events(EventFilter),
+    Events(Box<StreamFilter>),
     Deliveries(Box<DeliveryFilter>),
 }
 
@@ -52,7 +61,7 @@ pub struct News {
     /// Why events may be missing before all others of these, if they may.
     pub gap: Option<Gap>,
     /// Oldest first, each with where to go on behind it.
-    pub events: Vec<(EventSummary, Cursor)>,
+    pub events: Vec<(StreamedEvent, Cursor)>,
     /// The same of deliveries, each as it stood when an attempt had ended, or as it ended.
     pub deliveries: Vec<(DeliverySummary, Cursor)>,
     /// What lies among them and can't be read.
@@ -61,6 +70,8 @@ pub struct News {
     pub is_all: bool,
     /// Who follows, as far as that is then.
     pub then: Following,
+    /// How much data the events have.
+    data_bytes: usize,
 }
 
 /// Why events may be missing.
@@ -68,6 +79,8 @@ pub struct News {
 pub enum Gap {
     /// A sweep has removed events behind the cursor.
     Removed,
+    /// A sweep has removed tries, and so maybe replays of events that are still there.
+    ReplaysRemoved,
     /// The store does not reach to the cursor: it was restored from a backup.
     Behind,
 }
@@ -94,7 +107,7 @@ impl Following {
     /// all works do.
     pub fn count(&mut self, counted: Option<Arc<BTreeSet<Name>>>) {
         if let Followed::Events(filter) = &mut self.what {
-            filter.counted = counted;
+            filter.events.counted = counted;
         }
     }
 }
@@ -111,10 +124,16 @@ impl Store {
     /// Follows the events that match, by all but their state and `before`: from this cursor of the
     /// same filter on, else from `after` on, else from now on. Another's cursor is an
     /// [`Error::ForeignCursor`].
-    pub fn follow(&self, filter: EventFilter, cursor: Option<Cursor>) -> Result<Following, Error> {
-        let filter = EventFilter { state: None, before: None, ..filter };
-        let (list, after) = (filter.stream(), filter.after);
-        self.following(Followed::Events(filter), list, (after, cursor))
+    pub fn follow(
+        &self,
+        filter: impl Into<StreamFilter>,
+        cursor: Option<Cursor>,
+    ) -> Result<Following, Error> {
+        let StreamFilter { events, types, is_with_replays, is_with_data } = filter.into();
+        let events = EventFilter { state: None, before: None, ..events };
+        let filter = StreamFilter { events, types, is_with_replays, is_with_data };
+        let (list, after) = (filter.stream(), filter.events.after);
+        self.following(Followed::Events(filter.into()), list, (after, cursor))
     }
 
     /// Follows the deliveries that match, by all but `before`, as their attempts end: in the same
@@ -138,7 +157,8 @@ impl Store {
     ) -> Result<Following, Error> {
         if let Some(cursor) = cursor {
             cursor.check(list)?;
-            return Ok(Following { from: cursor.before(), told: Some(0), what, list });
+            let (from, told) = (cursor.before(), Some(0));
+            return Ok(Following { what, list, from, told, replayed: None });
         }
         let (from, told) = match after {
             Some(_) => (0, None),
@@ -147,7 +167,7 @@ impl Store {
                 (end, Some(end))
             }
         };
-        Ok(Following { what, list, from, told })
+        Ok(Following { what, list, from, told, replayed: None })
     }
 
     /// What came since the last look: about as many events as `limit`, for a bounded time.
@@ -198,6 +218,7 @@ impl Snapshot<'_> {
             damaged: Vec::new(),
             is_all: false,
             then: Following { told: Some(gone), from, ..following },
+            data_bytes: 0,
         };
         for (looked_at, row) in self.log.within(self.key_at(from)?..end)?.enumerate() {
             let (first, segment) = row?;
@@ -208,7 +229,8 @@ impl Snapshot<'_> {
             let segment = self.readable(segment, None, &mut news.damaged)?;
             let Some(segment) = segment else { continue };
             for entry in segment.entries().filter(|entry| entry.position >= from) {
-                if news.events.len() + news.deliveries.len() >= limit {
+                let is_full = news.events.len() + news.deliveries.len() >= limit;
+                if is_full || news.data_bytes >= DATA_BYTES_MAX {
                     news.then.from = entry.position;
                     return Ok(news);
                 }
@@ -222,7 +244,7 @@ impl Snapshot<'_> {
     /// Where a look begins.
     fn begin(&self, following: &Following) -> Result<u64, Failure> {
         let after = match &following.what {
-            Followed::Events(filter) => filter.after,
+            Followed::Events(filter) => filter.events.after,
             Followed::Deliveries(filter) => filter.after,
         };
         match (following.told, after) {
@@ -241,9 +263,21 @@ impl Snapshot<'_> {
                 let record = self.readable(Record::skim(entry, tag), None, &mut news.damaged)?;
                 let Some(Record::Event(event)) = record else { return Ok(()) };
                 let id = Id { kind: IdKind::Event, position, tag };
-                let shown = self.summary(&event, filter);
+                let shown = self.stored_now(entry, &event, filter);
                 let shown = self.readable(shown, Some(id), &mut news.damaged)?.flatten();
-                news.events.extend(shown.map(|event| (event, cursor)));
+                news.add_event(shown, cursor);
+            }
+            (Followed::Events(filter), RecordKind::Reopening) if filter.is_with_replays => {
+                let record = self.readable(Record::read(entry, tag), None, &mut news.damaged)?;
+                let Some(Record::Reopening(record)) = record else { return Ok(()) };
+                let shown = self.replayed_now(&record, filter, news.then.replayed);
+                let shown = self.readable(shown, None, &mut news.damaged)?.flatten();
+                let replayed = shown.as_ref().map(|event| (event.summary.id, record.at));
+                news.then.replayed = replayed.or(news.then.replayed);
+                news.add_event(shown, cursor);
+            }
+            (Followed::Events(filter), RecordKind::Gap) if filter.is_with_replays => {
+                news.gap = news.gap.or(Some(Gap::ReplaysRemoved));
             }
             (Followed::Deliveries(filter), RecordKind::Attempt) => {
                 let record = self.readable(Record::read(entry, tag), None, &mut news.damaged)?;
@@ -255,5 +289,67 @@ impl Snapshot<'_> {
             _ => (),
         }
         Ok(())
+    }
+
+    /// An event that was stored here, if it matches. `event` is without its data.
+    fn stored_now(
+        &self,
+        entry: &Entry<'_>,
+        event: &StoredEvent,
+        filter: &StreamFilter,
+    ) -> Result<Option<StreamedEvent>, Failure> {
+        if !filter.has_type(&event.event.event_type) {
+            return Ok(None);
+        }
+        let Some(summary) = self.summary(event, &filter.events)? else { return Ok(None) };
+        let event =
+            match filter.is_with_data.then(|| Record::read(entry, self.tag())).transpose()? {
+                Some(Record::Event(whole)) => Some(whole.event.as_ref().into()),
+                _ => None,
+            };
+        Ok(Some(StreamedEvent { summary, replayed_at: None, event }))
+    }
+
+    /// The event of a run or a delivery that was opened again, if it matches, and this is not the
+    /// next work of the same event that came last. What a run sent by itself is no event.
+    fn replayed_now(
+        &self,
+        record: &ReopeningRecord,
+        filter: &StreamFilter,
+        last: Option<(Id, Timestamp)>,
+    ) -> Result<Option<StreamedEvent>, Failure> {
+        if filter.events.after.is_some_and(|after| record.at < after) {
+            return Ok(None);
+        }
+        let find = |kind| self.find(work_id(kind, record.work, self.tag()));
+        let found = match find(WorkKind::Run)? {
+            None => find(WorkKind::Delivery)?,
+            found => found,
+        };
+        let Some(Stored::Event(stored)) = &found else { return Ok(None) };
+        if last == Some((stored.id, record.at)) || !filter.has_type(&stored.event.event_type) {
+            return Ok(None);
+        }
+        // To whom only some deliveries count, no other work was replayed.
+        if let Some(counted) = &filter.events.counted {
+            let works =
+                found.as_ref().and_then(|it| it.work_at(record.work, &self.shared.order_keys));
+            let is_own =
+                |work: OpenWork| work.kind == WorkKind::Delivery && counted.contains(&work.group);
+            if !works.is_some_and(is_own) {
+                return Ok(None);
+            }
+        }
+        let Some(summary) = self.summary(stored, &filter.of_replays())? else { return Ok(None) };
+        let event = filter.is_with_data.then(|| stored.event.as_ref().into());
+        Ok(Some(StreamedEvent { summary, replayed_at: Some(record.at), event }))
+    }
+}
+
+impl News {
+    fn add_event(&mut self, event: Option<StreamedEvent>, cursor: Cursor) {
+        let Some(event) = event else { return };
+        self.data_bytes += event.event.as_ref().map_or(0, |body| body.data.get().len());
+        self.events.push((event, cursor));
     }
 }
