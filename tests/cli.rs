@@ -7,6 +7,7 @@ mod dead;
 mod delivery;
 mod endpoint;
 mod event;
+mod listen;
 mod exit;
 mod mcp;
 mod output;

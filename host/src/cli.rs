@@ -9,6 +9,7 @@ mod output;
 mod at;
 mod audit;
 mod check;
+mod cursor_file;
 mod dead;
 mod deed;
 mod delivery;
@@ -17,10 +18,12 @@ mod endpoint;
 mod event;
 mod event_type;
 mod exit;
+mod feed;
 mod filter;
 mod hours;
 mod http;
 mod indented;
+mod listen;
 mod log;
 mod mcp;
 mod plugin;
@@ -118,6 +121,8 @@ enum Command {
     /// Check, repair or export a store while no gateway runs on it
     #[command(subcommand)]
     Store(store::Command),
+    /// Receive events of a gateway at a URL of this machine, signed as deliveries are
+    Listen(Box<listen::Listen>),
     /// Sign a payload as its provider would, and post it to a running gateway
     Send(send::Send),
     /// Show the whole path of events on this machine, with real plugins and real signatures
@@ -178,6 +183,7 @@ pub fn main() -> ExitCode {
             Command::Audit(command) => audit::run(command).await,
             Command::Mcp(args) => mcp::mcp(args).await,
             Command::Store(command) => store::run(command).await,
+            Command::Listen(args) => listen::listen(&args).await,
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,
             Command::Openapi => say!("{}", admin::document().trim_end()),

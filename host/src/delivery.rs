@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use tracing::{debug, info, warn};
 
-use self::body::{Content, content};
+pub(crate) use self::body::{Content, content};
 use self::breaker::{Change, Judged};
 use self::following::State;
 pub(crate) use self::following::why_gone;

@@ -27,7 +27,7 @@ use self::guard::{Guard, Refusal};
 use self::identity::trusting;
 pub(crate) use self::identity::{Authorities, Identity};
 pub use self::operator::operator_client;
-pub(crate) use self::operator::{Trust, operator_client_of};
+pub(crate) use self::operator::{Trust, forwarding_client, operator_client_of};
 use self::origin::{Origin, Peer};
 pub(crate) use self::patience::Patience;
 use self::pool::{Line, Pool};

@@ -1,10 +1,9 @@
-//! What the program says on standard error, read as it comes.
+//! What the program says on standard error or standard output, read as it comes.
 
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::ChildStderr;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -20,11 +19,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) fn of(stderr: ChildStderr) -> Self {
+    pub(crate) fn of(pipe: impl AsyncRead + Unpin + Send + 'static) -> Self {
         let (sender, lines) = watch::channel(Vec::new());
         let mut reading = JoinSet::new();
         reading.spawn(async move {
-            let mut text = BufReader::new(stderr).lines();
+            let mut text = BufReader::new(pipe).lines();
             while let Some(line) = text.next_line().await.expect("the log is text") {
                 sender.send_modify(|lines| lines.push(line));
             }

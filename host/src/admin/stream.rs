@@ -361,9 +361,17 @@ fn why(gap: Gap, next: Option<Timestamp>) -> serde_json::Value {
     json!({ "reason": reason, "detail": detail, "next": next })
 }
 
+/// A message with a line for each line of its data: that of an event may have some, as blanks
+/// between its parts.
 fn message(event: &str, id: Option<Cursor>, data: &str) -> String {
-    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
-    format!("{id}event: {event}\ndata: {data}\n\n")
+    let mut text = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+    text += &format!("event: {event}\n");
+    for line in data.split(['\r', '\n']) {
+        text += "data: ";
+        text += line;
+        text += "\n";
+    }
+    text + "\n"
 }
 
 /// What is sent next, and who goes on listening.
@@ -413,6 +421,8 @@ mod tests {
         let sent = message("event", Some(cursor), r#"{"id":"evt_1"}"#);
         let expected = format!("id: {cursor}\nevent: event\ndata: {{\"id\":\"evt_1\"}}\n\n");
         assert_eq!(sent, expected);
+        let lines = message("event", None, "{\r\n}");
+        assert_eq!(lines, "event: event\ndata: {\ndata: \ndata: }\n\n");
         assert_eq!(at_ease("still here", Some(cursor)), format!(": still here\nid: {cursor}\n\n"));
         assert_eq!(at_ease("still here", None), ": still here\n\n");
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::ConfigFile;
-use super::http::{self, Answer, Reach};
+use super::http::{self, Answer, Opened, Reach};
 use super::output::note;
 use crate::address::Address;
 use crate::config::{Config, PortAt, Profile};
@@ -140,6 +140,11 @@ impl At {
         file: Vec<u8>,
     ) -> anyhow::Result<Answer> {
         self.reach()?.upload(url, headers, file).await
+    }
+
+    /// Asks for a stream, from behind the id that came last.
+    pub(super) async fn listen(&self, url: &Url, last: Option<&str>) -> anyhow::Result<Opened> {
+        self.reach()?.listen(url, last).await
     }
 
     async fn ask(&self, method: Method, url: &Url, body: Option<&Value>) -> anyhow::Result<Answer> {

@@ -3,6 +3,7 @@
 //! An event is shown as its story, everything else as the API has it. Never sorts or judges.
 
 pub(super) mod story;
+mod tail;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use self::tail::Tail;
 use super::at::At;
 use super::filter::{About, Span};
 use super::http;
@@ -52,6 +54,8 @@ pub(super) enum Command {
         #[command(flatten)]
         one: One,
     },
+    /// Print a line for each event when it is stored or replayed, until you stop this command
+    Tail(Box<Tail>),
     /// List replays by filter, newest first: all that are not finished, and the last 100 that are
     Replays {
         #[command(flatten)]
@@ -106,6 +110,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 }
             }
         }
+        Command::Tail(args) => tail::tail(&args).await,
         Command::Replays { one } => list_replays(&one).await,
     }
 }

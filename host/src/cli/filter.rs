@@ -2,10 +2,12 @@
 //!
 //! Called as the API calls them. Never looks at what matches.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::rows::given;
-use crate::event::Timestamp;
+use crate::event::{Timestamp, in_millis};
 
 /// Which events, or the work on which events.
 #[derive(Debug, Args)]
@@ -39,5 +41,29 @@ impl Span {
     pub(super) fn pairs(&self) -> Vec<(&'static str, String)> {
         let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
         given([("after", text(self.after)), ("before", text(self.before))])
+    }
+}
+
+/// A time, or how long ago it was.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum When {
+    At(Timestamp),
+    Ago(Duration),
+}
+
+pub(super) fn when(text: &str) -> Result<When, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(When::At(time));
+    }
+    let wrong = |_| "write a time such as 2026-11-22T03:00:00Z, or how long ago, such as 7d";
+    Ok(When::Ago(humantime::parse_duration(text).map_err(wrong)?))
+}
+
+impl When {
+    pub(super) fn resolve(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(time) => time,
+            Self::Ago(time) => Timestamp(now.0.saturating_sub(in_millis(time))),
+        }
     }
 }

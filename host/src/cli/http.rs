@@ -2,6 +2,9 @@
 //!
 //! Not a delivery: no guard, no retry, and the answer is for the person who typed.
 
+mod forward;
+mod stream;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -11,6 +14,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use url::Url;
 
+pub(super) use self::forward::Forward;
+pub(super) use self::stream::{Message, Opened, Stream};
 use crate::config::PortAt;
 use crate::egress::{self, Authorities, Trust};
 use crate::event::{Request, Timestamp};

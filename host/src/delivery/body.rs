@@ -12,10 +12,10 @@ use crate::event::{Event, Request, Timestamp};
 
 /// A body and what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Content {
+pub(crate) struct Content {
     /// Fit for a header.
-    pub(super) content_type: String,
-    pub(super) body: Bytes,
+    pub(crate) content_type: String,
+    pub(crate) body: Bytes,
 }
 
 const JSON: &str = "application/json";
@@ -24,7 +24,7 @@ const JSON: &str = "application/json";
 const ENVELOPE_BYTES: usize = 256;
 
 /// The content of a delivery. `receipt` is the request that the event came in by, if there is one.
-pub(super) fn content(format: Format, event: &Event, receipt: Option<&Request>) -> Content {
+pub(crate) fn content(format: Format, event: &Event, receipt: Option<&Request>) -> Content {
     let (content_type, body) = match (format, receipt) {
         (Format::Standard, _) => (JSON.to_owned(), json(event, &Standard::new(event))),
         (Format::CloudEvents, _) => {

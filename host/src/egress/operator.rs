@@ -52,6 +52,15 @@ pub(crate) fn operator_client_of(
     Ok(client.build()?)
 }
 
+/// The same, for the URL that somebody forwards events to: it follows no redirect.
+pub(crate) fn forwarding_client() -> Result<reqwest::Client, SetupError> {
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(trusting(Authorities::default())?)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy();
+    Ok(client.build()?)
+}
+
 /// TLS with a server that has this certificate, or one that the system trusts.
 fn pinned(certificate: CertificateDer<'static>) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());

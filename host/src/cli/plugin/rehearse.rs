@@ -15,10 +15,11 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, value_parser};
 
 use crate::cli::at::At;
+use crate::cli::filter::{When, when};
 use crate::cli::output::note;
 use crate::cli::progress::{Progress, Unit};
 use crate::clock::Clock;
-use crate::event::{Timestamp, in_millis};
+use crate::event::Timestamp;
 use crate::ids::Name;
 use crate::minisign::{self, signature_of};
 use crate::plugin::{FILE_BYTES_MAX, name_of};
@@ -64,30 +65,6 @@ pub(in crate::cli) struct Command {
     data: Option<PathBuf>,
     #[command(flatten)]
     at: At,
-}
-
-/// A time, or how long ago it was.
-#[derive(Debug, Clone, Copy)]
-enum When {
-    At(Timestamp),
-    Ago(Duration),
-}
-
-fn when(text: &str) -> Result<When, String> {
-    if let Ok(time) = text.parse() {
-        return Ok(When::At(time));
-    }
-    let wrong = |_| "write a time such as 2026-11-22T03:00:00Z, or how long ago, such as 7d";
-    Ok(When::Ago(humantime::parse_duration(text).map_err(wrong)?))
-}
-
-impl When {
-    fn resolve(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(time) => time,
-            Self::Ago(time) => Timestamp(now.0.saturating_sub(in_millis(time))),
-        }
-    }
 }
 
 /// Nothing is known of the version; the cause of this error says why.
