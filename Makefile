@@ -5,8 +5,8 @@ HOOKGATE := target/release/hookgate
 PLUGINS  := $(patsubst plugins/%/Cargo.toml,plugins/%,$(wildcard plugins/*/Cargo.toml))
 EXAMPLES := $(patsubst %/Cargo.toml,%,$(wildcard examples/*/Cargo.toml))
 
-.PHONY: help setup build dist docs demo languages browser test crash flips mutants fuzz fuzz-api bench \
-	bench-compare bench-endpoints bench-isolation bench-languages bench-lists bench-owed \
+.PHONY: help setup build dist package package-test container-test docs demo languages browser test \
+	crash flips mutants fuzz fuzz-api bench bench-compare bench-endpoints bench-isolation bench-languages bench-lists bench-owed \
 	bench-pages bench-replay bench-restart bench-shapes bench-plugins bench-canary bench-try \
 	bench-telemetry lint deny msrv clean
 
@@ -16,6 +16,10 @@ help:
 	@echo "make build  builds the gateway to $(HOOKGATE), the plugins to target/plugins/"
 	@echo "make dist   puts the files to install into target/dist/: the stripped gateway and its"
 	@echo "            debug information"
+	@echo "make package  builds a Debian package of these and of all plugins into target/package/"
+	@echo "make package-test  installs it into a fresh root, and over a package of an older commit, and"
+	@echo "            lives with it under load (needs root and a Debian; OLD=... names the commit)"
+	@echo "make container-test  builds the image of Containerfile and runs it (needs podman or docker)"
 	@echo "make docs   writes the table of providers in plugins/README.md, and docs/openapi.json"
 	@echo "make lint   checks formatting, clippy and API docs; warnings are errors"
 	@echo "make deny   checks the dependencies for licences, sources and known vulnerabilities"
@@ -77,6 +81,21 @@ dist: build
 	$(OBJCOPY) --only-keep-debug --compress-debug-sections=zlib $(HOOKGATE) target/dist/hookgate.debug
 	cd target/dist && $(OBJCOPY) --strip-debug --add-gnu-debuglink=hookgate.debug \
 		../../$(HOOKGATE) hookgate
+
+# Asks cargo for the licences of the libraries, and Python to list them. deploy/README.md says what
+# is in the package.
+package: dist
+	CARGO="$(CARGO)" deploy/debian/build
+
+# The older gateway is by default the one of the commit that the store was finished with. Building
+# it leaves target/release/hookgate as it was then, so this one is built again.
+OLD ?= 652b7f6
+package-test: package
+	old=$$(CARGO="$(CARGO)" tests/bench/revision $(OLD)) && \
+		$(CARGO) build --release --locked -p hookgate && tests/package/run --old "$$old"
+
+container-test:
+	tests/package/container
 
 # Writes the table of providers and the OpenAPI document. A test fails if either is out of date.
 docs: build

@@ -49,3 +49,4 @@ mod limits;
 mod regressions;
 mod sdk;
 mod examples;
+mod package;

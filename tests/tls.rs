@@ -1,6 +1,7 @@
 //! TLS on both ports: which versions, whose certificate, and how it changes while requests flow.
 
 mod http2;
+mod mounted;
 mod peer;
 mod replacing;
 mod senders;

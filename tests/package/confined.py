@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""Runs a command as the service would, in a machine that is a folder: the user, the folders and the
-credentials of the unit, a file system that is read-only but for those, no capability, and the unit's
-own filter of system calls.
+"""Runs a command as the service would, in a machine that is a folder: the user, the folders and
+the credentials of the unit, a file system that is read-only but for those, no capability, and the
+unit's own filter of system calls.
 
     confined.py ROOT [--deny-write-execute] [COMMAND ...]
 
-Without a command it is that of the unit. It becomes that command: signals reach it. Never reads
-anything of the unit that it does not apply, so what is left out here is untested: namespaces, address
-families and what needs a kernel of systemd's own, such as cgroups.
+Without a command it is that of the unit. It becomes that command: signals reach it. It applies
+nothing else of the unit, so that is untested: namespaces, address families, cgroups.
 """
 
 import ctypes
@@ -74,8 +73,8 @@ def calls_of(name):
 
 
 def allowed(filters):
-    """The numbers of the calls that the unit allows, as systemd reads its lines: the first line says
-    what is allowed, and one with a `~` takes away."""
+    """The numbers of the calls that the unit allows, as systemd reads its lines: the first line
+    says what is allowed, and one with a `~` takes away."""
     names = set()
     for line in filters:
         calls = frozenset().union(*(calls_of(word) for word in line.lstrip("~").split()))
@@ -94,7 +93,8 @@ def filter_calls(numbers):
     """Any other call fails with EPERM from now on."""
     load, equal, give = 0x20, 0x15, 0x06
     allow, refuse, kill = 0x7FFF0000, 0x00050000 | 1, 0x80000000
-    program = [(load, 0, 0, 4), (equal, 1, 0, AUDIT_ARCH_X86_64), (give, 0, 0, kill), (load, 0, 0, 0)]
+    program = [(load, 0, 0, 4), (equal, 1, 0, AUDIT_ARCH_X86_64), (give, 0, 0, kill),
+               (load, 0, 0, 0)]
     for number in numbers:
         program += [(equal, 0, 1, number), (give, 0, 0, allow)]
     program.append((give, 0, 0, refuse))

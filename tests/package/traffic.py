@@ -1,7 +1,7 @@
 """Who posts to the gateway, and whom it delivers to.
 
-Senders do as a payment gateway does: they send an event until it is answered with 2xx, also when the
-connection fails. Nothing here looks into the store.
+Senders do as a payment gateway does: they send an event until it is answered with 2xx, also when
+the connection fails. Nothing here looks into the store.
 """
 
 import hashlib

@@ -95,8 +95,8 @@ fn texts(code: &str) -> Vec<String> {
 
 /// The papers that users, operators and authors read.
 fn papers() -> Vec<(String, String)> {
-    let all = ["README.md", "plugins/README.md", "plugin-sdk/README.md", "examples/README.md"];
-    let mut paths: Vec<String> = all.map(str::to_owned).into();
+    let all = ["", "plugins/", "plugin-sdk/", "examples/", "deploy/"];
+    let mut paths: Vec<String> = all.map(|folder| format!("{folder}README.md")).into();
     for folder in ["docs", "wit"] {
         for entry in std::fs::read_dir(repository().join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
