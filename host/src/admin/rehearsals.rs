@@ -1,8 +1,8 @@
 //! Rehearsals: an operator sends another version of a plugin, and stored work is run again by it.
 //!
-//! Whoever runs it is behind [`Rehearses`]; there is one rehearsal at a time, and the reports of the
-//! last few are kept in memory. A file is read only when nobody else's is. Never puts a plugin in
-//! place, and commits nothing of what it asks for.
+//! Whoever runs it is behind [`Rehearses`]; there is one rehearsal at a time, and the reports of
+//! the last few are kept in memory. A file is read only when nobody else's is. Never puts a plugin
+//! in place, and commits nothing of what it asks for.
 
 use std::fmt;
 use std::sync::Arc;
