@@ -14,13 +14,14 @@
 //! and `ages` are how old things are, `marks` says when too much is open, and `reasons` says why a
 //! try failed. `accept` takes requests in, `take` hands works out, `tries` takes in what became of
 //! them, `refill` brings more into memory, and the `gate` keeps who reads what is owed between two
-//! commits. `check` looks at all of it while no gateway runs, and `repair` makes the tables anew
-//! from the volumes.
+//! commits. `check` looks at all of it while no gateway runs, `repair` makes the tables anew from
+//! the volumes, and `backup` copies all of it, also while it goes on.
 
 mod accept;
 mod access;
 mod ages;
 mod aside;
+mod backup;
 mod bell;
 mod canaries;
 mod check;
@@ -74,6 +75,7 @@ pub use self::accept::Recalled;
 pub use self::access::answers::{KeptAnswer, Once, OnceKey};
 pub use self::access::audit::{AuditChecked, AuditEntry, AuditFault, AuditFilter, Deed};
 pub use self::access::tokens::{Token, Tokens};
+pub use self::backup::{Backup, backup_folder, check_backup, restore};
 pub use self::canaries::{CanaryRow, CanaryVerdict, Tally as CanaryTally};
 pub use self::check::{Checked, Fault, check, check_counting};
 pub use self::committing::{Committing, Heard};
@@ -85,6 +87,9 @@ pub use self::facts::{
 };
 pub use self::file::OpenError;
 pub use self::file::backend::{Ahead, Backend, Medium};
+pub use self::file::backup::{
+    BackupCounts, BackupError, BackupFault, BackupMade, RestoreError, Restored,
+};
 pub(crate) use self::file::{draft_in, file_in};
 pub use self::handlers::{HANDLERS_MAX, HandlerRow};
 pub use self::ids::terms::Terms;

@@ -7,6 +7,7 @@
 //! gateway on the same folder is refused.
 
 pub(super) mod backend;
+pub(super) mod backup;
 mod catch_up;
 pub(super) mod change;
 mod counts;

@@ -88,6 +88,8 @@ pub(super) struct Shared {
     pub(super) unpacked_wanted: AtomicUsize,
     /// Held by the sweep at work, and by its step until that is in place or refused.
     pub(super) sweeping: Arc<tokio::sync::Mutex<()>>,
+    /// Held by the backup that is being made: there is one at a time.
+    pub(super) backing_up: Arc<tokio::sync::Mutex<()>>,
     pub(super) queued: AtomicUsize,
     pub(super) commits: AtomicU64,
     /// Receipts that were stored since the start.
@@ -142,6 +144,7 @@ impl Shared {
             unpacked: watch::Sender::default(),
             unpacked_wanted: AtomicUsize::new(usize::MAX),
             sweeping: Arc::default(),
+            backing_up: Arc::default(),
             queued: AtomicUsize::new(0),
             commits: AtomicU64::new(0),
             receipts: AtomicU64::new(0),

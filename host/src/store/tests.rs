@@ -1,6 +1,7 @@
 //! The store as its callers see it, through restarts and crashes.
 
 mod auditing;
+mod backing_up;
 mod canaries;
 mod checking;
 mod company;

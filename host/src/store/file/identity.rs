@@ -23,6 +23,8 @@ use crate::store::error::Failure;
 const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 /// Pages that redb keeps in memory.
 const CACHE_BYTES: usize = 32 << 20;
+/// The file of rows of a store that is being restored, until all of it is there.
+pub(super) const RESTORE_NAME: &str = "hookgate.redb.restore";
 /// The format that can be converted to the one before this.
 const FORMAT_1: u64 = 1;
 
@@ -80,9 +82,20 @@ pub(super) fn hold_folder(folder: &Path, path: &Path) -> Result<Option<std::fs::
 
 /// Whether a new store can be made there: where there is a log, a new one would not be it.
 pub(super) fn check_vacant(medium: &dyn Medium, path: &Path) -> Result<(), OpenError> {
+    check_restored(medium, path)?;
     let names = medium.names().map_err(|source| failed(path, source.into()))?;
     let Some(volume) = names.iter().find(|name| is_volume(name)) else { return Ok(()) };
     Err(OpenError::Headless { path: path.to_owned(), volume: path.with_file_name(volume) })
+}
+
+/// Whether no restore was cut off there: what it has left is not all of a store.
+pub(super) fn check_restored(medium: &dyn Medium, path: &Path) -> Result<(), OpenError> {
+    let names = medium.names().map_err(|source| failed(path, source.into()))?;
+    if !names.iter().any(|name| name == RESTORE_NAME) {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or_else(|| Path::new(".")).to_owned();
+    Err(OpenError::HalfRestored { folder })
 }
 
 /// Whether a file has the name of a volume, whoever it belongs to.

@@ -74,6 +74,16 @@ pub enum OpenError {
         /// A file of the log.
         volume: PathBuf,
     },
+    /// A restore was cut off here, so that this is no store.
+    #[error(
+        "the folder {} has what a `hookgate restore` left that did not finish: remove all files in \
+         it, and restore again",
+        folder.display()
+    )]
+    HalfRestored {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The conversion to format 2 would put the old file in the place of another.
     #[error(
         "the store {} has format 1, and the gateway can't convert it to format 2, because it would \

@@ -25,7 +25,7 @@ use super::counts::Counted;
 use super::death_rows::DEATHS_KNOWN;
 use super::failure::guarded;
 use super::folder::Folder;
-use super::identity::{builder, create_tables, hold_folder};
+use super::identity::{builder, check_restored, create_tables, hold_folder};
 use super::inspection::{SaidRows, said_rows};
 use super::kept_rows::{self, Kept};
 use super::open_error::{OpenError, failed};
@@ -102,6 +102,7 @@ impl Rebuild {
         let path = folder.join(FILE_NAME);
         let held = hold_folder(folder, &path)?;
         let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
+        check_restored(&*medium, &path)?;
         let said = said_rows(&path)?;
         let is_sound = said.as_ref().map(|said| is_sound(&medium, said)).transpose();
         if is_sound.map_err(|source| failed(&path, source))? == Some(true) {

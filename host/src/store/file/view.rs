@@ -42,6 +42,11 @@ impl View {
         Self { transaction, shown }
     }
 
+    /// The rows and the volumes, each for as long as somebody needs them.
+    pub(super) fn into_parts(self) -> (ReadTransaction, Arc<Shown>) {
+        (self.transaction, self.shown)
+    }
+
     pub(in crate::store) fn log(&self) -> Result<Segments, Failure> {
         let rows = self.transaction.open_table(SEGMENTS)?;
         Ok(Segments { rows, shown: Arc::clone(&self.shown) })

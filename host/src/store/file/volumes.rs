@@ -7,6 +7,7 @@
 
 mod frame;
 mod scan;
+mod sizes;
 mod volume;
 mod writer;
 mod zeros;
