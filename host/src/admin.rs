@@ -10,6 +10,7 @@ mod schema;
 mod access;
 mod audit;
 mod auditor;
+mod backup;
 mod bodies;
 mod canaries;
 mod content_type;

@@ -10,7 +10,7 @@ use axum::{Extension, Router};
 use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
 use super::{
-    Admin, audit, canaries, deliveries, endpoints, event_types, gate, health, items, lists,
+    Admin, audit, backup, canaries, deliveries, endpoints, event_types, gate, health, items, lists,
     overview, plugins, reasons, refused, rehearsals, remembered, replays, samples, session,
     settings, sources, stream, tokens,
 };
@@ -37,6 +37,7 @@ static TABLE: &[&[Operation]] = &[
     &session::OPERATIONS,
     &tokens::OPERATIONS,
     &audit::OPERATIONS,
+    &backup::OPERATIONS,
     &overview::OPERATIONS,
     &health::OPERATIONS,
     &settings::OPERATIONS,
