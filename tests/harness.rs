@@ -46,7 +46,7 @@ pub(crate) use crawl::Crawl;
 pub(crate) use delays::{FOURTH_TRY, SECOND_ATTEMPT, SECOND_TRY, THIRD_ATTEMPT, THIRD_TRY};
 pub(crate) use flow::Flow;
 pub(crate) use guest::{check_crashed, check_dead, check_reason, log_of};
-pub(crate) use ledger::{Ledger, Tally, subject};
+pub(crate) use ledger::{Ledger, Tally, event_id, subject};
 pub(crate) use load::Load;
 pub(crate) use log::Log;
 pub(crate) use person::{Page, Person};

@@ -39,6 +39,7 @@ mod fuzz;
 mod cli;
 mod crash;
 mod redaction;
+mod backup;
 mod replay;
 mod rehearsal;
 mod faults;

@@ -8,6 +8,7 @@ mod output;
 
 mod at;
 mod audit;
+mod backup;
 mod check;
 mod cursor_file;
 mod dead;
@@ -123,6 +124,10 @@ enum Command {
     Store(store::Command),
     /// Receive events of a gateway at a URL of this machine, signed as deliveries are
     Listen(Box<listen::Listen>),
+    /// Write all that the store of a running gateway has into one file, or that of a stopped one
+    Backup(backup::Backup),
+    /// Make a data folder from a backup
+    Restore(backup::Restore),
     /// Sign a payload as its provider would, and post it to a running gateway
     Send(send::Send),
     /// Show the whole path of events on this machine, with real plugins and real signatures
@@ -184,6 +189,8 @@ pub fn main() -> ExitCode {
             Command::Mcp(args) => mcp::mcp(args).await,
             Command::Store(command) => store::run(command).await,
             Command::Listen(args) => listen::listen(&args).await,
+            Command::Backup(args) => backup::backup(args).await,
+            Command::Restore(args) => backup::restore(&args),
             Command::Send(args) => send::send(&args).await,
             Command::Demo(args) => demo::demo(&args).await,
             Command::Openapi => say!("{}", admin::document().trim_end()),

@@ -69,6 +69,11 @@ impl RegularFile {
         self.file.metadata()
     }
 
+    /// The file itself, for whoever reads it in pieces of bounded size.
+    pub(crate) fn into_file(self) -> File {
+        self.file
+    }
+
     /// The whole of it, if that is at most `bytes_max` bytes.
     pub(crate) fn read(&mut self, bytes_max: usize) -> Result<Vec<u8>, ReadError> {
         let mut bytes = Vec::new();

@@ -129,6 +129,7 @@ async fn every_operation_answers_as_the_document_says() {
         check(id, &answer);
     }
     let sample = json!({ "sample": "charge.dispute.created" });
+    check("backUp", &gateway.tell("/v1/backup", &json!({})).await);
     check("sendSample", &gateway.tell("/v1/sources/stripe/sample", &sample).await);
     for (id, answer) in of_tokens(&gateway).await {
         check(id, &answer);

@@ -3,7 +3,7 @@
 //! The senders write down what they were answered, the endpoint what arrived, and the end what is
 //! stored. What contradicts a promise is noted at once; what is missing shows at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -159,6 +159,13 @@ impl Ledger {
             book.check(same, || format!("evt_{number} was answered with two receipts"));
             book.check(!twice, || format!("evt_{number} was accepted twice"));
         });
+    }
+
+    /// The events that are answered by now, as their provider calls them.
+    pub(crate) fn answered_ids(&self) -> BTreeSet<String> {
+        let book = self.book();
+        let answered = book.fates.iter().enumerate().filter(|(_, fate)| fate.receipt != 0);
+        answered.map(|(number, _)| event_id(number as u64)).collect()
     }
 
     /// The first request of a connection was answered 200.

@@ -124,6 +124,15 @@ impl Process {
         answer(self.client.post(format!("{}{path}", self.admin)).json(body)).await
     }
 
+    /// The status of what is answered with bytes, once all of them are there.
+    pub(crate) async fn tell_for_bytes(&self, path: &str) -> u16 {
+        let sent = self.client.post(format!("{}{path}", self.admin)).send().await;
+        let answer = sent.expect("the gateway answers");
+        let status = answer.status().as_u16();
+        answer.bytes().await.expect("the answer is whole");
+        status
+    }
+
     /// Waits until nothing is due any more.
     pub(crate) async fn settle(&self) {
         // After a minute the answer is that it is not so yet.

@@ -147,6 +147,15 @@ impl At {
         self.reach()?.listen(url, last).await
     }
 
+    /// Posts nothing, and takes an answer that is too long to keep, piece by piece.
+    pub(super) async fn download(
+        &self,
+        url: &Url,
+        take: &mut (dyn FnMut(&[u8]) -> std::io::Result<()> + Send),
+    ) -> anyhow::Result<()> {
+        self.reach()?.download(url, take).await
+    }
+
     async fn ask(&self, method: Method, url: &Url, body: Option<&Value>) -> anyhow::Result<Answer> {
         self.reach()?.ask(method, url, body).await
     }

@@ -12,6 +12,7 @@ use ::http::Method;
 use anyhow::Context;
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::time::timeout;
 use url::Url;
 
 pub(super) use self::forward::Forward;
@@ -130,6 +131,38 @@ impl Reach {
             post = post.header(*name, value);
         }
         answer(url, post, FILE_TIMEOUT).await
+    }
+
+    /// Posts nothing, and takes an answer that is too long to keep, piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// The gateway refuses, the answer breaks off, or `take` gave an error.
+    pub(super) async fn download(
+        &self,
+        url: &Url,
+        take: &mut (dyn FnMut(&[u8]) -> std::io::Result<()> + Send),
+    ) -> anyhow::Result<()> {
+        let shown = egress::shown(url);
+        let sent = timeout(TIMEOUT, self.request(Method::POST, url).send()).await;
+        let sent = sent.with_context(|| Unreachable::Connect(shown.clone()))?;
+        let sent = sent.map_err(reqwest::Error::without_url);
+        let mut answer = sent.with_context(|| Unreachable::Connect(shown.clone()))?;
+        let status = answer.status().as_u16();
+        if status >= 300 {
+            let body = timeout(TIMEOUT, answer.text()).await.ok().and_then(Result::ok);
+            let body = body.unwrap_or_default();
+            return ok(&Answer { status, duplicate: false, body }).map(drop);
+        }
+        loop {
+            let piece = timeout(TIMEOUT, answer.chunk()).await;
+            let piece = piece.with_context(|| Unreachable::Answer(shown.clone()))?;
+            let piece = piece.map_err(reqwest::Error::without_url);
+            match piece.with_context(|| Unreachable::Answer(shown.clone()))? {
+                Some(piece) => take(&piece)?,
+                None => return Ok(()),
+            }
+        }
     }
 }
 
