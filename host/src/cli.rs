@@ -157,7 +157,7 @@ pub fn main() -> ExitCode {
         // No runtime and no log: this child has little memory, and its parent reads its errors.
         return crate::plugin::compile_child(out);
     }
-    if !matches!(cli.command, Command::Serve(_) | Command::Demo(_)) {
+    if !goes_on(&cli.command) {
         // `hookgate event list | head` ends with `head`, and quietly.
         sigpipe::reset();
     }
@@ -200,6 +200,12 @@ pub fn main() -> ExitCode {
     // Abandoned guests and blocking reads must not hold up the end.
     runtime.shutdown_background();
     exit_code(ended, is_json)
+}
+
+/// Whether a command has connections that others may close while it writes to them: the signal
+/// that comes with that must not end it.
+fn goes_on(command: &Command) -> bool {
+    matches!(command, Command::Serve(_) | Command::Demo(_) | Command::Listen(_) | Command::Mcp(_))
 }
 
 /// What was said, and whether the answer is for a program.

@@ -223,7 +223,8 @@ async fn a_replayed_event_comes_again_as_its_delivery_does_and_is_marked() {
 
 #[tokio::test]
 async fn an_event_is_tried_until_it_is_accepted_and_given_up_only_if_somebody_says_so() {
-    let receiver = Receiver::answering(500).await;
+    let receiver = Receiver::start().await;
+    receiver.hang_up();
     let gateway = Setup::guest().start().await;
     let place = Place::new();
     let args = place.listen(gateway.admin(), &receiver, &["--json"]);
@@ -235,9 +236,10 @@ async fn an_event_is_tried_until_it_is_accepted_and_given_up_only_if_somebody_sa
     assert_eq!(receiver.ids().len(), 1, "the second waits for the first");
     let times = tried.iter().filter(|it| it.is_signed_with(&place.secret())).count();
     assert_eq!(times, 2, "each attempt has a signature of its own");
+    receiver.answer(500);
+    running.err.says("the answer was 500").await;
     receiver.answer(204);
     different(&receiver, 2).await;
-    running.err.says("the answer was 500").await;
     running.stop().await;
 
     receiver.answer(500);
