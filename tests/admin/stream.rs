@@ -148,12 +148,41 @@ async fn a_filter_selects_as_in_the_list_and_a_time_begins_in_the_past() {
         ("state=done", "", "`state` is not a parameter"),
         ("source=guest", last.as_str(), "other filters"),
         ("", "17", "`Last-Event-ID` must be"),
+        ("types=pay*", "", "`types` must be"),
+        ("replays=yes", "", "`replays` must be true or false"),
         ("cursor=17", "", "`cursor` must be"),
     ] {
         let url = format!("{}/v1/events/stream?{query}", gateway.admin());
         let request = gateway.client().get(url).header("last-event-id", last);
         check_refused(&crate::harness::answer(request).await, 400, reason);
     }
+}
+
+/// Take the `event` out of `Snapshot::stored_now`, and nobody gets the data. That a replay comes
+/// once for all works of its event, the store's own tests hold.
+#[tokio::test]
+async fn several_types_come_with_their_data_and_again_when_they_are_replayed() {
+    let receiver = Receiver::start().await;
+    let gateway = Setup::stripe().endpoint("crm", &receiver, &["payment.*"]).start().await;
+    let query = "types=payment.succeeded,refund.*&data=true&replays=true";
+    let mut listener = Listener::open(&gateway, query, "").await;
+    for (id, what) in [("evt_1", "payment_failed"), ("evt_2", "succeeded")] {
+        gateway.stripe(&payment(id, "pi_1", what)).await.accepted();
+    }
+    gateway.settle().await;
+    let first = listener.next().await.expect("it comes");
+    assert_eq!((first.event.as_str(), &first.data["event_id"]), ("event", &json!("evt_2")));
+    let whole = gateway.ask(&format!("/v1/events/{}", text(&first.data["id"]))).await.json();
+    assert_eq!(first.data["event"], whole["event"]);
+    assert!(first.data["event"]["data"].is_object(), "{first:?}");
+
+    let replayed = gateway.tell("/v1/replay", &json!({ "ids": [first.data["id"]] })).await;
+    assert_eq!(replayed.json()["reopened"], 1, "{}", replayed.body);
+
+    let again = listener.next().await.expect("it comes again");
+    assert_eq!((again.event.as_str(), &again.data["id"]), ("replay", &first.data["id"]));
+    assert!(again.data["replayed_at"].is_string(), "{again:?}");
+    assert_eq!(again.data["event"], whole["event"]);
 }
 
 /// Guards I8: who listens is hung up on ten times, and misses nothing.

@@ -157,7 +157,7 @@ async fn who_listens_is_killed_ten_times_and_misses_nothing_and_repeats_within_i
     }
 }
 
-/// Take the `gap` out of `Feed::heard`, and nobody learns of what was missed.
+/// Take the `gap` out of `Follower::heard`, and nobody learns of what was missed.
 #[tokio::test]
 async fn what_the_retention_has_deleted_before_somebody_came_back_is_reported() {
     let receiver = Receiver::start().await;
@@ -267,7 +267,7 @@ async fn at_a_socket(setup: Setup) -> (Harness, String) {
     (gateway, socket)
 }
 
-/// Have `Feed::next` return the error in place of `lose`, and a restart of the gateway ends the
+/// Have `Follower::next` return the error in place of `lose`, and a restart of the gateway ends the
 /// listener.
 #[tokio::test]
 async fn who_listens_comes_back_to_a_gateway_that_was_restarted() {

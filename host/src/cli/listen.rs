@@ -25,7 +25,7 @@ use self::told::Told;
 use self::window::Window;
 use super::at::At;
 use super::cursor_file::{CursorFile, Mark};
-use super::feed::{Choice, Feed, News};
+use super::follower::{Choice, Follower, News};
 use super::http::{self, Forward};
 use super::output::{cell, note};
 use super::secret_file::SecretFile;
@@ -104,9 +104,9 @@ pub(super) async fn listen(args: &Listen) -> anyhow::Result<()> {
         attempts_max: args.attempts,
     };
     let from = (file.mark().clone(), &[("data", "true")][..]);
-    let feed = Feed::open(&args.at, &filters, file.after(), from).await?;
+    let follower = Follower::open(&args.at, &filters, file.after(), from).await?;
     let mut listener = Listener {
-        feed,
+        follower,
         file,
         window: Window::new(usize::from(args.in_flight)),
         post: Arc::new(post),
@@ -142,7 +142,7 @@ fn secret(path: &Path) -> anyhow::Result<Secret> {
 
 /// Somebody who listens and posts what comes.
 struct Listener<'a> {
-    feed: Feed<'a>,
+    follower: Follower<'a>,
     file: CursorFile,
     window: Window<Told>,
     post: Arc<Post>,
@@ -166,7 +166,7 @@ impl Listener<'_> {
                 biased;
                 () = &mut stop => break,
                 Some(posted) = self.posts.join_next() => self.ended(posted?)?,
-                news = self.feed.next(), if self.window.has_room() => self.heard(news?)?,
+                news = self.follower.next(), if self.window.has_room() => self.heard(news?)?,
             }
         }
         let until = Instant::now() + GRACE;

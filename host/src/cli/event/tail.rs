@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::row;
 use crate::cli::at::At;
 use crate::cli::cursor_file::{CursorFile, Mark};
-use crate::cli::feed::{Choice, Feed, Heard, News};
+use crate::cli::follower::{Choice, Follower, Heard, News};
 use crate::cli::output::note;
 use crate::cli::rows::text;
 use crate::clock::Clock;
@@ -45,10 +45,10 @@ pub(super) async fn tail(args: &Tail) -> anyhow::Result<()> {
     };
     let data = [("data", "true")];
     let more = if args.data { &data[..] } else { &[] };
-    let mut feed = Feed::open(&args.at, &filters, after, (mark, more)).await?;
+    let mut follower = Follower::open(&args.at, &filters, after, (mark, more)).await?;
     let mut has_head = false;
     loop {
-        match feed.next().await? {
+        match follower.next().await? {
             // Line ends in it are blanks between its parts.
             News::Event(Heard { text, .. }) if args.json => say!("{}", text.replace('\n', " "))?,
             News::Event(heard) => say!("{}", line(&heard)?)?,

@@ -103,7 +103,7 @@ pub(super) struct Gap {
 }
 
 /// Somebody who listens.
-pub(super) struct Feed<'a> {
+pub(super) struct Follower<'a> {
     at: &'a At,
     url: Url,
     /// How far it has come.
@@ -117,7 +117,7 @@ pub(super) struct Feed<'a> {
     not_before: Instant,
 }
 
-impl<'a> Feed<'a> {
+impl<'a> Follower<'a> {
     /// Listens from a mark on; from one without a cursor, from this time on, and else from now on.
     pub(super) async fn open(
         at: &'a At,
