@@ -17,6 +17,7 @@ mod content_type;
 mod delivered;
 mod deliveries;
 mod endpoints;
+mod erasures;
 mod event_types;
 mod failures;
 mod gate;

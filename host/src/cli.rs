@@ -39,6 +39,7 @@ mod serve;
 mod source;
 mod status;
 mod store;
+mod subject;
 mod token;
 pub mod vectors;
 
@@ -110,6 +111,9 @@ enum Command {
     Source(source::Command),
     /// Show what came in each hour to a running gateway: requests, events and tries
     Hours(hours::Hours),
+    /// Have a running gateway erase all that is known of a subject
+    #[command(subcommand)]
+    Subject(subject::Command),
     /// Make, list and revoke tokens for the admin port
     #[command(subcommand)]
     Token(token::Command),
@@ -184,6 +188,7 @@ pub fn main() -> ExitCode {
             Command::EventType(command) => event_type::run(command).await,
             Command::Source(command) => source::run(command).await,
             Command::Hours(args) => hours::hours(args).await,
+            Command::Subject(command) => subject::run(command).await,
             Command::Token(command) => token::run(command).await,
             Command::Audit(command) => audit::run(command).await,
             Command::Mcp(args) => mcp::mcp(args).await,

@@ -38,11 +38,13 @@ pub enum Reason {
     NotGranted,
     /// The operator ended it.
     Discarded,
+    /// What it was about is erased.
+    Erased,
 }
 
 impl Reason {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::EndpointRefused,
         Self::EndpointUnreachable,
         Self::EndpointTimeout,
@@ -55,6 +57,7 @@ impl Reason {
         Self::Unreadable,
         Self::NotGranted,
         Self::Discarded,
+        Self::Erased,
     ];
 
     /// As programs read it: `endpoint_timeout`.
@@ -72,6 +75,7 @@ impl Reason {
             Self::Unreadable => "unreadable",
             Self::NotGranted => "not_granted",
             Self::Discarded => "discarded",
+            Self::Erased => "erased",
         }
     }
 }
@@ -195,7 +199,7 @@ mod tests {
         }
         // The first and the last by name: nobody sorts the list anew.
         assert_eq!(postcard::to_stdvec(&Reason::EndpointRefused).unwrap(), [0]);
-        assert_eq!(postcard::to_stdvec(&Reason::Discarded).unwrap(), [11]);
+        assert_eq!(postcard::to_stdvec(&Reason::Erased).unwrap(), [12]);
     }
 
     #[test]

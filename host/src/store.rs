@@ -28,6 +28,7 @@ mod check;
 mod committing;
 mod damage;
 mod endpoints;
+mod erasures;
 mod error;
 mod facts;
 mod file;
@@ -81,6 +82,7 @@ pub use self::check::{Checked, Fault, check, check_counting};
 pub use self::committing::{Committing, Heard};
 pub use self::endpoints::health::{BUCKETS, EndpointNote, Health, StatsHour};
 pub use self::endpoints::{EndpointChange, EndpointRows, NewEndpoint, StoredEndpoint, Tombstone};
+pub use self::erasures::{ERASURES_OPEN_MAX, Erasure, ErasureState};
 pub use self::error::{Damaged, Error, Failure};
 pub use self::facts::{
     Appended, NewEvent, NewReceipt, PluginStamp, Receipt, Routes, StoredEvent, StoredParcel,

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::Admin;
 use super::access::Caller;
+use super::erasures;
 use super::idempotency::{self, Begun};
 use super::operation::{Answer, Need, Operation, Parameter, Tenants, Turn, Verb};
 use super::problem::{Kind, Problem};
@@ -164,7 +165,7 @@ pub(super) async fn answered(
     let deed = Deed {
         who: token.map_or("this machine".to_owned(), |name| format!("token {name}")),
         from: connection.map_or(String::new(), origin),
-        what: format!("{} {}", request.method(), without_token(request.uri().path())),
+        what: format!("{} {}", request.method(), shown(request.uri().path())),
         ..Deed::default()
     };
     let (tell, told) = oneshot::channel();
@@ -193,6 +194,14 @@ pub(super) async fn answered(
         let detail = "the gateway panicked over this request, or stops; its log says more";
         Problem::new(Kind::Internal, detail).into_response()
     })
+}
+
+/// A path as its entry shows it: without a subject, which may be a person's name.
+fn shown(path: &str) -> Cow<'_, str> {
+    match path.starts_with(erasures::SUBJECTS) {
+        true => format!("{}{HIDDEN}/forget", erasures::SUBJECTS).into(),
+        false => without_token(path),
+    }
 }
 
 /// A path without the text of a token, which somebody may write there in the place of its name.
@@ -238,5 +247,12 @@ mod tests {
         let path = format!("/v1/tokens/{HIDDEN}");
         assert_eq!(without_token("/v1/tokens/hgt_c2VjcmV0"), path);
         assert_eq!(without_token("/v1/tokens/ci"), "/v1/tokens/ci");
+    }
+
+    #[test]
+    fn a_path_is_written_down_without_a_subject() {
+        let hidden = format!("/v1/subjects/{HIDDEN}/forget");
+        assert_eq!(shown("/v1/subjects/jane%40example.com/forget"), hidden);
+        assert_eq!(shown("/v1/tokens/ci"), "/v1/tokens/ci");
     }
 }

@@ -133,6 +133,8 @@ object! {
         recorded_at: Timestamp,
         /// Of all runs and deliveries shown here.
         state: store::State,
+        /// Whether all that it said is erased.
+        [maybe] erased: bool,
         /// One for each handler.
         runs: Vec<RunView>,
         /// One for each endpoint that it was routed to, and one for each parcel that a run sent.

@@ -25,6 +25,10 @@ pub(super) const REHEARSAL_ID: Parameter =
 pub(super) const ENDPOINT_ID: Parameter =
     Parameter::path("id", "The id of an endpoint.", endpoint_id);
 
+pub(super) const SUBJECT: Parameter =
+    Parameter::path("id", "A subject, as events name it.", Schemas::of::<String>);
+pub(super) const ERASURE_ID: Parameter = Parameter::path("id", "The id of an erasure.", erasure_id);
+
 pub(super) const SOURCE_NAME: Parameter =
     Parameter::path("name", "The name of a source.", Schemas::of::<Name>);
 pub(super) const PLUGIN_NAME: Parameter =
@@ -58,6 +62,11 @@ fn replay_id(_: &mut Schemas) -> Value {
 /// Rehearsals are not in the store, and so their ids are no positions of it.
 fn rehearsal_id(_: &mut Schemas) -> Value {
     json!({ "type": "string", "pattern": "^rhs_[0-9a-f]{16}$" })
+}
+
+/// Erasures are in the store, and their ids are digests.
+fn erasure_id(_: &mut Schemas) -> Value {
+    json!({ "type": "string", "pattern": "^ers_[0-9a-f]{32}$" })
 }
 
 /// Of an endpoint.

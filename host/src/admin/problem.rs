@@ -107,6 +107,8 @@ pub(crate) enum Kind {
     KeyReused,
     /// Too many replays by filter go on.
     TooManyReplays,
+    /// Too many erasures go on.
+    TooManyErasures,
     /// The token asks too often.
     TooManyRequests,
     /// Too many idempotency keys are known.
@@ -135,7 +137,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them, for the document and for tests.
-    pub(super) const ALL: [Self; 55] = [
+    pub(super) const ALL: [Self; 56] = [
         Self::MalformedQuery,
         Self::UnknownParameter,
         Self::InvalidParameter,
@@ -179,6 +181,7 @@ impl Kind {
         Self::NoSample,
         Self::KeyReused,
         Self::TooManyReplays,
+        Self::TooManyErasures,
         Self::TooManyRequests,
         Self::TooManyKeys,
         Self::TooManyWrongTokens,
@@ -243,6 +246,7 @@ impl Kind {
             Self::TooManyRequests => ("too-many-requests", 429, "Too many requests of the token"),
             Self::TooManyKeys => ("too-many-keys", 429, "Too many idempotency keys"),
             Self::TooManyReplays => ("too-many-replays", 429, "Too many replays"),
+            Self::TooManyErasures => ("too-many-erasures", 429, "Too many erasures"),
             Self::TooManyWrongTokens => ("too-many-wrong-tokens", 429, "Too many wrong tokens"),
             Self::Damaged => ("damaged", 500, "Damaged record"),
             Self::StoreFailed => ("store-failed", 500, "Store has failed"),
@@ -363,6 +367,7 @@ impl From<store::Error> for Problem {
             store::Error::ForeignCursor => Kind::ForeignCursor,
             store::Error::TooManyKeys { .. } => Kind::TooManyKeys,
             store::Error::TooManyReplays { .. } => Kind::TooManyReplays,
+            store::Error::TooManyErasures { .. } => Kind::TooManyErasures,
             store::Error::Damaged(_) => Kind::Damaged,
             store::Error::Panicked(_) => Kind::Internal,
             store::Error::Failed(_) => Kind::StoreFailed,

@@ -10,9 +10,9 @@ use axum::{Extension, Router};
 use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
 use super::{
-    Admin, audit, backup, canaries, deliveries, endpoints, event_types, gate, health, items, lists,
-    overview, plugins, reasons, refused, rehearsals, remembered, replays, samples, session,
-    settings, sources, stream, tokens,
+    Admin, audit, backup, canaries, deliveries, endpoints, erasures, event_types, gate, health,
+    items, lists, overview, plugins, reasons, refused, rehearsals, remembered, replays, samples,
+    session, settings, sources, stream, tokens,
 };
 
 /// Every operation, as the document has them.
@@ -36,6 +36,7 @@ static TABLE: &[&[Operation]] = &[
     &event_types::OPERATIONS,
     &session::OPERATIONS,
     &tokens::OPERATIONS,
+    &erasures::OPERATIONS,
     &audit::OPERATIONS,
     &backup::OPERATIONS,
     &overview::OPERATIONS,
@@ -153,6 +154,9 @@ mod tests {
             "rotateSecret",
             "listSecrets",
             "getEndpointStats",
+            "forgetSubject",
+            "listErasures",
+            "getErasure",
         ];
         assert_eq!(named(Tenants::Own), own);
         let sessions = ["getSession", "beginSession", "endSession"];

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::access::{audit, tokens};
 use super::canaries;
 use super::endpoints;
+use super::erasures;
 use super::error::Failure;
 use super::file::inspection::Inspection;
 use super::file::kept_rows::Kept;
@@ -347,7 +348,8 @@ impl<'i> Check<'i> {
         Ok(())
     }
 
-    /// The tokens of the admin port, the endpoints, the canaries, the handlers, and the audit log.
+    /// The tokens of the admin port, the endpoints, the canaries, the handlers, the erasures, and
+    /// the audit log.
     fn kept(&mut self, view: &View) -> Result<(), Failure> {
         for _ in 0..tokens::unread(&view.kept(Kept::Tokens)?.all()?) {
             self.tell_row(None, "the row in `tokens` of a token can't be decoded");
@@ -360,6 +362,9 @@ impl<'i> Check<'i> {
         }
         for _ in 0..handlers::unread(&view.kept(Kept::Handlers)?)? {
             self.tell_row(None, "a row in `handlers` can't be decoded");
+        }
+        for _ in 0..erasures::unread(&view.kept(Kept::Erasures)?)? {
+            self.tell_row(None, "a row in `erasures` can't be decoded");
         }
         let checked = audit::check(&view.kept(Kept::Audit)?, None)?;
         for fault in checked.faults {

@@ -33,6 +33,12 @@ pub enum Error {
         /// How many there are, and may be.
         open: usize,
     },
+    /// Too many erasures are not finished. Nothing was stored; later may be better.
+    #[error("{open} erasures are not finished, and the gateway keeps at most {open}: ask later")]
+    TooManyErasures {
+        /// How many there are, and may be.
+        open: usize,
+    },
     /// There is a token of this name.
     #[error("there is a token `{0}` already: revoke it first, or choose another name")]
     TokenExists(Name),

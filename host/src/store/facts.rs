@@ -5,14 +5,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{Allowance, Parcel};
 use crate::event::{Event, Request, Timestamp};
 use crate::ids::{Id, Name};
+use crate::json_text::JsonText;
 use crate::provider::Proven;
 use crate::tenant::Tenant;
 use crate::trace_context::TraceContext;
+
+/// Stands in the place of a text that no event or parcel leaves empty, of one that is erased.
+const ERASED: &str = "";
 
 /// A plugin as it was when it did something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +147,28 @@ impl StoredEvent {
         if self.cause.is_none() { Some(&self.event.source) } else { self.root_source.as_ref() }
     }
 
+    /// Whether all that it said is erased: its id, source, type and times are left. No other event
+    /// has an empty subject.
+    pub fn is_erased(&self) -> bool {
+        self.event.subject.as_deref() == Some(ERASED)
+    }
+
+    /// The event as it is left when all that it said is erased.
+    pub(super) fn erased(&self) -> Self {
+        let Event { source, id, event_type, time, .. } = &*self.event;
+        let event = Event {
+            source: source.clone(),
+            id: id.clone(),
+            event_type: event_type.clone(),
+            subject: Some(ERASED.to_owned()),
+            time: *time,
+            money: None,
+            labels: Vec::new(),
+            data: JsonText::default(),
+        };
+        Self { event: Arc::new(event), ..self.clone() }
+    }
+
     /// Positions that it takes: its own, and one for each run and each delivery.
     pub(super) fn width(&self) -> u32 {
         let works = self.routes.handlers.len() + self.routes.endpoints.len();
@@ -167,4 +194,18 @@ pub struct StoredParcel {
     pub root_source: Option<Name>,
     /// The span of the run, if it had one.
     pub trace: Option<TraceContext>,
+}
+
+impl StoredParcel {
+    /// Whether its bytes are erased. No other parcel has an empty content type.
+    pub fn is_erased(&self) -> bool {
+        self.parcel.content_type == ERASED
+    }
+
+    /// The parcel as it is left when its bytes are erased.
+    pub(super) fn erased(&self) -> Self {
+        let endpoint = self.parcel.endpoint.clone();
+        let (content_type, body) = (ERASED.to_owned(), Bytes::new());
+        Self { parcel: Parcel { endpoint, content_type, body }, ..self.clone() }
+    }
 }

@@ -8,6 +8,7 @@
 
 pub(super) mod backend;
 pub(super) mod backup;
+pub(super) mod blank_rows;
 mod catch_up;
 pub(super) mod change;
 mod counts;
@@ -198,6 +199,17 @@ impl File {
     pub(super) fn probe(&self) -> Result<(), Error> {
         lock(&self.journal).as_mut().ok_or_else(away)?.probe()?;
         self.checkpoint()
+    }
+
+    /// What comes next goes to new volumes.
+    pub(super) fn leave_volumes(&self) -> Result<(), Error> {
+        Ok(lock(&self.journal).as_mut().ok_or_else(away)?.leave_volumes()?)
+    }
+
+    /// How long the file of rows is, if it is a file of the system.
+    pub(super) fn rows_bytes(&self) -> Option<u64> {
+        self.place.begin()?;
+        std::fs::metadata(&self.place.path).ok().map(|of| of.len())
     }
 
     /// Notes how the file of rows begins. Most commits write nothing to it: their rows stay in

@@ -74,6 +74,9 @@ pub struct Repaired {
     /// What missing handlers run on may be gone: new events may pass these by.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub handlers_lost: bool,
+    /// Erasures that went on may be gone: ask for them again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub erasures_lost: bool,
     /// Where the old file is now, if there was one.
     pub kept: Option<PathBuf>,
 }
@@ -141,6 +144,7 @@ fn remake(
     let endpoints_lost = !rebuild.keep(Kept::Endpoints)?;
     let canaries_lost = !rebuild.keep(Kept::Canaries)?;
     let handlers_lost = !rebuild.keep(Kept::Handlers)?;
+    let erasures_lost = !rebuild.keep(Kept::Erasures)?;
     mark(rebuild)?;
     Ok(Repaired {
         volumes,
@@ -156,6 +160,7 @@ fn remake(
         endpoints_lost,
         canaries_lost,
         handlers_lost,
+        erasures_lost,
         kept: None,
     })
 }

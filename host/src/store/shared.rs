@@ -100,6 +100,8 @@ pub(super) struct Shared {
     pub(super) syncs: Syncs,
     /// Changes with every commit, once what it added can be read.
     pub(super) grown: Bell,
+    /// Rings when an erasure begins.
+    pub(super) erasures_begun: Bell,
     /// Before this position of the log no start looks for event ids, whatever happens now.
     pub(super) id_mark: AtomicU64,
     /// Whether all dead letters are found by a reason of the closed list, as a sweep has seen.
@@ -152,6 +154,7 @@ impl Shared {
             ages: Mutex::default(),
             syncs: Syncs::default(),
             grown: Bell::default(),
+            erasures_begun: Bell::default(),
             id_mark: AtomicU64::new(0),
             have_letters_reasons: AtomicBool::new(false),
         }

@@ -147,11 +147,17 @@ pub(in crate::store) const ALL_OLD: &[u8] = &[0];
 
 /// Each part but the last behind its length, so that no two triples are spelled alike.
 pub(in crate::store) fn key(handler: &Name, scope: &str, key: &str) -> Vec<u8> {
+    let mut bytes = all_in(handler, scope);
+    bytes.extend(key.as_bytes());
+    bytes
+}
+
+/// All keys of a scope of a handler begin so.
+pub(in crate::store) fn all_in(handler: &Name, scope: &str) -> Vec<u8> {
     let mut bytes = all_of(handler);
     let length = u32::try_from(scope.len()).expect("a scope is smaller than 4 GiB");
     bytes.extend(length.to_be_bytes());
     bytes.extend(scope.as_bytes());
-    bytes.extend(key.as_bytes());
     bytes
 }
 

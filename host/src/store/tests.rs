@@ -13,6 +13,7 @@ mod discarding;
 mod disk;
 mod duplicates;
 mod endpointing;
+mod erasing;
 mod flipping;
 mod following;
 mod frames;

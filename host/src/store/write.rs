@@ -15,6 +15,7 @@ pub(super) mod discard;
 pub(super) mod draft;
 pub(super) mod ending;
 pub(super) mod endpoints;
+pub(super) mod erasing;
 pub(super) mod file_place;
 mod group;
 pub(super) mod handlers;

@@ -9,6 +9,7 @@
 use bytes::Bytes;
 use redb::{Durability, WriteTransaction};
 
+use super::blank_rows::{self, Blank};
 use super::counts::Counted;
 use super::death_rows::DeathRow;
 use super::id_rows::IdTable;
@@ -139,6 +140,11 @@ impl Change {
         row: Option<&[u8]>,
     ) -> Result<(), Failure> {
         kept_rows::put(&self.transaction, kept, key, row)
+    }
+
+    /// Changes the rows of zeros.
+    pub(in crate::store) fn put_blank(&self, blank: Blank) -> Result<(), Failure> {
+        blank_rows::put(&self.transaction, blank)
     }
 
     /// The known ids.

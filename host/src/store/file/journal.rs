@@ -96,6 +96,11 @@ impl Journal {
         self.poisoning(|journal| journal.write(change))
     }
 
+    /// What comes next goes to new volumes.
+    pub(super) fn leave_volumes(&mut self) -> Result<(), Failure> {
+        self.poisoning(|journal| journal.writer.leave())
+    }
+
     /// Adds a frame without a body to the log.
     pub(super) fn probe(&mut self) -> Result<(), Failure> {
         self.poisoning(|journal| journal.writer.probe())

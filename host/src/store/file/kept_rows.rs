@@ -1,6 +1,6 @@
 //! The rows of which the log says nothing: the tokens of the admin port, the audit log, the
-//! answers to writes that are done once, endpoints, the verdicts of canaries, and what handlers run
-//! on.
+//! answers to writes that are done once, endpoints, the verdicts of canaries, what handlers run
+//! on, and erasures.
 //!
 //! No frame spells them, so an older Hookgate, which knows none of these tables, can still make
 //! every change again that it finds in the log. What becomes of them is durable by a checkpoint,
@@ -14,7 +14,7 @@ use redb::{
     WriteTransaction,
 };
 
-use super::schema::{ANSWERS, AUDIT, CANARIES, ENDPOINTS, HANDLERS, TOKENS};
+use super::schema::{ANSWERS, AUDIT, CANARIES, ENDPOINTS, ERASURES, HANDLERS, TOKENS};
 use crate::store::error::Failure;
 
 /// A table whose rows are in no redo.
@@ -26,6 +26,7 @@ pub(in crate::store) enum Kept {
     Endpoints,
     Canaries,
     Handlers,
+    Erasures,
 }
 
 impl Kept {
@@ -37,6 +38,7 @@ impl Kept {
             Self::Endpoints => ENDPOINTS,
             Self::Canaries => CANARIES,
             Self::Handlers => HANDLERS,
+            Self::Erasures => ERASURES,
         }
     }
 }

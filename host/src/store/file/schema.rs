@@ -49,6 +49,10 @@ pub(super) const ENDPOINTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition:
 pub(super) const CANARIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("canaries");
 /// What handlers of the configuration run on, by handler.
 pub(super) const HANDLERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("handlers");
+/// The erasures of subjects, by their ids.
+pub(super) const ERASURES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("erasures");
+/// Nothing: while an erasure overwrites the free pages of the file, rows of zeros lie here.
+pub(super) const BLANK: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blank");
 /// Facts of the store itself.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 

@@ -4,6 +4,7 @@
 //! lives, so nobody keeps one. Never writes.
 
 mod letters;
+mod places;
 
 use std::collections::BTreeMap;
 use std::ops::RangeBounds;

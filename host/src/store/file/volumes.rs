@@ -301,6 +301,24 @@ impl Shown {
         self.volumes.values().filter(|volume| volume.is_mended).map(|volume| volume.number)
     }
 
+    /// The volumes before this number that hold more than their heads and so many bytes: log
+    /// volumes, whose frames say more than their segments, and packed ones with segments that no
+    /// row points to any more.
+    pub(in crate::store) fn stale(
+        &self,
+        before: u32,
+        live: &BTreeMap<u32, u64>,
+    ) -> Result<BTreeSet<u32>, Failure> {
+        let mut stale = BTreeSet::new();
+        for (number, volume) in self.volumes.range(..before) {
+            let live = u64::from(volume::HEAD_BYTES) + live.get(number).copied().unwrap_or(0);
+            if volume.sort == Sort::Log || volume.backend.size()? > live {
+                stale.insert(*number);
+            }
+        }
+        Ok(stale)
+    }
+
     /// The body of the frame that lies there and begins at this position. `None` if it is not
     /// whole, or another one.
     #[cfg(test)]

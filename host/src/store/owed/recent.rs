@@ -81,6 +81,14 @@ impl Recent {
         }
     }
 
+    /// What stands at these positions is not what it was any more.
+    pub(in crate::store) fn forget(&mut self, positions: &[u64]) {
+        for position in positions {
+            let gone = self.kept.remove(position);
+            self.bytes -= gone.map_or(0, |kept| kept.bytes);
+        }
+    }
+
     pub(in crate::store) fn get(&self, position: u64) -> Option<Stored> {
         self.kept.get(&position).map(|kept| kept.stored.clone())
     }

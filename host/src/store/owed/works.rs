@@ -47,6 +47,16 @@ impl Stored {
         }
     }
 
+    /// Whether all that it said is erased. Of a receipt the body is gone then, as of one that is
+    /// old.
+    pub(in crate::store) fn is_erased(&self) -> bool {
+        match self {
+            Self::Receipt(_) => false,
+            Self::Event(stored) => stored.is_erased(),
+            Self::Parcel(stored) => stored.is_erased(),
+        }
+    }
+
     /// When it was written, by its own account.
     pub(in crate::store) fn written_at(&self) -> Timestamp {
         match self {

@@ -344,11 +344,11 @@ impl Past {
         Ok(if is_receipt { WorkKind::Parse } else { WorkKind::Run })
     }
 
-    /// The event that a run is on; `None` if it is not kept any more. One that can't be read is an
-    /// [`Error::Damaged`].
+    /// The event that a run is on; `None` if it is erased or not kept any more. One that can't be
+    /// read is an [`Error::Damaged`].
     pub fn event_of(&self, run: Id) -> Result<Option<StoredEvent>, Error> {
         match self.told(self.reader.record(&self.log, run.position))? {
-            Some(Record::Event(event)) => Ok(Some(event)),
+            Some(Record::Event(event)) => Ok(Some(event).filter(|event| !event.is_erased())),
             _ => Ok(None),
         }
     }

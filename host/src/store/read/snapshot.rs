@@ -379,6 +379,7 @@ impl Snapshot<'_> {
             tenant: stored.tenant.clone(),
             recorded_at: stored.recorded_at,
             state: State::of_all(states),
+            erased: stored.is_erased(),
             runs,
             deliveries,
             damaged,

@@ -217,6 +217,9 @@ pub struct EventView<E = Name> {
     pub recorded_at: Timestamp,
     /// Of all runs and deliveries shown here.
     pub state: State,
+    /// Whether all that it said is erased.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
     /// One for each handler.
     pub runs: Vec<RunView>,
     /// One for each endpoint that it was routed to, and one for each parcel that a run sent.
@@ -239,6 +242,7 @@ impl EventView {
             tenant: self.tenant,
             recorded_at: self.recorded_at,
             state: self.state,
+            erased: self.erased,
             runs: self.runs,
             deliveries: self.deliveries.into_iter().map(|it| it.to(&endpoint)).collect(),
             damaged: self.damaged,
@@ -306,7 +310,8 @@ impl From<&Event> for EventBody {
             id: event.id.clone(),
             source: event.source.clone(),
             event_type: event.event_type.clone(),
-            subject: event.subject.clone(),
+            // Of one that is erased it is empty.
+            subject: event.subject.clone().filter(|subject| !subject.is_empty()),
             time: event.time,
             money: event.money.clone(),
             labels: event.labels.iter().cloned().collect(),

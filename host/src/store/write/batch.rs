@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::event::Timestamp;
 use crate::store::access::Puts;
 use crate::store::file;
+use crate::store::file::blank_rows::Blank;
 use crate::store::file::death_rows::DeathRow;
 use crate::store::ids::IdKey;
 use crate::store::ids::terms::Owner;
@@ -37,6 +38,10 @@ pub(in crate::store) struct Batch {
     pub(super) index: Vec<Arc<[IndexChange]>>,
     /// Segments that change places.
     pub(super) replaced: Vec<Replacement>,
+    /// What it adds goes to new volumes.
+    pub(super) leaves_volumes: bool,
+    /// What it does to the rows of zeros that overwrite free pages.
+    pub(super) blank: Option<Blank>,
     /// Groups of ids to write beside its share, of those that are in memory before it.
     pub(super) settles: usize,
     /// Works before this that are open have rows.
@@ -117,6 +122,8 @@ impl Batch {
             updates: Vec::new(),
             index: Vec::new(),
             replaced: Vec::new(),
+            leaves_volumes: false,
+            blank: None,
             settles: 0,
             low_water: 0,
             time: Times { now: zero, counted: zero, point: None },
@@ -146,6 +153,7 @@ impl Batch {
         self.used.clear();
         self.replays.clear();
         self.kept.clear();
+        (self.leaves_volumes, self.blank) = (false, None);
         (self.low_water, self.time) = (low_water, time);
         self.since = self.since.max(time.counted);
     }

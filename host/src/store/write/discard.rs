@@ -1,8 +1,9 @@
-//! The end of one delivery that somebody does not want any more, without a try.
+//! The end of one work that somebody does not want any more, without a try: a delivery that is
+//! discarded, or any work on what is erased.
 //!
 //! Wherever it waits: the writer takes it, while nothing else changes, so it is tried by nobody
-//! meanwhile. One that somebody works on is left. It is a dead letter then, and can be replayed.
-//! Never ends one that had ended.
+//! meanwhile. One that somebody works on is left. It is a dead letter then, and can be replayed
+//! unless what it is on is erased. Never ends one that had ended.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::failure::Reason;
 use crate::ids::{Id, IdKind, Name};
 use crate::store::Store;
 use crate::store::error::{Damaged, Error, Failure};
+use crate::store::kind::WorkKind;
 use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::Lease;
 use crate::store::owed::works::Stored;
@@ -19,8 +21,10 @@ use crate::store::owed::{Life, Owed};
 
 /// What its letter says.
 const DETAIL: &str = "somebody discarded it";
+/// The same of a work on what is erased.
+pub(in crate::store) const ERASED: &str = "what it was about is erased";
 
-/// What became of a delivery that was to end.
+/// What became of a work that was to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Discarded {
     /// It has ended, and is dead.
@@ -36,29 +40,45 @@ impl Store {
     /// [`Error::Unknown`].
     pub async fn discard(&self, id: Id) -> Result<Discarded, Error> {
         let owed = Arc::clone(&self.handle.shared.owed);
-        self.ask(|reply| Discard { id, owed, taken: None, reply }).await
+        let (reason, detail) = (Reason::Discarded, DETAIL);
+        self.ask(|reply| Discard { id, reason, detail, owed, taken: None, reply }).await
+    }
+
+    /// Ends a parse, a run or a delivery that waits, because what it is on is erased.
+    pub(in crate::store) async fn end_erased(&self, id: Id) -> Result<Discarded, Error> {
+        let owed = Arc::clone(&self.handle.shared.owed);
+        let (reason, detail) = (Reason::Erased, ERASED);
+        self.ask(|reply| Discard { id, reason, detail, owed, taken: None, reply }).await
     }
 }
 
-/// A delivery to end.
+/// A work to end.
 #[derive(Debug)]
 struct Discard {
     id: Id,
+    reason: Reason,
+    detail: &'static str,
     owed: Arc<Owed>,
-    /// Once it is in no other hands, with its endpoint.
+    /// Once it is in no other hands, with its source, handler or endpoint.
     taken: Option<(Lease, Name)>,
     reply: Reply<Discarded>,
 }
 
 impl Operation for Discard {
     fn bytes(&self) -> usize {
-        DETAIL.len()
+        self.detail.len()
     }
 
     fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
         let answer = self.take(draft)?;
         if let Some((lease, group)) = &self.taken {
-            draft.end(lease, group, Reason::Discarded, DETAIL.to_owned())?;
+            let (reason, detail) = (self.reason, self.detail.to_owned());
+            match lease.kind() {
+                WorkKind::Delivery => draft.end(lease, group, reason, detail)?,
+                WorkKind::Parse | WorkKind::Run => {
+                    draft.end_uncalled(lease, group, reason, detail)?
+                }
+            }
         }
         self.reply.keep(answer);
         Ok(())
@@ -82,7 +102,8 @@ impl Discard {
             // For a draft before, that was not committed.
             return Ok(Ok(Discarded::Ended));
         }
-        let is_ours = id.tag == draft.basis.tag && id.kind == IdKind::Delivery;
+        let is_of_kind = id.kind == IdKind::Delivery || self.reason == Reason::Erased;
+        let is_ours = id.tag == draft.basis.tag && is_of_kind;
         let damages = draft.basis.damages;
         let stored = match is_ours.then(|| damages.pass(draft.committed(id.position))) {
             None => None,

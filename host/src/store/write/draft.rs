@@ -5,6 +5,7 @@
 //! not committed never was.
 
 mod changes;
+mod erasing;
 mod kept;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! The end of what is owed to one endpoint, without a try: it is gone, or too much waits for it.
+//! The end of what is owed to one endpoint, without a try: it is gone, or too much waits for it;
+//! and how any one work ends without a try.
 //!
 //! In slices, each of them durable before it is answered: whoever asks goes on until there is no
 //! more, also after a start. What ends is a dead letter that says why, and can be replayed. What
@@ -16,12 +17,12 @@ use crate::store::Store;
 use crate::store::committing::Committing;
 use crate::store::error::{Error, Failure};
 use crate::store::kind::WorkKind;
-use crate::store::log::record::AttemptRecord;
+use crate::store::log::record::{AttemptRecord, TryRecord};
 use crate::store::log::segment::RecordKind;
 use crate::store::owed::Life;
 use crate::store::owed::backlog::InFlight;
 use crate::store::owed::lease::{DeliveryWork, Lease};
-use crate::store::report::Attempt;
+use crate::store::report::{Attempt, Try};
 
 /// Deliveries that one slice ends at most.
 const SLICE: usize = 256;
@@ -187,5 +188,28 @@ impl Draft<'_> {
         let record = AttemptRecord::of(&attempt, lease.position(), before.last);
         let record = self.record(RecordKind::Attempt, &record);
         self.tried(lease, (group, None), (before, before.ended(record)), (&attempt).into())
+    }
+
+    /// A parse or a run ends dead, for which no plugin was called now.
+    pub(super) fn end_uncalled(
+        &mut self,
+        lease: &Lease,
+        group: &Name,
+        reason: Reason,
+        detail: String,
+    ) -> Result<(), Failure> {
+        let before = self.standing_of(lease)?;
+        let tried = Try {
+            at: self.now,
+            duration: Duration::ZERO,
+            plugin: None,
+            outcome: Outcome::Permanent { reason: detail },
+            verdict: Verdict::Dead,
+            log: Vec::new(),
+            reason: Some(reason),
+        };
+        let record = TryRecord::of(&tried, lease.position(), before.last);
+        let record = self.record(RecordKind::Try, &record);
+        self.tried(lease, (group, None), (before, before.ended(record)), (&tried).into())
     }
 }

@@ -66,6 +66,9 @@ impl FilePlace {
                 ids.freeze(first);
             }
         }
+        if batch.leaves_volumes {
+            self.shared.file.leave_volumes()?;
+        }
         let mut change = self.shared.file.write()?;
         let held = {
             let mut tables = change.tables();
@@ -79,6 +82,7 @@ impl FilePlace {
         let tidied = ids::tidy(&self.shared.ids(), &change, bound, batch.settles, batch.time)?;
         self.write_index(&change, batch)?;
         put_kept(&change, batch)?;
+        batch.blank.map_or(Ok(()), |blank| change.put_blank(blank))?;
         Ok((change, tidied, held))
     }
 

@@ -171,11 +171,15 @@ impl<P: Place> GroupCommit<P> {
             finished,
             dead,
             replays,
+            blanked,
             swept,
             ..
         } = changes;
         if swept {
             self.shared.forget_read();
+        }
+        if !blanked.is_empty() {
+            self.shared.recent().forget(&blanked);
         }
         self.end = end;
         let works = opened.len() + finished.len();

@@ -149,6 +149,10 @@ impl Draft<'_> {
             };
             let owed = stored.as_ref().and_then(|it| it.works_of(*id, self.basis.order_keys));
             match (owed, &stored) {
+                // Nothing is left to work on.
+                (Some(owed), Some(stored)) if stored.is_erased() => {
+                    replayed.unchanged += owed.len();
+                }
                 (Some(owed), Some(stored)) => {
                     works.extend(owed.into_iter().map(|work| (work, *only, stored.clone())));
                 }

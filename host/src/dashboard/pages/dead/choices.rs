@@ -55,6 +55,7 @@ pub(super) fn reason_said(reason: Reason) -> &'static str {
         Reason::Unreadable => "The store can't read it",
         Reason::NotGranted => "The plugin lacked a grant",
         Reason::Discarded => "Somebody discarded it",
+        Reason::Erased => "What it was about is erased",
     }
 }
 

@@ -25,6 +25,8 @@ pub(in crate::store) struct VolumeWriter {
     packed: Option<Filling>,
     /// Something was packed since it was synced last.
     is_unsynced: bool,
+    /// What comes next goes to a new log volume, however full the newest is.
+    is_left: bool,
     /// A write has failed: what stands on the disk is not known.
     is_broken: bool,
     /// A warning about a volume that can't be removed was logged.
@@ -64,6 +66,7 @@ impl VolumeWriter {
             log,
             packed,
             is_unsynced: false,
+            is_left: false,
             is_broken: false,
             has_warned: false,
             zeros: None,
@@ -90,10 +93,10 @@ impl VolumeWriter {
 
     fn add(&mut self, kind: Kind, first: u64, parts: &[&[u8]]) -> Result<Extent, Failure> {
         self.check_whole()?;
-        if self.log.offset >= self.volumes.limit(Sort::Log) {
+        if self.is_left || self.log.offset >= self.volumes.limit(Sort::Log) {
             let log = Filling::new(&self.volumes, Sort::Log)?;
             self.mark = log.before()?;
-            self.log = log;
+            (self.log, self.is_left) = (log, false);
             self.begin_zeros();
         }
         frame::write(&mut self.buffer, self.log.volume.salt, kind, first, parts)?;
@@ -133,6 +136,13 @@ impl VolumeWriter {
         packed.offset += self.buffer.len() as u64;
         self.let_buffer_go();
         Ok(extent)
+    }
+
+    /// Leaves the volumes that are there: what comes next goes to new ones.
+    pub(in crate::store) fn leave(&mut self) -> Result<(), Failure> {
+        self.sync_packed()?;
+        (self.packed, self.is_left) = (None, true);
+        Ok(())
     }
 
     /// Returns when all that was packed is durable.

@@ -36,7 +36,7 @@ impl<'a> StateRecord<'a> {
     }
 
     /// What stands before a reason, of a try that did nothing with state.
-    pub(super) fn nothing() -> Self {
+    pub(in crate::store) fn nothing() -> Self {
         Self { scope: Cow::Borrowed(""), writes: Vec::new() }
     }
 

@@ -169,7 +169,7 @@ impl Snapshot<'_> {
             endpoint: work.group.clone(),
             event_id,
             event_type: about.map(|event| event.event_type.clone()),
-            subject: about.and_then(|event| event.subject.clone()),
+            subject: about.and_then(|event| event.subject.clone().filter(|it| !it.is_empty())),
             tenant: event.as_ref().and_then(|stored| stored.tenant.clone()),
             state,
             reason,

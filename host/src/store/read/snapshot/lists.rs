@@ -109,7 +109,7 @@ impl Snapshot<'_> {
             source: stored.event.source.clone(),
             event_id: stored.event.id.clone(),
             event_type: stored.event.event_type.clone(),
-            subject: stored.event.subject.clone(),
+            subject: stored.event.subject.clone().filter(|_| !stored.is_erased()),
             time: stored.event.time,
             recorded_at: stored.recorded_at,
             receipt: stored.receipt,

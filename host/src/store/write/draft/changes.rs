@@ -37,6 +37,8 @@ pub(in crate::store) struct Changes {
     pub(in crate::store) dead: PerKind<i64>,
     /// The replays by filter that are not finished, if one begins or ends.
     pub(in crate::store) replays: Option<Vec<OpenReplay>>,
+    /// Where records stand that were blanked.
+    pub(in crate::store) blanked: Vec<u64>,
     /// Segments were removed or written anew.
     pub(in crate::store) swept: bool,
 }
