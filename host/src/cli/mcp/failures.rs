@@ -26,6 +26,73 @@ const FAILED_MAX: usize = 20;
 /// What an endpoint shows of how it fares.
 const FARES: [&str; 8] = ["id", "name", "tenant", "url", "state", "reason", "breaker", "locked"];
 
+/// A reason, what it means, and what an operator does: as the manual says it.
+const MEANINGS: [(&str, &str, &str); 13] = [
+    (
+        "endpoint_refused",
+        "the endpoint answered, and not with 2xx",
+        "look at status and answer of the attempt",
+    ),
+    (
+        "endpoint_unreachable",
+        "its name does not resolve, nothing listens there, or the connection ended before the \
+         answer; also if too many deliveries wait for the endpoint",
+        "look at phase and causes of the attempt",
+    ),
+    (
+        "endpoint_timeout",
+        "it did not connect, negotiate TLS or answer in time; phase of the attempt says which",
+        "a slow endpoint should put the delivery into a queue of its own; or set timeout",
+    ),
+    (
+        "endpoint_tls",
+        "its certificate is not good, or it does not speak TLS as the gateway does; causes has \
+         the issuer, the time or the name",
+        "the subscriber repairs it",
+    ),
+    (
+        "endpoint_gone",
+        "it answered 410, it is deleted or disabled, or the configuration no longer has it",
+        "ask the subscriber whether it is meant; enable it, and replay",
+    ),
+    (
+        "blocked_by_guard",
+        "the URL leads to an address that [egress] does not allow",
+        "the operator allows it in the configuration, if it is meant",
+    ),
+    (
+        "plugin_failed",
+        "the plugin gave a failure, broke down, or took too long",
+        "repair the plugin, or what it complains about, and replay",
+    ),
+    (
+        "plugin_missing",
+        "the configuration no longer has the source, or too many runs waited for a handler \
+         that is missing or refuses its settings",
+        "bring back the source, load the plugin, or correct its settings, and replay",
+    ),
+    (
+        "unparsable",
+        "the plugin can't make an event of the request",
+        "give the plugin's author the receipt; another version of the plugin parses it by \
+         itself",
+    ),
+    (
+        "unreadable",
+        "the stored record that the work needs is damaged; with `repaired` in detail, nothing \
+         shows whether the work was done before a repair of the store",
+        "see the manual on damage; replay repaired work only if it is known that it was not \
+         done",
+    ),
+    (
+        "not_granted",
+        "the run failed after the gateway had refused it what its grants do not have",
+        "extend [handlers.NAME] in the configuration, or repair the plugin",
+    ),
+    ("discarded", "an operator ended the work", "nothing, unless that was a mistake"),
+    ("forgotten", "an operator had its subject forgotten", "nothing: its data is deleted"),
+];
+
 /// Why work fails now.
 pub(super) async fn explained(at: &At, failures: Failures) -> anyhow::Result<Value> {
     let Failures { kind, endpoint, reason, tenant } = failures;
@@ -132,62 +199,10 @@ async fn retrying(
     Ok(failed)
 }
 
-/// What a reason means, and what an operator does.
+/// What a reason means, and what to do; of a reason of a newer gateway nothing is known.
 fn meaning(reason: &str) -> Option<(&'static str, &'static str)> {
-    Some(match reason {
-        "endpoint_refused" => {
-            ("the endpoint answered, and not with 2xx", "look at status and answer of the attempt")
-        }
-        "endpoint_unreachable" => (
-            "its name does not resolve, nothing listens there, or the connection ended before the \
-             answer; also if too many deliveries wait for the endpoint",
-            "look at phase and causes of the attempt",
-        ),
-        "endpoint_timeout" => (
-            "it did not connect, negotiate TLS or answer in time; phase of the attempt says which",
-            "a slow endpoint should put the delivery into a queue of its own; or set timeout",
-        ),
-        "endpoint_tls" => (
-            "its certificate is not good, or it does not speak TLS as the gateway does; causes has \
-             the issuer, the time or the name",
-            "the subscriber repairs it",
-        ),
-        "endpoint_gone" => (
-            "it answered 410, it is deleted or disabled, or the configuration no longer has it",
-            "ask the subscriber whether it is meant; enable it, and replay",
-        ),
-        "blocked_by_guard" => (
-            "the URL leads to an address that [egress] does not allow",
-            "the operator allows it in the configuration, if it is meant",
-        ),
-        "plugin_failed" => (
-            "the plugin gave a failure, broke down, or took too long",
-            "repair the plugin, or what it complains about, and replay",
-        ),
-        "plugin_missing" => (
-            "the configuration no longer has the source, or too many runs waited for a handler \
-             that is missing or refuses its settings",
-            "bring back the source, load the plugin, or correct its settings, and replay",
-        ),
-        "unparsable" => (
-            "the plugin can't make an event of the request",
-            "give the plugin's author the receipt; another version of the plugin parses it by \
-             itself",
-        ),
-        "unreadable" => (
-            "the stored record that the work needs is damaged; with `repaired` in detail, nothing \
-             shows whether the work was done before a repair of the store",
-            "see the manual on damage; replay repaired work only if it is known that it was not \
-             done",
-        ),
-        "not_granted" => (
-            "the run failed after the gateway had refused it what its grants do not have",
-            "extend [handlers.NAME] in the configuration, or repair the plugin",
-        ),
-        "discarded" => ("an operator ended the work", "nothing, unless that was a mistake"),
-        "forgotten" => ("an operator had its subject forgotten", "nothing: its data is deleted"),
-        _ => return None,
-    })
+    let known = MEANINGS.iter().find(|(name, ..)| *name == reason);
+    known.map(|(_, meaning, advice)| (*meaning, *advice))
 }
 
 #[cfg(test)]
