@@ -44,6 +44,7 @@ mod refused;
 mod rehearsals;
 mod remembered;
 mod replays;
+mod requests;
 mod routes;
 mod rows;
 mod samples;
@@ -86,6 +87,7 @@ pub(crate) use readiness::{Lack, NotReady, Ready};
 pub(crate) use redact::credentials;
 pub(crate) use refused::KnownSources;
 pub(crate) use rehearsals::{Begun, NewRehearsal, Place, RehearsalRow, Rehearses, Taken};
+pub(crate) use requests::{Remade, Requests, SentHeader, SentRequest};
 pub(crate) use routes::document;
 pub use rows::Report;
 pub(crate) use rows::{ConfigRow, PluginRow, ReloadRow, SourceRow, WaitRow};
@@ -126,6 +128,8 @@ pub(crate) struct Admin {
     pub(crate) sources: KnownSources,
     pub(crate) source_rows: SourceRows,
     pub(crate) samples: Samples,
+    /// What attempts send.
+    pub(crate) requests: Requests,
     pub(crate) refused: Arc<RefusedRequests>,
     /// Where to ask for a reload.
     pub(crate) reload: mpsc::Sender<Ask>,

@@ -12,6 +12,7 @@ mod following;
 mod hidden;
 mod https;
 mod notices;
+mod outline;
 mod pace;
 mod paced;
 mod ready;
@@ -30,6 +31,7 @@ use self::following::State;
 pub(crate) use self::following::why_gone;
 use self::https::Https;
 use self::notices::Cause;
+pub(crate) use self::outline::Outline;
 pub(crate) use self::paced::Wait;
 use self::paced::{Fate, News, Observed};
 use self::ready::Ready;
@@ -249,7 +251,7 @@ impl Delivery {
         endpoint: &Ready,
         (at, started): (Timestamp, Instant),
     ) -> Result<(Seen, News), store::Error> {
-        let content = match self.content(work, endpoint).await {
+        let content = match self.content(&work.payload, endpoint).await {
             // Its own trouble: the provider's bytes are what this endpoint wants.
             Err(store::Error::Damaged(damaged)) => {
                 let outcome = Outcome::permanent(damaged.to_string());
@@ -277,12 +279,8 @@ impl Delivery {
         Ok((seen, news.unwrap_or_default()))
     }
 
-    async fn content(
-        &self,
-        work: &DeliveryWork,
-        endpoint: &Ready,
-    ) -> Result<Content, store::Error> {
-        let stored = match &work.payload {
+    async fn content(&self, payload: &Payload, endpoint: &Ready) -> Result<Content, store::Error> {
+        let stored = match payload {
             Payload::Parcel(stored) => {
                 return Ok(Content {
                     content_type: stored.parcel.content_type.clone(),

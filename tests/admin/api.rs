@@ -211,6 +211,7 @@ fn of_reading(
         ("listDeliveries", "/v1/deliveries?limit=2".to_owned()),
         ("listEventTypes", "/v1/event-types".to_owned()),
         ("getDelivery", path("deliveries", &delivery["id"])),
+        ("getDeliveryRequest", path("deliveries", &delivery["id"]) + "/request"),
         ("listSources", "/v1/sources".to_owned()),
         ("listRefused", "/v1/sources/guest/refused".to_owned()),
         ("listReplays", "/v1/replays".to_owned()),

@@ -216,3 +216,37 @@ async fn a_tenant_sees_the_story_of_its_own_events_alone() {
     let listed = tenant.open("/events").await.links();
     assert!(listed.contains(&own) && !listed.contains(&theirs));
 }
+
+/// Guards each arm of `masked` in the outline of a delivery: a request is shown, and no secret of it.
+#[tokio::test]
+async fn an_attempt_shows_its_request_without_what_proves_anything() {
+    let receiver = Receiver::start().await;
+    let gateway = start().await;
+    let body = json!({
+        "name": "crm", "url": receiver.url(), "events": ["payment.*"],
+        "headers": { "x-team": "billing" }, "credential": { "bearer": "planted-sesame" },
+    });
+    let made = gateway.tell("/v1/endpoints", &body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    gateway.stripe(&payment("evt_1", "pi_1", "succeeded")).await.accepted();
+    gateway.settle().await;
+
+    let event = gateway.events("source=stripe").await.remove(0);
+    let place = format!("/events/{}", text(&event["id"]));
+    let page = gateway.person().open(&place).await;
+    page.says("What was sent").says("x-team: billing").says("webhook-signature: v1,(hidden)");
+    page.says("authorization: (hidden)");
+    let shown = gateway.ask(&format!("/v1{place}")).await.json();
+    let delivery = text(&shown["deliveries"][0]["id"]);
+    let asked = gateway.ask(&format!("/v1/deliveries/{delivery}/request")).await;
+    let request = &asked.json()["request"];
+    let header = |name: &str| {
+        let headers = request["headers"].as_array().into_iter().flatten();
+        headers.filter(|it| it["name"] == name).map(|it| text(&it["value"])).next()
+    };
+    let got = receiver.received().remove(0);
+    assert_eq!(header("webhook-id"), Some(delivery), "{}", asked.body);
+    assert_eq!(header("webhook-timestamp").as_deref(), Some(got.header("webhook-timestamp")));
+    assert_eq!(request["body_bytes"], got.body.len(), "{}", asked.body);
+    assert!(!page.html.contains("planted") && !asked.body.contains("planted"), "{}", asked.body);
+}

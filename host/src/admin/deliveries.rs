@@ -142,7 +142,11 @@ async fn list(
 }
 
 /// The delivery of this id, if it is within reach.
-async fn delivery(admin: &Admin, reach: &Reach, id: Id) -> Result<Json<Of<DeliveryView>>, Problem> {
+pub(super) async fn delivery(
+    admin: &Admin,
+    reach: &Reach,
+    id: Id,
+) -> Result<Json<Of<DeliveryView>>, Problem> {
     let delivery = admin.store.delivery(id).await?;
     let own = delivery.and_then(|delivery| own::delivery(admin, reach, delivery));
     let shown = |it: store::DeliveryView| it.to(|key| DeliveryEndpoint::of(admin, key, id.tag));

@@ -11,8 +11,8 @@ use super::openapi::{self, Document};
 use super::operation::{Need, Operation};
 use super::{
     Admin, audit, backup, canaries, deliveries, endpoints, erasures, event_types, gate, health,
-    items, lists, overview, plugins, reasons, refused, rehearsals, remembered, replays, samples,
-    session, settings, sources, stream, tokens,
+    items, lists, overview, plugins, reasons, refused, rehearsals, remembered, replays, requests,
+    samples, session, settings, sources, stream, tokens,
 };
 
 /// Every operation, as the document has them.
@@ -22,6 +22,7 @@ static TABLE: &[&[Operation]] = &[
     &stream::OPERATIONS,
     &items::OPERATIONS,
     &deliveries::OPERATIONS,
+    &requests::OPERATIONS,
     &sources::OPERATIONS,
     &refused::OPERATIONS,
     &samples::OPERATIONS,

@@ -40,16 +40,8 @@ impl Transport for Https {
     const SCHEMES: &'static [&'static str] = &["https", "http"];
 
     async fn send(&self, sending: Sending<'_>, late: impl FnOnce() + Send) -> Seen {
-        let Sending { id, at, content, endpoint, trace } = sending;
-        let mut headers =
-            signing::headers(id.to_string(), at.seconds(), &content.body, &endpoint.keys);
-        headers.push((CONTENT_TYPE, content.content_type));
-        // What the endpoint's owner says counts.
-        let is_said = |(name, _): &(HeaderName, String)| *name == TRACEPARENT;
-        if let Some(trace) = trace.filter(|_| !endpoint.headers.iter().any(is_said)) {
-            headers.push((TRACEPARENT, trace.traceparent()));
-        }
-        headers.extend_from_slice(&endpoint.headers);
+        let headers = headers(&sending);
+        let Sending { content, endpoint, .. } = sending;
         let (timeout, connect_timeout) = endpoint.timeouts;
         let patience = Patience::of(timeout).or_late(LATE, late);
         let (identity, body_excerpt) = (&endpoint.identity, EXCERPT_BYTES_MAX);
@@ -62,6 +54,20 @@ impl Transport for Https {
         };
         Seen { detail: traced(trace, seen.detail), ..seen }
     }
+}
+
+/// The headers of an attempt, but for those that every request has.
+pub(super) fn headers(sending: &Sending<'_>) -> Vec<(HeaderName, String)> {
+    let Sending { id, at, content, endpoint, trace } = sending;
+    let mut headers = signing::headers(id.to_string(), at.seconds(), &content.body, &endpoint.keys);
+    headers.push((CONTENT_TYPE, content.content_type.clone()));
+    // What the endpoint's owner says counts.
+    let is_said = |(name, _): &(HeaderName, String)| *name == TRACEPARENT;
+    if let Some(trace) = trace.filter(|_| !endpoint.headers.iter().any(is_said)) {
+        headers.push((TRACEPARENT, trace.traceparent()));
+    }
+    headers.extend_from_slice(&endpoint.headers);
+    headers
 }
 
 /// What an attempt saw, with how its request went.

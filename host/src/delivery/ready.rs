@@ -29,6 +29,8 @@ pub(super) struct Ready {
     pub(super) keys: Vec<SigningKey>,
     /// What goes along as it is.
     pub(super) headers: Vec<(HeaderName, String)>,
+    /// Which of them is a credential, if one is.
+    pub(super) credential: Option<HeaderName>,
     pub(super) format: Format,
     /// How long an attempt may take, and how long it may take to connect.
     pub(super) timeouts: (Duration, Duration),
@@ -83,6 +85,7 @@ impl Ready {
         };
         let keys = signing.iter().map(SigningKey::parse).collect::<Result<_, _>>()?;
         let mut headers = headers.clone();
+        let mut credential_name = None;
         let mut hidden = signing;
         hidden.extend(client_key);
         hidden.extend(url.password().and_then(Secret::new));
@@ -91,6 +94,7 @@ impl Ready {
             let (name, value) = credential.header().ok_or(Unready::Credential)?;
             // It counts before a header of that name that is no secret.
             headers.retain(|(other, _)| *other != name);
+            credential_name = Some(name.clone());
             headers.push((name, value));
         }
         Ok(Self {
@@ -99,6 +103,7 @@ impl Ready {
             target: Target::new(url.clone()),
             keys,
             headers,
+            credential: credential_name,
             format: *body,
             timeouts: (limits.timeout, limits.connect_timeout),
             retry: retries.clone(),

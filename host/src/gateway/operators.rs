@@ -56,6 +56,7 @@ impl Parts {
             sources: KnownSources(Arc::new(move |name: &Name| sources.load().contains_key(name))),
             source_rows: showing::sources(self.sources.clone(), self.registry.clone()),
             samples: posting::samples(ingest, live.config()),
+            requests: showing::requests(self.delivery.clone()),
             refused: self.refused.clone(),
             reload,
             ready: live.ready(),

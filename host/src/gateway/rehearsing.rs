@@ -1,9 +1,9 @@
 //! The desk at which operators have stored work run again by another version of a plugin: one
 //! rehearsal at a time, on a thread of its own.
 //!
-//! A rehearsal goes by the configuration as it is when it begins. The reports of the last few stay in
-//! memory. A stop ends it with its calls, and waits only until it no
-//! longer reads the store. Never puts a plugin in place, and keeps no file.
+//! A rehearsal goes by the configuration as it is when it begins. The reports of the last few stay
+//! in memory. A stop ends it with its calls, and waits only until it no longer reads the store.
+//! Never puts a plugin in place, and keeps no file.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

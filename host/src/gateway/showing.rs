@@ -1,4 +1,5 @@
-//! What operators are shown of the configuration: the sources, and the settings in outline.
+//! What operators are shown of the configuration: the sources, and the settings in outline; and of
+//! deliveries what they send.
 //!
 //! Wiring only. Never a secret, nor a name that may be one in the wrong place.
 
@@ -8,8 +9,9 @@ use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 
 use super::outline;
-use crate::admin::{Settings, SourceRow, SourceRows};
+use crate::admin::{Remade, Requests, SentHeader, SentRequest, Settings, SourceRow, SourceRows};
 use crate::config::{Config, Verify};
+use crate::delivery::{Delivery, Outline};
 use crate::ids::Name;
 use crate::ingest::{Source, Sources};
 use crate::plugin::Registry;
@@ -48,6 +50,24 @@ fn row(name: &Name, source: &Source, registry: &Registry) -> SourceRow {
 /// The first of the names: a file that somebody made by hand may have any number.
 fn samples(names: &[String]) -> Vec<String> {
     names.iter().take(SAMPLES_MAX).cloned().collect()
+}
+
+/// The requests of attempts, made again by what makes them.
+pub(super) fn requests(delivery: Arc<Delivery>) -> Requests {
+    Requests(Arc::new(move |id, at| {
+        let delivery = Arc::clone(&delivery);
+        Box::pin(async move {
+            let remade: Remade = delivery.outline(id, at).await.map(|it| it.map(request_of));
+            remade
+        })
+    }))
+}
+
+fn request_of(outline: Outline) -> SentRequest {
+    let Outline { url, headers, body_bytes } = outline;
+    let header = |(name, value)| SentHeader { name, value };
+    let headers = headers.into_iter().map(header).collect();
+    SentRequest { method: "POST", url, headers, body_bytes: body_bytes as u64 }
 }
 
 /// The settings in outline, as they are whenever somebody asks.

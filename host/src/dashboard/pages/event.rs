@@ -37,6 +37,8 @@ const TEXT_BYTES_MAX: usize = 256;
 const WORKS_MAX: usize = 50;
 /// Most labels: more than an event may have.
 const LABELS_MAX: usize = 100;
+/// Most deliveries of which the request is shown: each is one more question.
+const REQUESTS_MAX: usize = 8;
 /// Most of what is wrong that is said before everything else.
 const TROUBLES_MAX: usize = 3;
 
@@ -88,8 +90,19 @@ fn path_of(id: &str) -> String {
     link::below("/v1/events", id)
 }
 
+/// Asks for the requests of the first deliveries that were attempted.
+async fn ask_for_requests(visitor: &Visitor, event: &mut EventPage) {
+    let attempted = event.deliveries.iter_mut().filter(|it| !it.attempts.is_empty());
+    for delivery in attempted.take(REQUESTS_MAX) {
+        let path = format!("{}/request", link::below("/v1/deliveries", &delivery.id));
+        // The story is one without it.
+        delivery.sent = visitor.get(&path).await.ok();
+    }
+}
+
 async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failed> {
-    let event: EventPage = visitor.get(&path_of(&id)).await?;
+    let mut event: EventPage = visitor.get(&path_of(&id)).await?;
+    ask_for_requests(&visitor, &mut event).await;
     let begin = match (&event.receipt, &event.cause) {
         (Some(receipt), None) => receipt.received_at,
         _ => event.recorded_at,

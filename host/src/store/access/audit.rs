@@ -26,8 +26,8 @@ const VALUE_BYTES_MAX: usize = 16 * 1024;
 const TEXT_CHARS_MAX: usize = 500;
 /// Most entries that are looked at for a page.
 const LOOKED_MAX: usize = 10_000;
-/// Entries stand in the order in which they were added; somebody may have set the clock by this much
-/// meanwhile.
+/// Entries stand in the order in which they were added; somebody may have set the clock by this
+/// much meanwhile.
 const CLOCK_OFF_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Faults that are named; more are counted.
 const FAULTS_MAX: usize = 1000;

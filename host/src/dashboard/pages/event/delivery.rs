@@ -5,12 +5,14 @@
 
 use super::run::mood_of;
 use super::story::{Step, TEXT_BYTES_MAX, Teller, Trouble};
-use super::view::{Attempt, Delivery, Times};
+use super::view::{Attempt, Delivery, Remade, Times};
 use crate::dashboard::markup::{self, Markup, Mood};
 use crate::dashboard::{chart, figure, highlight, link};
 
 /// Most bytes of an answer that are shown: as many as the store keeps.
 const ANSWER_BYTES_MAX: usize = 4 << 10;
+/// Most bytes of a request that are shown.
+const REQUEST_BYTES_MAX: usize = 8 << 10;
 /// Most causes of one failure.
 const CAUSES_MAX: usize = 12;
 /// The phases of an attempt: in the API, for people, and their colours.
@@ -130,6 +132,9 @@ fn step(teller: &Teller, delivery: &Delivery, (number, attempt): (usize, &Attemp
     let causes = attempt.causes.iter().take(CAUSES_MAX);
     step.causes = causes.map(|cause| markup::long(cause, TEXT_BYTES_MAX)).collect();
     step.answer = answer(attempt);
+    if number == delivery.attempts.len() {
+        step.sent = delivery.sent.as_ref().map(sent);
+    }
     step
 }
 
@@ -171,6 +176,24 @@ fn phases(step: &mut Step, attempt: &Attempt, mood: Mood) {
         step.track = Some(chart::phases(&parts));
         step.say(&words.join(" · "));
     }
+}
+
+/// A request as it goes over the wire, but for its body.
+fn sent(remade: &Remade) -> Markup {
+    let said = match &remade.request {
+        Some(request) => {
+            let mut said = format!("{} {}\n", request.method, request.url);
+            for header in &request.headers {
+                said.push_str(&format!("{}: {}\n", header.name, header.value));
+            }
+            format!("{said}\n{} of body", figure::bytes(request.body_bytes))
+        }
+        None => {
+            let why = remade.reason.as_deref().unwrap_or("nobody said why");
+            format!("It can't be made again: {why}.")
+        }
+    };
+    markup::long(&said, REQUEST_BYTES_MAX)
 }
 
 /// What the endpoint answered, laid out if it is JSON.
@@ -236,6 +259,25 @@ mod tests {
         assert_eq!(lines[0], "No answer: it ended at `connect`, at 10.2.0.17:8443");
         assert_eq!(lines[2], "resolve 0.4 ms · connect 1.1 ms");
         assert!(step.causes[1].0.contains("refused") && step.dot == "warn");
+    }
+
+    /// Guards at which step it stands, and that it is text.
+    #[test]
+    fn the_last_attempt_shows_its_request() {
+        let mut delivery = delivery("pending", &[refused(), refused()]);
+        delivery.sent = serde_json::from_value(json!({
+            "request": {
+                "method": "POST", "url": "https://crm.example/", "body_bytes": 1_335,
+                "headers": [{ "name": "x-team", "value": "<b>" }],
+            },
+            "reason": null,
+        }))
+        .unwrap();
+        let story = told(&delivery, false);
+        let shown: Vec<_> = story.iter().map(|step| step.sent.as_ref()).collect();
+        assert!(shown.len() == 3 && shown[0].is_none() && shown[2].is_none());
+        let text = &shown[1].unwrap().0;
+        assert!(text.contains("POST https://crm.example/\nx-team: &lt;b&gt;\n\n"), "{text}");
     }
 
     /// Guards what [`offer`] asks for: the scope, and that there is something to end.

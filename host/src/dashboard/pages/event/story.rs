@@ -55,7 +55,8 @@ pub(super) struct Step {
     /// What a plugin logged, and how much of that there is.
     pub(super) log: Vec<Markup>,
     pub(super) log_said: String,
-    /// What an endpoint answered.
+    /// What was sent to an endpoint, and what it answered.
+    pub(super) sent: Option<Markup>,
     pub(super) answer: Option<Markup>,
     pub(super) acts: Vec<Act>,
 }
@@ -127,6 +128,7 @@ impl Step {
             causes: Vec::new(),
             log: Vec::new(),
             log_said: String::new(),
+            sent: None,
             answer: None,
             acts: Vec::new(),
         }

@@ -129,6 +129,31 @@ pub(super) struct Delivery {
     pub(super) retry_at: Option<Timestamp>,
     pub(super) damaged_at: Option<u64>,
     pub(super) attempts: Vec<Attempt>,
+    /// The request of the last attempt, if it was asked for.
+    #[serde(skip)]
+    pub(super) sent: Option<Remade>,
+}
+
+/// The request of an attempt, made again with the settings of now.
+#[derive(Deserialize)]
+pub(super) struct Remade {
+    pub(super) request: Option<Sent>,
+    /// Why it can't be made.
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Sent {
+    pub(super) method: String,
+    pub(super) url: String,
+    pub(super) headers: Vec<Header>,
+    pub(super) body_bytes: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Header {
+    pub(super) name: String,
+    pub(super) value: String,
 }
 
 #[derive(Deserialize)]
