@@ -217,7 +217,8 @@ async fn a_tenant_sees_the_story_of_its_own_events_alone() {
     assert!(listed.contains(&own) && !listed.contains(&theirs));
 }
 
-/// Guards each arm of `masked` in the outline of a delivery: a request is shown, and no secret of it.
+/// Guards each arm of `masked` in the outline of a delivery: a request is shown, and no secret of
+/// it.
 #[tokio::test]
 async fn an_attempt_shows_its_request_without_what_proves_anything() {
     let receiver = Receiver::start().await;
