@@ -90,7 +90,7 @@ const MEANINGS: [(&str, &str, &str); 13] = [
         "extend [handlers.NAME] in the configuration, or repair the plugin",
     ),
     ("discarded", "an operator ended the work", "nothing, unless that was a mistake"),
-    ("forgotten", "an operator had its subject forgotten", "nothing: its data is deleted"),
+    ("erased", "an operator had what is known of its subject erased", "nothing: its data is gone"),
 ];
 
 /// Why work fails now.
