@@ -111,7 +111,8 @@ async fn who_listens_is_killed_ten_times_and_misses_nothing_and_repeats_within_i
     let gateway = Process::start(Setup::stripe().prepare()).await;
     let place = Place::new();
     let in_flight = IN_FLIGHT.to_string();
-    let more = ["--in-flight", &in_flight, "--types", "payment.*,refund.*", "--source", "stripe"];
+    let more: [&str; 6] =
+        ["--in-flight", &in_flight, "--types", "payment.*,refund.*", "--source", "stripe"];
     let args = place.listen(gateway.admin(), &receiver, &more);
     let first = Running::listening(&args).await;
 
@@ -307,8 +308,8 @@ async fn a_cursor_is_of_one_process_one_store_and_its_filters() {
     another.settle().await;
     let other = place.listen(another.admin(), &receiver, &[]);
     hookgate(other).await.failed_with("the cursor is of the store of another gateway");
-    let nowhere = Place::new().listen("http://127.0.0.1:9", &receiver, &[]);
-    let ran = hookgate(nowhere).await;
+    let elsewhere = Place::new();
+    let ran = hookgate(elsewhere.listen("http://127.0.0.1:9", &receiver, &[])).await;
     assert!(ran.err.contains("is the gateway running there?"), "{}", ran.err);
 }
 
