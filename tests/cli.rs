@@ -2,6 +2,7 @@
 
 mod audit;
 mod canary;
+mod config;
 mod configuration;
 mod dead;
 mod delivery;

@@ -10,6 +10,8 @@ mod at;
 mod audit;
 mod backup;
 mod check;
+mod completions;
+mod config;
 mod cursor_file;
 mod dead;
 mod deed;
@@ -26,6 +28,7 @@ mod http;
 mod indented;
 mod listen;
 mod log;
+mod man;
 mod mcp;
 mod plugin;
 mod progress;
@@ -77,6 +80,9 @@ enum Command {
     Serve(ConfigFile),
     /// Check the configuration and the plugins, list what would run, and exit
     Check(ConfigFile),
+    /// Show the configuration as it counts, or print the schema of its file
+    #[command(subcommand)]
+    Config(config::Command),
     /// Write, build, test, try, sign and inspect plugins, and look after canaries
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -138,6 +144,10 @@ enum Command {
     Demo(demo::Demo),
     /// Print the OpenAPI document of the admin port
     Openapi,
+    /// Print what a shell reads to complete commands and options
+    Completions(completions::Completions),
+    /// Print the manual page, or write a page for each command
+    Man(man::Manual),
     /// Compile a plugin file from standard input; the gateway starts this in a child process
     #[command(hide = true)]
     CompilePlugin { out: PathBuf },
@@ -172,36 +182,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit_code(Err(error.into()), is_json),
     };
-    let ended = runtime.block_on(async {
-        match cli.command {
-            Command::Serve(args) => serve::serve(&args.config).await,
-            Command::Check(args) => check::check(&args.config).await,
-            Command::Plugin(command) => plugin::run(command).await,
-            Command::Provider(command) => provider::run(command),
-            Command::Status(args) => status::status(args).await,
-            Command::Event(command) => event::run(command).await,
-            Command::Receipt(command) => receipt::run(command).await,
-            Command::Endpoint(command) => endpoint::run(command).await,
-            Command::Delivery(command) => delivery::run(command).await,
-            Command::Dead(command) => dead::run(command).await,
-            Command::Replay(command) => replay::run(command).await,
-            Command::EventType(command) => event_type::run(command).await,
-            Command::Source(command) => source::run(command).await,
-            Command::Hours(args) => hours::hours(args).await,
-            Command::Subject(command) => subject::run(command).await,
-            Command::Token(command) => token::run(command).await,
-            Command::Audit(command) => audit::run(command).await,
-            Command::Mcp(args) => mcp::mcp(args).await,
-            Command::Store(command) => store::run(command).await,
-            Command::Listen(args) => listen::listen(&args).await,
-            Command::Backup(args) => backup::backup(args).await,
-            Command::Restore(args) => backup::restore(&args),
-            Command::Send(args) => send::send(&args).await,
-            Command::Demo(args) => demo::demo(&args).await,
-            Command::Openapi => say!("{}", admin::document().trim_end()),
-            Command::CompilePlugin { .. } => unreachable!("answered above"),
-        }
-    });
+    let ended = runtime.block_on(run(cli.command));
     // Abandoned guests and blocking reads must not hold up the end.
     runtime.shutdown_background();
     exit_code(ended, is_json)
@@ -211,6 +192,41 @@ pub fn main() -> ExitCode {
 /// that comes with that must not end it.
 fn goes_on(command: &Command) -> bool {
     matches!(command, Command::Serve(_) | Command::Demo(_) | Command::Listen(_) | Command::Mcp(_))
+}
+
+/// Has the part that a command belongs to do it.
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(args) => serve::serve(&args.config).await,
+        Command::Check(args) => check::check(&args.config).await,
+        Command::Config(command) => config::run(&command),
+        Command::Plugin(command) => plugin::run(command).await,
+        Command::Provider(command) => provider::run(command),
+        Command::Status(args) => status::status(args).await,
+        Command::Event(command) => event::run(command).await,
+        Command::Receipt(command) => receipt::run(command).await,
+        Command::Endpoint(command) => endpoint::run(command).await,
+        Command::Delivery(command) => delivery::run(command).await,
+        Command::Dead(command) => dead::run(command).await,
+        Command::Replay(command) => replay::run(command).await,
+        Command::EventType(command) => event_type::run(command).await,
+        Command::Source(command) => source::run(command).await,
+        Command::Hours(args) => hours::hours(args).await,
+        Command::Subject(command) => subject::run(command).await,
+        Command::Token(command) => token::run(command).await,
+        Command::Audit(command) => audit::run(command).await,
+        Command::Mcp(args) => mcp::mcp(args).await,
+        Command::Store(command) => store::run(command).await,
+        Command::Listen(args) => listen::listen(&args).await,
+        Command::Backup(args) => backup::backup(args).await,
+        Command::Restore(args) => backup::restore(&args),
+        Command::Send(args) => send::send(&args).await,
+        Command::Demo(args) => demo::demo(&args).await,
+        Command::Openapi => say!("{}", admin::document().trim_end()),
+        Command::Completions(args) => completions::print(&args, Cli::command()),
+        Command::Man(args) => man::print(&args, Cli::command()),
+        Command::CompilePlugin { .. } => unreachable!("answered above"),
+    }
 }
 
 /// What was said, and whether the answer is for a program.

@@ -7,6 +7,7 @@
 
 mod credential;
 mod document;
+mod effective;
 mod endpoint;
 mod file;
 mod gate;
@@ -18,6 +19,7 @@ mod plugins;
 mod profile;
 mod redact;
 mod retention;
+mod schema;
 mod secret;
 mod telemetry;
 mod tokens;
@@ -51,6 +53,7 @@ use crate::store::Retention;
 use crate::telemetry::Settings as Telemetry;
 
 use document::Flaws;
+pub(crate) use effective::{Origin, Setting};
 pub(crate) use limits::Limits;
 pub(crate) use manifest::Manifest;
 pub(crate) use plugins::plugin_memory;
@@ -264,6 +267,17 @@ impl Config {
             .map(|(config, warnings)| Self { warnings, ..config })
     }
 
+    /// Each setting as it counts, from a file that may be wrong otherwise; needs no secret, and has
+    /// none.
+    pub(crate) fn settings(path: &Path) -> Result<Vec<Setting>, ConfigError> {
+        effective::settings(path)
+    }
+
+    /// What the file may have, as a JSON schema.
+    pub(crate) fn schema() -> serde_json::Value {
+        schema::document()
+    }
+
     /// How to reach the operators' port, from a file that may be wrong otherwise; needs no secret.
     pub(crate) fn admin_port(path: &Path) -> Result<PortAt, ConfigError> {
         let folder = folder_of(path);
@@ -343,7 +357,7 @@ fn parse<T>(
             .map(|flaw| Flaw { place: flaw.at.map(|at| place_of(text, at)), reason: flaw.reason });
         placed.collect::<Vec<_>>()
     };
-    let Flaws { wrong: found, warnings } = flaws;
+    let Flaws { wrong: found, warnings, .. } = flaws;
     match (read, placed(found)) {
         (Some(read), wrong) if wrong.is_empty() => {
             let warnings = placed(warnings);

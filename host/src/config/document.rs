@@ -6,6 +6,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+#[cfg(test)]
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -32,6 +34,9 @@ pub(super) struct Flaws {
     pub(super) wrong: RefCell<Vec<Flaw>>,
     /// What works and is worth a look.
     pub(super) warnings: RefCell<Vec<Flaw>>,
+    /// The keys that each table that was read may have, by the table's title.
+    #[cfg(test)]
+    pub(super) known: RefCell<BTreeMap<String, BTreeSet<&'static str>>>,
 }
 
 impl Flaws {
@@ -253,6 +258,8 @@ impl<'a> Table<'a> {
     /// Reads the table, and notes every key that nobody asked for.
     pub(super) fn read<T>(mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         let read = read(&mut self);
+        #[cfg(test)]
+        self.flaws.known.borrow_mut().entry(self.title.clone()).or_default().extend(&self.known);
         for entry in self.entries.values() {
             let key = quoted(entry.key).map(|key| format!(" {key}")).unwrap_or_default();
             let title = &self.title;

@@ -2,9 +2,12 @@
 //!
 //! Only numbers, their defaults and their bounds; each part is given its own by the gateway.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::document::Table;
 use super::patience::Patience;
@@ -216,6 +219,46 @@ impl Limits {
             handle_deadline: deadline(table, "handle_deadline", default.handle_deadline),
             grace: table.duration("grace", ms(0)..=hours(1), default.grace),
         }
+    }
+
+    /// Every key with its value, as the file has it; without those for which something else
+    /// decides unless they are there.
+    pub(super) fn written(&self) -> BTreeMap<&'static str, Value> {
+        let time = |time: Duration| Value::from(humantime::format_duration(time).to_string());
+        let counts = [
+            ("body_bytes", self.body_bytes),
+            ("connections", self.connections),
+            ("http2_requests", self.http2_requests),
+            ("held_bytes", self.held_bytes),
+            ("held_bytes_per_source", self.held_bytes_per_source),
+            ("requests", self.requests),
+            ("requests_per_source", self.requests_per_source),
+            ("queue", self.queue),
+            ("backlog", self.backlog),
+            ("backlog_per_source", self.backlog_per_source),
+            ("parses", self.parses),
+            ("runs", self.runs),
+            ("runs_per_handler", self.runs_per_handler),
+            ("deliveries", self.deliveries),
+            ("uncommitted", self.uncommitted),
+            ("claims_threads", self.claims_threads),
+            ("parse_threads", self.parse_threads),
+            ("run_threads", self.run_threads),
+            ("emitted_events", self.emitted_events),
+            ("emitted_bytes", self.emitted_bytes),
+            ("plugin_memory_bytes", self.plugin_memory_bytes),
+        ];
+        let times = [
+            ("claims_deadline", self.claims_deadline),
+            ("early_parse", self.early_parse),
+            ("parse_deadline", self.parse_deadline),
+            ("handle_deadline", self.handle_deadline),
+            ("grace", self.grace),
+        ];
+        let counts = counts.into_iter().map(|(key, count)| (key, Value::from(count)));
+        let times = times.into_iter().chain(self.patience.times());
+        let all = counts.chain(times.map(|(key, it)| (key, time(it))));
+        all.chain([("breaker", Value::from(self.breaker))]).collect()
     }
 
     /// How many requests a connection over HTTP/2 may have at a time, if there is HTTP/2.
