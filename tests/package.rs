@@ -1,5 +1,5 @@
-//! The Debian package, its service and the examples in `deploy`: what can be held to its word without
-//! installing anything.
+//! The Debian package, its service and the examples in `deploy`: what can be held to its word
+//! without installing anything.
 //!
 //! `make package-test` installs the package, and lives with it. Never needs root.
 

@@ -29,6 +29,8 @@ MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_MDWE = 22, 24, 38, 65
 SECCOMP_MODE_FILTER = 2
 AUDIT_ARCH_X86_64 = 0xC000003E
+# By the protocol of sd_listen_fds(3).
+FIRST_HANDED_OVER = 3
 NUMBERS = pathlib.Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 
 
@@ -105,7 +107,8 @@ def filter_calls(numbers):
 
 
 def own_folders(root, unit, user):
-    """Makes what the unit has folders for, and gives the variables that name them."""
+    """Makes what the unit has folders for, and gives the variables that name them. What is there
+    stays: a service may run."""
     environment = {}
     for key, below in (("StateDirectory", "/var/lib"), ("RuntimeDirectory", "/run")):
         [name] = unit[key]
@@ -116,11 +119,10 @@ def own_folders(root, unit, user):
         folder.chmod(int(mode, 8))
         environment[key.replace("Directory", "_DIRECTORY").upper()] = f"{below}/{name}"
     credentials = root / "run/credentials/hookgate.service"
-    shutil.rmtree(credentials, ignore_errors=True)
-    credentials.mkdir(parents=True)
+    credentials.mkdir(parents=True, exist_ok=True)
     for name in unit["LoadCredential"]:
         kept = root / "etc/credstore" / name
-        if kept.exists():
+        if kept.exists() and not (credentials / name).exists():
             shutil.copyfile(kept, credentials / name)
             os.chown(credentials / name, user.pw_uid, user.pw_gid)
             (credentials / name).chmod(0o400)
@@ -176,9 +178,13 @@ def main():
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
     environment["PATH"] = "/usr/bin:/bin"
-    for given in ("NOTIFY_SOCKET", "RUST_LOG"):
-        if given in os.environ:
-            environment[given] = os.environ[given]
+    if "NOTIFY_SOCKET" in os.environ:
+        environment["NOTIFY_SOCKET"] = os.environ["NOTIFY_SOCKET"]
+    if "PUBLIC_PORT" in os.environ:
+        # A listening socket, which systemd hands over like this.
+        os.dup2(int(os.environ["PUBLIC_PORT"]), FIRST_HANDED_OVER)
+        environment |= {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "public",
+                        "LISTEN_PID": str(os.getpid())}
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     if denies:
         # It is what `MemoryDenyWriteExecute=yes` does.

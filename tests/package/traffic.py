@@ -74,7 +74,8 @@ class Senders:
         self.url, self.secret, self.trusted = url, secret, trusted
         self.known = threading.Condition()
         self.answered = []
-        self.put_off = 0
+        # Tries that were not answered with 2xx, and those of them that nobody let in.
+        self.put_off = self.turned_away = 0
         self.refused = None
         self.is_stopped = False
         self.threads = [threading.Thread(target=self._send, args=(number,), daemon=True)
@@ -105,8 +106,10 @@ class Senders:
             try:
                 connection = connection or self._connect()
                 status = self._post(connection, payment(event))
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException) as error:
                 status = None
+                with self.known:
+                    self.turned_away += isinstance(error, ConnectionRefusedError)
             if status == 200:
                 with self.known:
                     self.answered.append(event)
