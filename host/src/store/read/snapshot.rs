@@ -44,7 +44,6 @@ use crate::store::facts::{PluginStamp, Receipt, StoredEvent, StoredParcel};
 use crate::store::file::view::{Dead, Outcomes, Segments, View};
 use crate::store::kind::WorkKind;
 use crate::store::log::record::Record;
-use crate::store::owed::lease::Payload;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::undone::Look;
 use crate::store::owed::works::Stored;
@@ -142,22 +141,6 @@ impl Store {
         self.ask_view(move |snapshot| match snapshot.find(id)? {
             Some(stored) if id.kind == IdKind::Delivery => snapshot.delivery_of(&stored, id),
             _ => Ok(None),
-        })
-        .await
-    }
-
-    /// What a delivery takes to which endpoint; `None` if there is no such delivery.
-    pub async fn carried(&self, id: Id) -> Result<Option<(Name, Payload)>, Error> {
-        self.ask_view(move |snapshot| {
-            let Some(stored) = snapshot.find(id)? else { return Ok(None) };
-            let work = stored.work_at(id.position, &snapshot.shared.order_keys);
-            let work = work.filter(|work| work.kind == WorkKind::Delivery);
-            let payload = match stored {
-                Stored::Event(event) => Some(Payload::Event(event)),
-                Stored::Parcel(parcel) => Some(Payload::Parcel(parcel)),
-                Stored::Receipt(_) => None,
-            };
-            Ok(work.map(|work| work.group).zip(payload))
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! The list of deliveries, those of the newest events and parcels first.
+//! The list of deliveries, those of the newest events and parcels first; and what one delivers.
 //!
 //! The dead are found by their letters, and all others by the index, if few endpoints are named,
 //! or else the log is read through. Each says by itself whether it fits. It goes on for a bounded
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::times::{CLOCK_SLACK, OUTSIDE_MAX, Reach, SEGMENTS_MIN};
 use super::{LIST_TIME, Listing, PAGE_ITEMS_MAX, Page, Snapshot};
 use crate::event::{Timestamp, in_millis};
-use crate::ids::Id;
+use crate::ids::{Id, Name};
 use crate::retry::Verdict;
 use crate::store::Store;
 use crate::store::error::{Error, Failure};
@@ -19,6 +19,7 @@ use crate::store::kind::WorkKind;
 use crate::store::log::record::{AttemptRecord, DetailRecord, Record};
 use crate::store::log::segment::{Entry, RecordKind};
 use crate::store::owed::backlog::OpenWork;
+use crate::store::owed::lease::Payload;
 use crate::store::owed::standing::{Progress, Standing};
 use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::cursor::Cursor;
@@ -31,6 +32,22 @@ use crate::store::reasons::Account;
 const BACK_MAX: usize = 8;
 
 impl Store {
+    /// What a delivery takes to which endpoint; `None` if there is no such delivery.
+    pub async fn carried(&self, id: Id) -> Result<Option<(Name, Payload)>, Error> {
+        self.ask_view(move |snapshot| {
+            let Some(stored) = snapshot.find(id)? else { return Ok(None) };
+            let work = stored.work_at(id.position, &snapshot.shared.order_keys);
+            let work = work.filter(|work| work.kind == WorkKind::Delivery);
+            let payload = match stored {
+                Stored::Event(event) => Some(Payload::Event(event)),
+                Stored::Parcel(parcel) => Some(Payload::Parcel(parcel)),
+                Stored::Receipt(_) => None,
+            };
+            Ok(work.map(|work| work.group).zip(payload))
+        })
+        .await
+    }
+
     /// The deliveries that match, those of the newest events and parcels first.
     pub async fn deliveries(
         &self,
