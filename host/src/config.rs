@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use toml::de::DeTable;
+use url::Url;
 
 use crate::address::Address;
 use crate::admin::FileToken;
@@ -76,6 +77,8 @@ pub struct Config {
     pub(crate) fingerprint: Fingerprint,
     /// Where payment gateways post.
     pub(crate) listen: SocketAddr,
+    /// Where the internet reaches that, as far as anybody said it.
+    pub(crate) public_url: Option<Url>,
     /// Where operators ask.
     pub(crate) admin: Address,
     /// The names, beside those of loopback, under which operators ask.

@@ -124,6 +124,19 @@ async fn a_source_that_verifies_nothing_receives_a_sample_without_a_signature() 
     gateway.person().open("/sources/open").await.says("without a signature");
 }
 
+/// Guards how the address is put together, and that the page shows it.
+#[tokio::test]
+async fn a_source_shows_its_whole_address_where_somebody_has_said_it() {
+    let setup = Setup::stripe().line("public_url = \"https://hooks.example.com/pay/\"");
+    let gateway = setup.start().await;
+    let sources = gateway.ask("/v1/sources").await.json();
+    let url = &sources["sources"][0]["url"];
+    assert_eq!(url, "https://hooks.example.com/pay/in/stripe");
+    let page = gateway.person().open("/sources/stripe").await;
+    assert!(page.html.contains("value=\"https://hooks.example.com/pay/in/stripe\""));
+    assert!(!page.text().contains("A path of the public port"), "{}", page.text());
+}
+
 /// Guards the scope of the operation, and that its form is left out without it.
 #[tokio::test]
 async fn who_may_only_read_sends_no_sample() {

@@ -24,6 +24,7 @@ listen  = "127.0.0.1:8080"
 admin   = "127.0.0.1:8081"
 data    = "data"
 plugins = "plugins"
+public_url = "https://hooks.example.com"
 behind_proxy = true
 trusted_proxies = ["10.0.0.0/8"]
 proxy_protocol = true

@@ -134,6 +134,8 @@ pub(crate) struct SourceRow {
     pub(crate) name: Name,
     /// Where its provider posts to, at the public port.
     pub(crate) path: String,
+    /// The whole address, if the configuration says where the internet reaches that port.
+    pub(crate) url: Option<String>,
     /// The stem of its provider plugin.
     pub(crate) plugin: String,
     /// What the plugin calls the provider; `None` if it is not loaded.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::de::DeTable;
+use url::Url;
 
 use super::document::{Entry, Flaws, Table};
 use super::endpoint::endpoint_of;
@@ -65,6 +66,7 @@ pub(super) fn read<'a>(
         let (mut named, plugins) = named(table, folder);
         let behind_proxy = table.take("behind_proxy").and_then(|entry| entry.truth());
         let (trusted_proxies, proxy_protocol) = proxies(table);
+        let public_url = table.take("public_url").and_then(public_url_of);
         let admin_hosts = all(table.take("admin_hosts"), HOST_NAMES, Entry::host);
         let [sources, endpoints, handlers] =
             ["sources", "endpoints", "handlers"].map(|key| table.take(key));
@@ -98,6 +100,7 @@ pub(super) fn read<'a>(
         named.check(extent);
         Some(Config {
             listen: named.listen?.1,
+            public_url,
             admin: named.admin?.1,
             trusted_proxies,
             proxy_protocol,
@@ -126,6 +129,17 @@ pub(super) fn read<'a>(
             warnings: Vec::new(),
         })
     })
+}
+
+/// Where the internet reaches the public port.
+fn public_url_of(entry: Entry<'_>) -> Option<Url> {
+    let url = entry.url()?;
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if has_user || url.query().is_some() || url.fragment().is_some() {
+        entry.wrong("must have no user, no query and no fragment");
+        return None;
+    }
+    Some(url)
 }
 
 /// How to reach the operators' port, whatever else may be wrong with the file.

@@ -54,7 +54,11 @@ impl Parts {
             usages: Usages(Arc::new(used)),
             // As they are whenever somebody asks.
             sources: KnownSources(Arc::new(move |name: &Name| sources.load().contains_key(name))),
-            source_rows: showing::sources(self.sources.clone(), self.registry.clone()),
+            source_rows: showing::sources(
+                self.sources.clone(),
+                self.registry.clone(),
+                live.config(),
+            ),
             samples: posting::samples(ingest, live.config()),
             requests: showing::requests(self.delivery.clone()),
             refused: self.refused.clone(),

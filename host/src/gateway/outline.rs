@@ -66,6 +66,7 @@ pub(super) fn of(config: &Config) -> Value {
     let master_keys = config.master_keys.iter().map(|key| hex::encode(key.id()));
     json!({
         "listen": config.listen.to_string(),
+        "public_url": config.public_url.as_ref().map(|url| url.as_str()),
         "admin": config.admin.to_string(),
         "admin_hosts": config.admin_hosts,
         "metrics": if config.open_metrics { "open" } else { "token" },

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::outline;
 use crate::admin::{Remade, Requests, SentHeader, SentRequest, Settings, SourceRow, SourceRows};
@@ -21,18 +22,25 @@ use crate::secrets::shown;
 const SAMPLES_MAX: usize = 100;
 
 /// The sources, as they are whenever somebody asks.
-pub(super) fn sources(sources: Arc<Sources>, registry: Arc<Registry>) -> SourceRows {
+pub(super) fn sources(
+    sources: Arc<Sources>,
+    registry: Arc<Registry>,
+    config: Arc<ArcSwap<Config>>,
+) -> SourceRows {
     SourceRows(Arc::new(move || {
-        sources.load().iter().map(|(name, source)| row(name, source, &registry)).collect()
+        let config = config.load();
+        let public = config.public_url.as_ref();
+        sources.load().iter().map(|(name, source)| row((name, source), &registry, public)).collect()
     }))
 }
 
-fn row(name: &Name, source: &Source, registry: &Registry) -> SourceRow {
+fn row((name, source): (&Name, &Source), registry: &Registry, public: Option<&Url>) -> SourceRow {
     let plugin = registry.get(&source.plugin);
     let provider = plugin.as_ref().and_then(|plugin| plugin.provider());
     SourceRow {
         name: name.clone(),
         path: format!("/in/{name}"),
+        url: public.map(|public| format!("{}/in/{name}", public.as_str().trim_end_matches('/'))),
         plugin: shown(source.plugin.as_str()).to_owned(),
         provider: provider.map(|info| info.name.clone()),
         version: provider.map(|info| info.version.clone()),

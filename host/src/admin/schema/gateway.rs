@@ -51,6 +51,8 @@ object! {
         name: Name,
         /// Where its provider posts to, at the public port.
         path: String,
+        /// The whole address; null if the configuration has no `public_url`.
+        url: Option<String>,
         /// The file's stem of its provider plugin.
         plugin: String,
         /// What the plugin calls the provider; null if the plugin is not loaded.

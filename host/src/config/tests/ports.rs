@@ -102,3 +102,17 @@ fn one_address_has_at_most_half_of_the_connections_to_the_admin_port() {
         assert_eq!((limits.connections_max, limits.connections_per_address), (256, 128));
     }
 }
+
+/// Guards what a public URL may have: each source's address is put behind it.
+#[test]
+fn where_the_internet_reaches_the_public_port_is_a_plain_url() {
+    let with = |url: &str| format!("public_url = \"{url}\"{WHOLE}");
+    for url in ["https://hooks.example.com", "http://hooks.example.com:8443/pay/"] {
+        assert!(parse(&with(url)).unwrap().public_url.is_some(), "{url}");
+    }
+    check_wrong(&with("hooks.example.com"), "`public_url` must be a URL such as");
+    let rest = "`public_url` must have no user, no query and no fragment";
+    for url in ["https://me@a.example", "https://a.example/?key=1", "https://a.example/#top"] {
+        check_wrong(&with(url), rest);
+    }
+}

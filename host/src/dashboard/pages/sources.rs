@@ -36,6 +36,7 @@ struct Sources {
 struct Source {
     name: String,
     path: String,
+    url: Option<String>,
     plugin: String,
     provider: Option<String>,
     version: Option<String>,
@@ -155,7 +156,7 @@ mod tests {
         let now = Timestamp(1_700_000_000_000);
         let said = |secrets: u64, since: &[Option<Timestamp>]| {
             let source = json!({
-                "name": "shop", "path": "/in/shop", "plugin": "stripe", "provider": null,
+                "name": "shop", "path": "/in/shop", "url": null, "plugin": "stripe", "provider": null,
                 "version": null, "scheme": null, "types": [], "samples": [], "verified": true,
                 "secrets": secrets, "secrets_since": since, "keys_from": [], "stopped": null,
                 "answered": {},
