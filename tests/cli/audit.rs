@@ -20,6 +20,11 @@ async fn an_audit_log_is_listed_exported_and_verified() {
     }
     let listed = hookgate(["audit", "list", "--admin", gateway.admin()]).await;
     assert!(listed.succeeded().contains("POST /v1/reload"), "{}", listed.out);
+    let by = ["audit", "list", "--admin", gateway.admin(), "--operation", "reload", "--actor"];
+    let found = hookgate([&by[..], &["this machine"][..]].concat()).await;
+    assert_eq!(found.succeeded().matches("POST /v1/reload").count(), 3, "{}", found.out);
+    let none = hookgate([&by[..], &["token ci"][..]].concat()).await;
+    assert_eq!(none.succeeded().lines().count(), 1, "the head alone: {}", none.out);
     let exported = hookgate(["audit", "export", "--admin", gateway.admin()]).await;
     let lines: Vec<Value> = exported
         .succeeded()

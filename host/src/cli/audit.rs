@@ -4,13 +4,14 @@
 //! Verifying reads the files and changes nothing.
 
 use anyhow::{anyhow, bail};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::at::At;
 use super::http;
-use super::rows::{Listing, text};
+use super::rows::{Listing, given, text};
 use super::store::Place;
+use crate::event::Timestamp;
 use crate::store;
 
 /// Entries that are asked for at a time.
@@ -20,6 +21,8 @@ const PART: &str = "500";
 pub(super) enum Command {
     /// List who changed what, newest first
     List {
+        #[command(flatten)]
+        search: Search,
         #[command(flatten)]
         listing: Listing,
     },
@@ -44,6 +47,35 @@ pub(super) enum Command {
     },
 }
 
+/// Which entries.
+#[derive(Debug, Args)]
+pub(super) struct Search {
+    /// Only what was done by somebody in whose name this stands, such as "token ci"
+    #[arg(long, value_name = "TEXT")]
+    actor: Option<String>,
+    /// Only entries in whose WHAT this stands, such as "DELETE /v1/tokens"
+    #[arg(long, value_name = "TEXT")]
+    operation: Option<String>,
+    /// Only from this time on, such as 2026-11-22T03:00:00Z
+    #[arg(long)]
+    since: Option<Timestamp>,
+    /// Only before this time, such as 2026-11-23T03:00:00Z
+    #[arg(long)]
+    until: Option<Timestamp>,
+}
+
+impl Search {
+    fn pairs(self) -> Vec<(&'static str, String)> {
+        let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        given([
+            ("actor", self.actor),
+            ("operation", self.operation),
+            ("since", text(self.since)),
+            ("until", text(self.until)),
+        ])
+    }
+}
+
 /// A number and a hash.
 fn known(text: &str) -> Result<(u64, String), String> {
     let parsed = text.split_once(':').and_then(|(number, hash)| {
@@ -56,7 +88,7 @@ fn known(text: &str) -> Result<(u64, String), String> {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::List { listing } => list(&listing).await,
+        Command::List { search, listing } => list(search, &listing).await,
         Command::Export { at } => export(&at).await,
         Command::Verify { place, expect, json } => {
             verify(&place, expect.as_ref().map(|(number, hash)| (*number, hash.as_str())), json)
@@ -64,10 +96,10 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-async fn list(listing: &Listing) -> anyhow::Result<()> {
+async fn list(search: Search, listing: &Listing) -> anyhow::Result<()> {
     let head = ["NUMBER", "AT (UTC)", "WHO", "FROM", "OUTCOME", "WHAT"].map(str::to_owned);
     listing
-        .print("/v1/audit", Vec::new(), &row(head), |entry| {
+        .print("/v1/audit", search.pairs(), &row(head), |entry| {
             let number = entry["number"].to_string();
             let [time, who, from, outcome, what] =
                 ["at", "who", "from", "outcome", "what"].map(|key| text(entry, key));

@@ -41,6 +41,7 @@ pub(in crate::config) static FILE: Table = Table {
         ),
         key("tokens", Form::Named(&TOKEN), "Tokens of the admin port, beside those of the store"),
         key("tls", Form::Table(&TLS), "The certificates of the two ports"),
+        key("public_url", Form::Url, "Where the internet reaches the public port, to be shown"),
         or("metrics", Form::Choice(&["token", "open"]), "\"token\"", "Who may read /metrics"),
         or("behind_proxy", Form::Truth, "false", "Whether a proxy speaks TLS with the operators"),
         or(
