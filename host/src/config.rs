@@ -171,6 +171,8 @@ pub enum ConfigError {
         path: PathBuf,
         /// What is wrong, and where.
         flaws: Vec<Flaw>,
+        /// What works and is worth a look, with its place.
+        warnings: Vec<String>,
     },
 }
 
@@ -189,7 +191,7 @@ impl fmt::Display for ConfigError {
                 let path = path.display();
                 return write!(f, "failed to read the configuration {path}: {reason}");
             }
-            Self::Wrong { path, flaws } => (path, flaws),
+            Self::Wrong { path, flaws, .. } => (path, flaws),
         };
         for (number, flaw) in flaws.iter().enumerate() {
             f.write_str(if number == 0 { "" } else { "\n" })?;
@@ -339,11 +341,15 @@ fn parse<T>(
     path: &Path,
     read: impl for<'a> FnOnce(&'a DeTable<'a>, &'a Flaws) -> Option<T>,
 ) -> Result<(T, Vec<String>), ConfigError> {
-    let wrong = |flaws: Vec<Flaw>| ConfigError::Wrong { path: path.to_owned(), flaws };
+    let wrong = |flaws: Vec<Flaw>, warnings: Vec<String>| ConfigError::Wrong {
+        path: path.to_owned(),
+        flaws,
+        warnings,
+    };
     let document = DeTable::parse(text).map_err(|error| {
         // The message names what the grammar expects; it repeats nothing of the text.
         let place = error.span().map(|span| place_of(text, span.start));
-        wrong(vec![Flaw { place, reason: error.message().trim().to_owned() }])
+        wrong(vec![Flaw { place, reason: error.message().trim().to_owned() }], Vec::new())
     })?;
     let flaws = Flaws::default();
     let read = read(document.get_ref(), &flaws);
@@ -361,12 +367,10 @@ fn parse<T>(
         placed.collect::<Vec<_>>()
     };
     let Flaws { wrong: found, warnings, .. } = flaws;
+    let warnings = placed(warnings).iter().map(|flaw| flaw.shown(path)).collect();
     match (read, placed(found)) {
-        (Some(read), wrong) if wrong.is_empty() => {
-            let warnings = placed(warnings);
-            Ok((read, warnings.iter().map(|flaw| flaw.shown(path)).collect()))
-        }
-        (_, found) => Err(wrong(found)),
+        (Some(read), wrong) if wrong.is_empty() => Ok((read, warnings)),
+        (_, found) => Err(wrong(found, warnings)),
     }
 }
 

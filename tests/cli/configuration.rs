@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use serde_json::Value;
+
 use super::{CONFIG, Folder, PLUGINS, hookgate};
 use crate::harness::{Authority, Setup};
 
@@ -61,7 +63,7 @@ async fn check_finds_a_source_with_nothing_to_verify_with() {
 
     let checked = folder.check().await;
 
-    checked.failed_with("problems found: 1");
+    checked.failed_with("hookgate: 1 problem; nothing was changed");
     let wrong = "stripe: WRONG: [sources.cards] has no secrets, and plugin stripe pins no root";
     assert!(checked.line("stripe:").starts_with(wrong), "{}", checked.out);
 }
@@ -74,7 +76,7 @@ async fn check_finds_a_plugin_that_can_not_run() {
 
     let checked = folder.check().await;
 
-    checked.failed_with("problems found: 3");
+    checked.failed_with("hookgate: 3 problems; nothing was changed");
     assert!(checked.line("broken:").starts_with("broken: WRONG: "), "{}", checked.out);
     assert!(checked.line("stripe:").starts_with("stripe: WRONG: "), "{}", checked.out);
     assert!(checked.line("POST /in/cards").contains("provider stripe (NOT LOADED)"));
@@ -87,7 +89,7 @@ async fn check_finds_settings_that_a_plugin_refuses() {
 
     let checked = folder.check().await;
 
-    checked.failed_with("problems found: 1");
+    checked.failed_with("hookgate: 1 problem; nothing was changed");
     let wrong = "dunning: WRONG: plugin dunning refuses the config of [handlers.dunning]: ";
     assert!(checked.line("dunning: WRONG").starts_with(wrong), "{}", checked.out);
 }
@@ -97,7 +99,7 @@ async fn check_finds_a_plugin_that_is_not_there() {
     let folder = Folder::new(CONFIG, &["stripe", "standard-webhooks"]);
     let checked = folder.check().await;
 
-    checked.failed_with("problems found: 1");
+    checked.failed_with("hookgate: 1 problem; nothing was changed");
     let missing = "dunning: NOT LOADED, the plugins folder has no such file";
     assert_eq!(checked.line("dunning:"), missing);
     checked.line("events wait for it if it has run before, and else pass it by");
@@ -110,7 +112,7 @@ async fn check_finds_a_plugin_of_the_other_kind() {
 
     let checked = folder.check().await;
 
-    checked.failed_with("problems found: 2");
+    checked.failed_with("hookgate: 2 problems; nothing was changed");
     let source = checked.line("POST /in/cards");
     assert!(source.contains("provider dunning (NOT A PROVIDER)"), "{source}");
     assert_eq!(checked.line("stripe: NOT"), "stripe: NOT A HANDLER");
@@ -155,7 +157,14 @@ async fn check_says_everything_that_is_wrong_at_once() {
     ] {
         checked.failed_with(&format!("hookgate.toml:{place}"));
     }
-    assert_eq!(checked.err.lines().count(), 5, "{}", checked.err);
+    let warning = checked.line("warn   ");
+    assert!(warning.contains("the gateway will hold deliveries to `url`"), "{warning}");
+    assert!(
+        checked.err.ends_with("hookgate: 5 problems; nothing was changed\n"),
+        "{}",
+        checked.err
+    );
+    assert_eq!(checked.err.lines().count(), 6, "{}", checked.err);
     assert!(
         !checked.err.contains("Hunter2") && !checked.out.contains("Hunter2"),
         "{}",
@@ -207,7 +216,7 @@ async fn check_beside_a_running_gateway_leaves_its_ports_alone() {
     let checked = hookgate(["check".as_ref(), "--config".as_ref(), config.as_os_str()]).await;
 
     checked.succeeded();
-    assert!(checked.line("WARNING").contains("a gateway is running on this data folder"));
+    assert!(checked.line("warn   ").contains("a gateway is running on this data folder"));
 }
 
 #[tokio::test]
@@ -255,7 +264,7 @@ async fn check_finds_secrets_that_can_be_no_key_of_their_plugin() {
 
     let checked = folder.check().await;
 
-    checked.failed_with("problems found: 3");
+    checked.failed_with("hookgate: 3 problems; nothing was changed");
     let adyen = "adyen: WRONG: secret 2 of [sources.adyen] can't be a key for plugin adyen, which \
                  needs a secret key in hexadecimal";
     assert_eq!(checked.line("adyen: WRONG"), adyen);
@@ -280,7 +289,7 @@ async fn check_judges_the_secrets_of_a_source_beside_one_that_is_refused() {
 
     let checked = folder.check().await;
 
-    checked.failed_with("problems found: 2");
+    checked.failed_with("hookgate: 2 problems; nothing was changed");
     checked.line("github: WRONG: plugin github refuses the config of [sources.refused]: ");
     checked.line("github: WRONG: secret 1 of [sources.unfit] can't be a key for plugin github");
 }
@@ -293,7 +302,7 @@ async fn check_says_how_to_write_a_host_that_has_a_region_in_it() {
 
     let checked = folder.check().await;
 
-    checked.failed_with("problems found: 1");
+    checked.failed_with("hookgate: 1 problem; nothing was changed");
     let wrong = checked.line("aws-sns: WRONG");
     let hosts = "the plugin's hosts are: sns.*.amazonaws.com, sns.*.amazonaws.com.cn; write your \
                  own in place of `*`";
@@ -358,4 +367,30 @@ async fn a_log_filter_that_is_none_is_refused() {
     assert_eq!(ran.status.code(), Some(1));
     let said = String::from_utf8_lossy(&ran.stderr);
     assert!(said.contains("RUST_LOG is not a valid log filter: write a level"), "{said}");
+}
+
+/// Guards the document: every problem with its place, and what would run.
+#[tokio::test]
+async fn a_program_reads_what_a_check_has_found() {
+    let check = async |folder: &Folder| {
+        let config = folder.path("hookgate.toml");
+        let args = ["check".as_ref(), "--json".as_ref(), "--config".as_ref(), config.as_os_str()];
+        let checked = hookgate(args).await;
+        (checked.code, serde_json::from_str::<Value>(&checked.out).expect("it is JSON"))
+    };
+    let wrong = CONFIG.replace("plugin = \"standard-webhooks\"", "plugin = 7");
+
+    let (code, document) = check(&Folder::new(CONFIG, PLUGINS)).await;
+    let (code_of_wrong, wrong) = check(&Folder::new(&wrong, PLUGINS)).await;
+    let (code_of_missing, missing) = check(&Folder::new(CONFIG, &["stripe", "dunning"])).await;
+
+    assert_eq!((code, document["valid"].as_bool()), (Some(0), Some(true)), "{document}");
+    assert_eq!(document["sources"][0]["plugin"], "stripe");
+    assert_eq!(document["handlers"][0]["endpoints"], serde_json::json!(["crm"]));
+    assert_eq!(code_of_wrong, Some(1));
+    let problem = &wrong["problems"][0];
+    assert_eq!(problem["line"], 11, "{wrong}");
+    assert_eq!(problem["column"], 10, "{wrong}");
+    assert_eq!(code_of_missing, Some(1));
+    assert_eq!(missing["problems"][0]["about"], "sources.partner", "{missing}");
 }

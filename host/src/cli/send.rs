@@ -94,14 +94,14 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
         true => say!(
             "{}",
             json!({
-                "url": url.to_string(),
+                "url": url,
                 "headers": headers,
                 "status": answer.status,
                 "duplicate": answer.duplicate,
                 "answer": answer.body,
             })
         )?,
-        false => told(&url.to_string(), &headers, &answer)?,
+        false => told(&url, &headers, &answer)?,
     }
     if answer.status >= 300 {
         // What it said stands on standard output.
