@@ -45,7 +45,7 @@ const LEAVES_MAX: usize = 4;
 const FILL_ROWS: u64 = 256;
 const DRAIN_ROWS: u64 = 4096;
 /// redb uses pages again that were free before this many durable commits.
-const COMMITS_UNTIL_FREE: usize = 3;
+const COMMITS_UNTIL_FREE: usize = 4;
 /// Bytes of a page of the file.
 const PAGE_BYTES: u64 = 4096;
 
@@ -68,7 +68,7 @@ impl Store {
         for _ in 1..COMMITS_UNTIL_FREE {
             self.note(&erasure).await?;
         }
-        self.overwrite().await?;
+        self.overwrite(&erasure).await?;
         erasure.state = ErasureState::Done;
         erasure.finished_at = Some(self.handle.shared.clock.times().now);
         self.note(&erasure).await?;
@@ -279,7 +279,7 @@ impl Store {
     }
 
     /// Has zeros take every page of the file of rows that is free, and gives them back.
-    async fn overwrite(&self) -> Result<(), Error> {
+    async fn overwrite(&self, erasure: &Erasure) -> Result<(), Error> {
         let shared = &self.handle.shared;
         let bytes = || shared.file.rows_bytes();
         let mut from = 0;
@@ -292,6 +292,8 @@ impl Store {
                 from += FILL_ROWS;
             }
         }
+        // redb writes no page that is free again before it is durable.
+        self.note(erasure).await?;
         for _ in 0..from.div_ceil(DRAIN_ROWS) {
             let blank = Blank::Drain { rows: DRAIN_ROWS };
             self.ask(|reply| PutBlank { blank, reply }).await?;
