@@ -40,6 +40,7 @@ mod cli;
 mod crash;
 mod redaction;
 mod backup;
+mod forgetting;
 mod replay;
 mod rehearsal;
 mod faults;

@@ -75,6 +75,11 @@ fn kind(answer: &Answer) -> String {
 #[track_caller]
 fn check_hidden(route: &Route, at: &str, answer: &Answer) {
     let Route { method, tenants, .. } = route;
+    if at.starts_with("/v1/subjects/") {
+        // It begins to erase what is the token's own of that name, which is nothing.
+        assert_eq!(answer.status, 202, "{method} {at}: {}", answer.body);
+        return;
+    }
     let kind = kind(answer);
     let refused = (answer.status, kind.as_str());
     match tenants.as_str() {

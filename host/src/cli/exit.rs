@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::http::{Absent, Refused, Unreachable};
 use super::output::{Ink, note, note_parts};
-use super::{endpoint, plugin, store};
+use super::{endpoint, plugin, store, subject};
 use crate::causes;
 
 /// How a command ended.
@@ -15,7 +15,7 @@ pub(super) enum Exit {
     /// It failed, of nothing that has a code of its own.
     Failed,
     /// It did nothing: the arguments are wrong, a store can't be looked at, a plan was not applied,
-    /// or a plugin was not tried.
+    /// a plugin was not tried, or nobody said that a subject shall be forgotten.
     NotDone,
     /// It can't reach the gateway, or the connection broke.
     Unreachable,
@@ -45,7 +45,8 @@ impl Exit {
         // What these commands promise comes before why: nothing was looked at, applied or tried.
         let is_not_done = error.is::<store::NotChecked>()
             || error.is::<endpoint::NotApplied>()
-            || error.is::<plugin::NotRehearsed>();
+            || error.is::<plugin::NotRehearsed>()
+            || error.is::<subject::NotErased>();
         if is_not_done {
             return Self::NotDone;
         }

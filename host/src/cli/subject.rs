@@ -7,7 +7,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -44,6 +44,11 @@ pub(super) enum Command {
     },
 }
 
+/// Nobody said that it shall be done.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing was erased: {0}")]
+pub(super) struct NotErased(&'static str);
+
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Forget { id, yes, wait, one } => forget(&id, yes, wait, &one).await,
@@ -58,7 +63,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 
 async fn forget(id: &str, yes: bool, wait: bool, one: &One) -> anyhow::Result<()> {
     if !yes && !is_wanted(id)? {
-        bail!("nothing was erased");
+        return Err(NotErased("the answer was not yes").into());
     }
     let begun = http::json(&one.at.post(&path(id)?, &json!({})).await?)?;
     let erasure = if wait { done(&one.at, begun).await? } else { begun };
@@ -73,7 +78,7 @@ async fn forget(id: &str, yes: bool, wait: bool, one: &One) -> anyhow::Result<()
 /// Whether the person at the terminal wants it.
 fn is_wanted(id: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("nothing was erased: give --yes, for nobody at a terminal can be asked");
+        return Err(NotErased("give --yes, for nobody at a terminal can be asked").into());
     }
     note(format_args!(
         "This erases all that the gateway knows of {id:?}, and can't be undone. Type yes to do it:"

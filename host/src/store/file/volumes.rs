@@ -301,9 +301,9 @@ impl Shown {
         self.volumes.values().filter(|volume| volume.is_mended).map(|volume| volume.number)
     }
 
-    /// The volumes before this number that hold more than their heads and so many bytes: log
-    /// volumes, whose frames say more than their segments, and packed ones with segments that no
-    /// row points to any more.
+    /// The volumes before this number that hold more than their heads and the live bytes that are
+    /// said of each: log volumes, whose frames say more than their segments, and packed ones with
+    /// segments that no row points to any more.
     pub(in crate::store) fn stale(
         &self,
         before: u32,

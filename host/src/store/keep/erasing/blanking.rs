@@ -157,6 +157,11 @@ mod tests {
         };
         writer.push(RecordKind::Parcel, 1, &ParcelRecord::of(&stored));
 
+        plant_tries(&mut writer);
+        writer.finish_and_read()
+    }
+
+    fn plant_tries(writer: &mut SegmentWriter) {
         let report = Try {
             outcome: Outcome::permanent(PLANTED),
             log: vec![LogLine { level: LogLevel::Info, message: PLANTED.into() }],
@@ -181,7 +186,6 @@ mod tests {
             ..attempt(Verdict::Dead)
         };
         writer.push(RecordKind::Attempt, 1, &AttemptRecord::of(&report, 13, None));
-        writer.finish_and_read()
     }
 
     /// Keep any one of these texts in `blanked`, and it is found here.
