@@ -76,6 +76,9 @@ build: setup
 # split-debuginfo can't do this: it leaves the line tables in the program, and stripping removes
 # them.
 OBJCOPY ?= objcopy
+# The first line of the log has the commit. Only here: each other build would begin anew with each
+# commit.
+dist: export HOOKGATE_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 dist: build
 	mkdir -p target/dist
 	$(OBJCOPY) --only-keep-debug --compress-debug-sections=zlib $(HOOKGATE) target/dist/hookgate.debug

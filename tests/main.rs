@@ -46,6 +46,7 @@ mod rehearsal;
 mod faults;
 mod simulation;
 mod shutdown;
+mod service;
 mod tidy;
 mod limits;
 mod regressions;

@@ -20,6 +20,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("wasmtime::", &["plugin"]),
     ("wit_component::", &["plugin"]),
     ("notify::", &["watch"]),
+    ("sd_notify", &["cli/serve/supervisor"]),
+    ("listenfd::", &["cli/serve/sockets"]),
     ("notify_debouncer_full::", &["watch"]),
     ("reqwest::", &["egress", "cli/http"]),
     ("lookup_host", &["egress"]),

@@ -24,6 +24,7 @@ mod opening;
 mod operations;
 mod operators;
 mod outline;
+mod passed;
 mod posting;
 mod publishing;
 mod reach;
@@ -34,6 +35,7 @@ mod sampling;
 mod sealing;
 mod showing;
 mod staging;
+mod starting;
 mod sweeping;
 mod unquoted;
 
@@ -65,7 +67,7 @@ use crate::dispatch::{Dispatch, Runs};
 use crate::egress::Egress;
 use crate::ingest::{self, Ingest, Intake, Notes, Pacing};
 use crate::keys::Keys;
-use crate::listener::{self, Front, Port, Socket};
+use crate::listener::{Front, Port, Socket};
 use crate::metrics::Metrics;
 use crate::notices::Notices;
 use crate::plugin::{self, Compiler, Registry};
@@ -91,6 +93,7 @@ use noting::Noting;
 use opening::open_counted;
 pub(crate) use opening::open_store;
 use operations::Operations;
+pub use passed::{PassedAdmin, PassedSockets};
 use publishing::Publishing;
 use rehearsing::Desk;
 use replaying::Replaying;
@@ -183,14 +186,24 @@ struct Parts {
 impl Gateway {
     /// Starts what the file at `path` says: opens the store, loads the plugins, binds both ports.
     pub async fn start(path: &Path, seams: Seams) -> anyhow::Result<Self> {
+        Self::start_on(path, seams, PassedSockets::default()).await
+    }
+
+    /// The same on these sockets, as far as they are there, in place of the addresses of the file.
+    pub async fn start_on(
+        path: &Path,
+        seams: Seams,
+        sockets: PassedSockets,
+    ) -> anyhow::Result<Self> {
         let config = Config::load_to_start(path)?;
+        starting::tell(&config.limits);
         config.warnings.iter().for_each(|warning| warn!("{warning}"));
         let tokens = (&config.tokens[..], seams.clock.now());
-        reach::check_before(&config.admin, tokens, &config.data)?;
+        let admin_at = sockets.admin_at(&config.admin)?;
+        reach::check_before(&admin_at, tokens, &config.data)?;
         let mut parts = Parts::open(&config, seams).await?;
-        reach::check(&config.admin, &parts.access)?;
-        let public = bound("listen", &config.listen, listener::bind(config.listen))?;
-        let admin = bound("admin", &config.admin, Socket::bind(&config.admin))?;
+        reach::check(&admin_at, &parts.access)?;
+        let (public, admin) = sockets.or_bound(config.listen, &config.admin)?;
         let addresses = (public.local_addr()?, admin.address()?);
 
         let limits = config.limits.clone();
@@ -388,15 +401,6 @@ fn unexpected_end(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Error
         Ok(Err(error)) => error,
         Err(error) => anyhow::Error::from(error).context("a task of the gateway panicked"),
     }
-}
-
-/// What listens on the address under a key of the configuration.
-fn bound<T>(
-    key: &str,
-    address: &impl std::fmt::Display,
-    bound: std::io::Result<T>,
-) -> anyhow::Result<T> {
-    bound.with_context(|| format!("failed to listen on {address}, which is `{key}`"))
 }
 
 impl Parts {

@@ -1,4 +1,9 @@
 //! `hookgate serve`: the gateway, until told to stop.
+//!
+//! On sockets that a service manager passes, if it does, which also hears how the gateway is.
+
+mod sockets;
+mod supervisor;
 
 use std::path::Path;
 
@@ -16,12 +21,14 @@ use crate::plugin::Compiler;
 use crate::store::Deed;
 
 pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
+    // Before anything else asks for the variables that it takes away.
+    let sockets = sockets::passed()?;
     let stop = stop_signal()?;
     // Before there is anything to reload: its default is to end the process.
     let hangup = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
     outlast_a_full_disk()?;
     use_all_descriptors();
-    let gateway = Gateway::start(config, seams()?).await?;
+    let gateway = Gateway::start_on(config, seams()?, sockets).await?;
     // Whoever starts the gateway on port 0 reads the ports here: the fields stay as they are.
     let public = gateway.public_addr();
     let admin = gateway.admin_addr();
@@ -30,17 +37,27 @@ pub(super) async fn serve(config: &Path) -> anyhow::Result<()> {
     let mut reloading = JoinSet::new();
     let store = gateway.store().clone();
     let auditor = Auditor { store, redaction: super::log::redaction().clone() };
-    reloading.spawn(reload_at(hangup, gateway.reloads(), auditor));
+    let status = format!("accepting webhooks on {url}/in/{{source}}, operators on {admin}");
+    supervisor::ready(status.clone()).await;
+    reloading.spawn(reload_at(hangup, (gateway.reloads(), status), auditor));
+    reloading.spawn(supervisor::stay_alive());
+    let stop = async {
+        stop.await;
+        supervisor::stopping().await;
+    };
     gateway.run_until(stop).await?;
     info!("stopped");
     Ok(())
 }
 
 /// Has the gateway look at its files at each SIGHUP, as `POST /v1/reload` does.
-async fn reload_at(mut hangup: Signal, reloads: Reloads, auditor: Auditor) {
+async fn reload_at(mut hangup: Signal, (reloads, status): (Reloads, String), auditor: Auditor) {
     while hangup.recv().await.is_some() {
         info!("received SIGHUP: reading the configuration and the plugins again");
+        supervisor::reloading().await;
         let Some(report) = reloads.reload().await else { return };
+        let outcome = report.config.outcome;
+        supervisor::ready(format!("{status}; the configuration was read again: {outcome}")).await;
         // What changed or is wrong was told where it happened.
         info!(
             config = report.config.outcome,

@@ -26,6 +26,9 @@ const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 pub(crate) enum Socket {
     Network(TcpListener),
     File(UnixListener, OwnFile),
+    /// In the file system too, made and kept by whoever started the gateway, who decides who may
+    /// open it.
+    Passed(UnixListener, PathBuf),
 }
 
 /// The file of a socket, which goes with it.
@@ -69,6 +72,7 @@ impl Socket {
         match self {
             Self::Network(socket) => socket.local_addr().map(Address::Ip),
             Self::File(_, file) => Ok(Address::Unix(file.path.clone())),
+            Self::Passed(_, path) => Ok(Address::Unix(path.clone())),
         }
     }
 
@@ -79,7 +83,7 @@ impl Socket {
                 let (stream, peer) = socket.accept().await?;
                 Ok((Wire::Network(stream), peer))
             }
-            Self::File(socket, _) => {
+            Self::File(socket, _) | Self::Passed(socket, _) => {
                 let (stream, _) = socket.accept().await?;
                 Ok((Wire::File(stream), LOCAL))
             }
