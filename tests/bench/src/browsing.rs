@@ -28,6 +28,7 @@ use crate::figure::Unit;
 use crate::gateway::{Gateway, Workplace};
 use crate::lists::{self, Filter, PLUGINS, RATE, Spread};
 use crate::load::{Schedule, open};
+use crate::pairs::{in_turn, live, meanwhile};
 use crate::receiver::Receiver;
 use crate::scenario::count;
 use crate::supply::Supply;
@@ -110,33 +111,16 @@ impl Browsing {
         reader: &Reader,
     ) -> anyhow::Result<(Pages, Vec<(f64, f64)>)> {
         let time = Duration::from_secs(self.seconds);
-        let alone = || live(gateway.public, supply, time);
+        let alone = || live(gateway.public, supply, RATE, time);
         let mut pages = Pages::new();
-        let mut beside = || {
-            let over = AtomicBool::new(false);
-            let (live, read) = std::thread::scope(|scope| {
-                let reading = scope.spawn(|| reader.read_until(&over));
-                let live = alone();
-                over.store(true, Ordering::Relaxed);
-                (live, reading.join().expect("who looks does not panic"))
-            });
+        let beside = || {
+            let (live, read) = meanwhile(|over| reader.read_until(over), alone);
             for (page, times) in read? {
                 pages.entry(page).or_default().join(times);
             }
             live
         };
-        let mut pairs = Vec::new();
-        for pair in 0..self.pairs {
-            eprintln!("pair {} of {}", pair + 1, self.pairs);
-            // Whoever comes first may find the machine warmer or colder: each does in turn.
-            pairs.push(if pair.is_multiple_of(2) {
-                let alone = alone()?;
-                (alone, beside()?)
-            } else {
-                let beside = beside()?;
-                (alone()?, beside)
-            });
-        }
+        let pairs = in_turn(self.pairs, alone, beside)?;
         Ok((pages, pairs))
     }
 
@@ -205,17 +189,6 @@ impl Reader {
             Page::At(path) => path.to_owned(),
         }
     }
-}
-
-/// Sends live for a time: the 99th percentile of how long the answers took, in milliseconds.
-fn live(to: SocketAddr, supply: &Supply, time: Duration) -> anyhow::Result<f64> {
-    let mut times = Times::default();
-    // The first only warms up.
-    for time in [time / 4, time] {
-        let part = supply.part(count(RATE, time));
-        times = open(to, Schedule::new(RATE, &part), &part)?;
-    }
-    Ok(p99(times))
 }
 
 /// The ids of what a page of a list has.

@@ -25,6 +25,7 @@ mod load;
 mod others;
 mod owed;
 mod pages;
+mod pairs;
 mod payload;
 mod plugins;
 mod process;

@@ -23,14 +23,14 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::asking::{ask, get};
-use crate::bar::{Bars, p99};
+use crate::bar::Bars;
 use crate::figure::Unit;
 use crate::gateway::{Gateway, Workplace, stripe};
-use crate::load::{Closed, Schedule, closed, open};
+use crate::load::{Closed, closed};
+use crate::pairs::{in_turn, live, meanwhile};
 use crate::payload::{Batch, paired};
 use crate::scenario::count;
 use crate::supply::Supply;
-use crate::times::Times;
 
 const P99_MAX: f64 = 1.3;
 const TIME_MAX_MS: f64 = 20_000.0;
@@ -118,31 +118,14 @@ impl Rehearsal {
         let time = Duration::from_secs(self.seconds);
         let each = (count(RATE, time * 5 / 4) + 1) * 2;
         let supply = Supply::once(&Arc::new(Batch::anew(each * self.pairs)));
-        let alone = || live(gateway.public, &supply, time);
+        let alone = || live(gateway.public, &supply, RATE, time);
         let mut slowest = Duration::ZERO;
-        let mut beside = || {
-            let over = AtomicBool::new(false);
-            let (live, took) = std::thread::scope(|scope| {
-                let again = scope.spawn(|| again(trying, &over));
-                let live = alone();
-                over.store(true, Ordering::Relaxed);
-                (live, again.join().expect("who tries does not panic"))
-            });
+        let beside = || {
+            let (live, took) = meanwhile(|over| again(trying, over), alone);
             slowest = slowest.max(took?);
             live
         };
-        let mut pairs = Vec::new();
-        for pair in 0..self.pairs {
-            eprintln!("pair {} of {}", pair + 1, self.pairs);
-            // Whoever comes first may find the machine warmer or colder: each does in turn.
-            pairs.push(if pair.is_multiple_of(2) {
-                let alone = alone()?;
-                (alone, beside()?)
-            } else {
-                let beside = beside()?;
-                (alone()?, beside)
-            });
-        }
+        let pairs = in_turn(self.pairs, alone, beside)?;
         Ok((pairs, slowest))
     }
 }
@@ -192,17 +175,6 @@ fn fill(workplace: &Workplace, data: &Path, events: usize) -> anyhow::Result<()>
     }
     eprintln!("{events} events are handled, in {} s", began.elapsed().as_secs());
     gateway.stop()
-}
-
-/// Sends live for a time: the 99th percentile of how long the answers took, in milliseconds.
-fn live(to: SocketAddr, supply: &Supply, time: Duration) -> anyhow::Result<f64> {
-    let mut times = Times::default();
-    // The first only warms up.
-    for time in [time / 4, time] {
-        let part = supply.part(count(RATE, time));
-        times = open(to, Schedule::new(RATE, &part), &part)?;
-    }
-    Ok(p99(times))
 }
 
 /// The newest event.

@@ -28,6 +28,7 @@ use crate::filled::Filled;
 use crate::gateway::{Gateway, Path, Workplace, stripe};
 use crate::load::{Schedule, open};
 use crate::others::Others;
+use crate::pairs::in_turn;
 use crate::payload::Batch;
 use crate::receiver::Receiver;
 use crate::scenario::count;
@@ -184,7 +185,7 @@ impl Replay {
     ) -> anyhow::Result<(Vec<(f64, f64)>, f64)> {
         let time = Duration::from_secs(self.seconds);
         let (mut arrived, mut took) = (0, Duration::ZERO);
-        let mut beside = || {
+        let beside = || {
             let (before, began) = (others.count(), Instant::now());
             replaying.act("resume")?;
             let beside = replaying.live(time)?;
@@ -193,18 +194,7 @@ impl Replay {
             took += began.elapsed();
             anyhow::Ok(beside)
         };
-        let mut pairs = Vec::new();
-        for pair in 0..self.pairs {
-            eprintln!("pair {} of {}", pair + 1, self.pairs);
-            // Whoever comes first may find the machine warmer or colder: each does in turn.
-            pairs.push(if pair.is_multiple_of(2) {
-                let alone = replaying.live(time)?;
-                (alone, beside()?)
-            } else {
-                let beside = beside()?;
-                (replaying.live(time)?, beside)
-            });
-        }
+        let pairs = in_turn(self.pairs, || replaying.live(time), beside)?;
         Ok((pairs, arrived as f64 / took.as_secs_f64()))
     }
 

@@ -22,6 +22,7 @@ use crate::bar::Bars;
 use crate::figure::Unit;
 use crate::gateway::{Log, Path, Workplace, stripe};
 use crate::load::{Closed, closed};
+use crate::pairs::in_turn;
 use crate::payload::Batch;
 use crate::supply::Supply;
 
@@ -120,19 +121,7 @@ impl Telemetry {
         one: &Side<'_>,
         other: &Side<'_>,
     ) -> anyhow::Result<Vec<(Half, Half)>> {
-        let mut pairs = Vec::new();
-        for pair in 0..self.pairs {
-            eprintln!("pair {} of {}", pair + 1, self.pairs);
-            // Whoever comes first may find the machine warmer or colder: each does in turn.
-            pairs.push(if pair.is_multiple_of(2) {
-                let one = self.half(workplace, one)?;
-                (one, self.half(workplace, other)?)
-            } else {
-                let other = self.half(workplace, other)?;
-                (self.half(workplace, one)?, other)
-            });
-        }
-        Ok(pairs)
+        in_turn(self.pairs, || self.half(workplace, one), || self.half(workplace, other))
     }
 
     /// Sends as fast as it is answered to a gateway without any data.
