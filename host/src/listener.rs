@@ -7,6 +7,8 @@
 //! the listener. Never looks at a request.
 
 mod announcement;
+#[cfg(test)]
+mod arriving;
 mod connection;
 mod exchange;
 mod front;
@@ -38,6 +40,8 @@ pub(crate) use self::table::counted;
 use self::table::{Place, Table};
 use crate::metrics::{HungUp, Metrics};
 
+#[cfg(test)]
+pub(crate) use self::arriving::arriving;
 pub(crate) use self::connection::Connection;
 pub(crate) use self::exchange::{Answering, Answers};
 pub(crate) use self::front::Front;

@@ -119,35 +119,19 @@ impl Drop for Watched {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::listener::arriving;
 
     const MIB: usize = 1 << 20;
     /// Longer than anything takes that is not stuck.
     const PATIENCE: Duration = Duration::from_secs(10);
 
-    /// A body of which a test sends every piece.
-    struct Arriving(mpsc::Receiver<Bytes>);
-
-    impl HttpBody for Arriving {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            self.0.poll_recv(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
-        }
-    }
-
     /// A body that nobody has read, whose sender may wait to be asked for it.
     fn dropped(unread: &Arc<Unread>, waits: bool) -> mpsc::Sender<Bytes> {
-        let (sender, pieces) = mpsc::channel(1);
-        drop(unread.behind(Body::new(Arriving(pieces)), waits));
+        let (sender, body) = arriving(1);
+        drop(unread.behind(body, waits));
         sender
     }
 
@@ -185,8 +169,8 @@ mod tests {
         let unread = Arc::new(Unread::new(CancellationToken::new()));
         assert!(dropped(&unread, true).is_closed());
 
-        let (sender, pieces) = mpsc::channel(1);
-        let mut body = unread.behind(Body::new(Arriving(pieces)), true);
+        let (sender, body) = arriving(1);
+        let mut body = unread.behind(body, true);
         sender.send(Bytes::from_static(b"a")).await.unwrap();
         body.frame().await.unwrap().unwrap();
         drop(body);
@@ -199,8 +183,8 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_was_read_is_over() {
         let unread = Arc::new(Unread::new(CancellationToken::new()));
-        let (sender, pieces) = mpsc::channel(1);
-        let body = unread.behind(Body::new(Arriving(pieces)), false);
+        let (sender, body) = arriving(1);
+        let body = unread.behind(body, false);
         sender.send(Bytes::from_static(b"a")).await.unwrap();
         drop(sender);
         assert_eq!(body.collect().await.unwrap().to_bytes(), "a");

@@ -1,44 +1,29 @@
 //! Bodies of which a test sends every piece.
 
-use std::convert::Infallible;
-use std::task::Context;
-
-use hyper::body::Frame;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::listener::arriving;
 
 const KIB: usize = 1024;
 /// Longer than anything takes that is not stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Pieces that may wait to be read: more than any test sends.
+const PIECES_MAX: usize = 64;
+
 /// What the sender of a body does.
-struct Sender(mpsc::UnboundedSender<Bytes>);
+struct Sender(mpsc::Sender<Bytes>);
 
 impl Sender {
     fn send(&self, bytes: usize) {
-        self.0.send(vec![b'x'; bytes].into()).unwrap();
-    }
-}
-
-/// What arrives of it.
-struct Arriving(mpsc::UnboundedReceiver<Bytes>);
-
-impl HttpBody for Arriving {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+        self.0.try_send(vec![b'x'; bytes].into()).unwrap();
     }
 }
 
 fn body() -> (Sender, Body) {
-    let (sender, pieces) = mpsc::unbounded_channel();
-    (Sender(sender), Body::new(Arriving(pieces)))
+    let (sender, body) = arriving(PIECES_MAX);
+    (Sender(sender), body)
 }
 
 /// Bodies of at most 64 KiB; 256 KiB are held of all, and 128 KiB of one source.
@@ -256,7 +241,7 @@ async fn a_small_body_does_not_hold_the_buffer_that_it_came_in() {
     for (bytes, is_small) in [(0, true), (KIB, true), (9 * KIB, false)] {
         let buffer = Bytes::from(vec![b'x'; 16 * KIB]);
         let (sender, body) = body();
-        sender.0.send(buffer.slice(..bytes)).unwrap();
+        sender.0.try_send(buffer.slice(..bytes)).unwrap();
         drop(sender);
         let (whole, _held) = intake.read(&source, &connection(), body).await.unwrap();
         assert_eq!((whole.len(), buffer.is_unique()), (bytes, is_small));
