@@ -31,6 +31,7 @@ struct Told {
     cause: Option<String>,
     receipt_id: Option<String>,
     tenant: Option<String>,
+    trace_id: Option<String>,
     receipt: Option<Receipt>,
     runs: Vec<Run>,
     deliveries: Vec<Delivery>,
@@ -137,6 +138,10 @@ pub(in crate::cli) fn story(answer: &str, now: Timestamp) -> anyhow::Result<Vec<
     let receipt = told.receipt.as_ref().filter(|_| told.cause.is_none());
     let begin = receipt.map_or(told.recorded_at, |receipt| receipt.received_at);
     let mut steps = Vec::new();
+    if let Some(trace) = &told.trace_id {
+        let (ink, said) = (Ink::Dim, trace.clone());
+        steps.push(Step { at: Some(begin), ink, what: "trace", said });
+    }
     beginning(&told, receipt, &mut steps);
     for run in &told.runs {
         tried(&run.handler, "run", &run.tries, &mut steps);
@@ -367,6 +372,7 @@ mod tests {
                 "money": { "amount": "19.99", "currency": "USD" }, "data": { "deep": [[1]] },
             },
             "cause": null, "receipt_id": "rcp_000000000001000000", "tenant": "acme",
+            "trace_id": "0af7651916cd43dd8448eb211c80319c",
             "receipt": {
                 "id": "rcp_000000000001000000", "received_at": at(0), "method": "POST",
                 "url": "/in/stripe", "claimed_by": { "name": "stripe", "version": "1.2.0" },
@@ -400,6 +406,7 @@ mod tests {
         let head = "payment.failed  19.99 USD  pi_1\\u000a  stripe, acme  evt_000000000001000000";
         assert!(lines[0].starts_with(head) && lines[0].ends_with("  pending"), "{}", lines[0]);
         let expected = [
+            "  22:13:20.214  trace       0af7651916cd43dd8448eb211c80319c",
             "  22:13:20.214  received    POST /in/stripe, 2 bytes, rcp_000000000001000000",
             "  22:13:20.214  stored      verified by stripe 1.2.0; answered after the sync",
             "        + 1 ms  parsed      stripe: 1 event (0.6 ms)",
@@ -419,8 +426,8 @@ mod tests {
         told["deliveries"][0]["state"] = json!("dead");
         told["receipt"] = Value::Null;
         let lines = shown(&told);
-        assert!(lines[1].contains("recorded    its receipt rcp_000000000001000000 is gone"));
-        assert!(lines[2].ends_with("x...") && lines[2].chars().count() <= COLUMNS, "{}", lines[2]);
+        assert!(lines[2].contains("recorded    its receipt rcp_000000000001000000 is gone"));
+        assert!(lines[3].ends_with("x...") && lines[3].chars().count() <= COLUMNS, "{}", lines[3]);
         let dead = "           now  dead        ledger; hookgate delivery retry dlv_";
         assert!(lines.last().is_some_and(|line| line.starts_with(dead)), "{lines:#?}");
     }
