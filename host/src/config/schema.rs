@@ -1,8 +1,8 @@
 //! What the configuration file may have, for whoever writes one: each key with its form, its
 //! default and what it does, and all of it as a JSON schema.
 //!
-//! Held to what reads the file by a test: a key that one of them has and the other has not fails it.
-//! Never reads a file.
+//! Held to what reads the file by a test: a key that one of them has and the other has not fails
+//! it. Never reads a file.
 
 mod json;
 mod tables;

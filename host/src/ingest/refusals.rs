@@ -1,7 +1,7 @@
 //! What is kept of a request that was rejected, so that an operator can see what its sender sent.
 //!
-//! As far as it may be kept: what the source redacts was replaced before. Never keeps a request of a
-//! source that there is not.
+//! As far as it may be kept: what the source redacts was replaced before. Never keeps a request of
+//! a source that there is not.
 
 use std::net::IpAddr;
 

@@ -441,8 +441,8 @@ mod tests {
         let failed = lines.iter().filter(|line| line.contains("  failed  ")).count();
         assert_eq!(failed, TRIES_MAX, "{lines:#?}");
         let left = "+ 10 ms  tried       ledger: 3 earlier tries left out, which --json has";
-        assert_eq!(lines[4].trim_start(), left);
-        assert!(lines[5].contains("ledger, attempt 4: "), "{}", lines[5]);
+        assert_eq!(lines[5].trim_start(), left);
+        assert!(lines[6].contains("ledger, attempt 4: "), "{}", lines[6]);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! What is written comes from a view, which stays as it is while the store goes on: rows first, so
 //! that redb need not keep old pages for longer than that takes. A volume that retention removes
-//! meanwhile is read to its end. Neither the configuration nor a master key is in it. Never holds up
-//! a commit, and never has more than a part in memory.
+//! meanwhile is read to its end. Neither the configuration nor a master key is in it. Never holds
+//! up a commit, and never has more than a part in memory.
 
 mod parts;
 mod restored;
