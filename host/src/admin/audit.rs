@@ -17,9 +17,9 @@ use tokio::sync::oneshot;
 
 use super::Admin;
 use super::access::Caller;
-use super::erasures;
 use super::idempotency::{self, Begun};
 use super::operation::{Answer, Need, Operation, Parameter, Tenants, Turn, Verb};
+use super::path;
 use super::problem::{Kind, Problem};
 use super::query::{self, AuditQuery};
 use super::schema::{self, Described, Schemas};
@@ -198,8 +198,8 @@ pub(super) async fn answered(
 
 /// A path as its entry shows it: without a subject, which may be a person's name.
 fn shown(path: &str) -> Cow<'_, str> {
-    match path.starts_with(erasures::SUBJECTS) {
-        true => format!("{}{HIDDEN}/forget", erasures::SUBJECTS).into(),
+    match path.starts_with(path::SUBJECTS) {
+        true => format!("{}{HIDDEN}/forget", path::SUBJECTS).into(),
         false => without_token(path),
     }
 }

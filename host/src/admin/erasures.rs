@@ -29,8 +29,6 @@ use crate::store::{Erasure, ErasureState};
 use crate::tenant::Tenant;
 use crate::token::Scope;
 
-/// What a path begins with that names a subject.
-pub(super) const SUBJECTS: &str = "/v1/subjects/";
 /// Longest subject of an event, in bytes.
 const SUBJECT_BYTES_MAX: usize = 255;
 

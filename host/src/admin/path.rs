@@ -25,6 +25,8 @@ pub(super) const REHEARSAL_ID: Parameter =
 pub(super) const ENDPOINT_ID: Parameter =
     Parameter::path("id", "The id of an endpoint.", endpoint_id);
 
+/// What a path begins with that names a subject.
+pub(super) const SUBJECTS: &str = "/v1/subjects/";
 pub(super) const SUBJECT: Parameter =
     Parameter::path("id", "A subject, as events name it.", Schemas::of::<String>);
 pub(super) const ERASURE_ID: Parameter = Parameter::path("id", "The id of an erasure.", erasure_id);
