@@ -131,6 +131,9 @@ async fn every_operation_answers_as_the_document_says() {
     let sample = json!({ "sample": "charge.dispute.created" });
     check("backUp", &gateway.tell("/v1/backup", &json!({})).await);
     check("sendSample", &gateway.tell("/v1/sources/stripe/sample", &sample).await);
+    for (id, answer) in of_erasures(&gateway).await {
+        check(id, &answer);
+    }
     for (id, answer) in of_tokens(&gateway).await {
         check(id, &answer);
     }
@@ -141,6 +144,14 @@ async fn every_operation_answers_as_the_document_says() {
 
     let all: BTreeSet<String> = document.operations().into_iter().map(|(id, ..)| id).collect();
     assert_eq!(checked, all, "each operation is checked here");
+}
+
+/// Has a subject forgotten, and gives the answers.
+async fn of_erasures(gateway: &Harness) -> Vec<(&'static str, Answer)> {
+    let begun = gateway.tell("/v1/subjects/jane%40example.com/forget", &json!({})).await;
+    let shown = gateway.ask(&format!("/v1/erasures/{}", text(&begun.json()["id"]))).await;
+    let listed = gateway.ask("/v1/erasures").await;
+    vec![("forgetSubject", begun), ("getErasure", shown), ("listErasures", listed)]
 }
 
 /// Makes a token, has a browser sign in and out with it, and revokes it. From then on every request

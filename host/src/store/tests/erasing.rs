@@ -193,6 +193,8 @@ async fn one_that_is_cut_off_anywhere_is_done_by_the_next_call() {
         bench.lived(PLANTED, SUBJECT, "evt_1").await;
         bench.lived(OTHER, "joe", "evt_2").await;
         bench.store.begin_erasure(SUBJECT.to_owned(), None).await.unwrap();
+        let shared = Arc::clone(&bench.store.handle.shared);
+        let holders = Arc::strong_count(&shared);
         {
             let erasing = bench.store.erase_next();
             tokio::pin!(erasing);
@@ -203,6 +205,11 @@ async fn one_that_is_cut_off_anywhere_is_done_by_the_next_call() {
                 }
             }
         }
+        // Whoever looked at the file for it lets that go.
+        while Arc::strong_count(&shared) > holders {
+            tokio::task::yield_now().await;
+        }
+        drop(shared);
         let bench = bench.restart().await;
         while bench.store.erase_next().await.unwrap().is_some() {}
 
