@@ -20,6 +20,8 @@ PACE = 0.02
 # Before a sender tries again.
 AGAIN = 0.05
 ANSWER = 10
+# A first start compiles all plugins, and a source answers 503 until its own is there.
+PATIENCE = 300
 
 
 class Receiver:
@@ -129,7 +131,7 @@ class Senders:
             connection = None
             time.sleep(AGAIN)
 
-    def more(self, count, within=60):
+    def more(self, count, within=PATIENCE):
         """Waits until so many more events are answered."""
         with self.known:
             enough = len(self.answered) + count
