@@ -381,7 +381,9 @@ async fn a_program_reads_what_a_check_has_found() {
     let wrong = CONFIG.replace("plugin = \"standard-webhooks\"", "plugin = 7");
 
     let (code, document) = check(&Folder::new(CONFIG, PLUGINS)).await;
-    let (code_of_wrong, wrong) = check(&Folder::new(&wrong, PLUGINS)).await;
+    let folder = Folder::new(&wrong, PLUGINS);
+    folder.write("plugins/broken.wasm", b"\0asm but no plugin");
+    let (code_of_wrong, wrong) = check(&folder).await;
     let (code_of_missing, missing) = check(&Folder::new(CONFIG, &["stripe", "dunning"])).await;
 
     assert_eq!((code, document["valid"].as_bool()), (Some(0), Some(true)), "{document}");
@@ -391,6 +393,8 @@ async fn a_program_reads_what_a_check_has_found() {
     let problem = &wrong["problems"][0];
     assert_eq!(problem["line"], 11, "{wrong}");
     assert_eq!(problem["column"], 10, "{wrong}");
+    // What is wrong with the file hides nothing that is wrong with a plugin.
+    assert_eq!(wrong["problems"][1]["about"], "plugins.broken", "{wrong}");
     assert_eq!(code_of_missing, Some(1));
     assert_eq!(missing["problems"][0]["about"], "sources.partner", "{missing}");
 }

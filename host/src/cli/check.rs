@@ -4,6 +4,7 @@
 
 mod report;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -42,6 +43,7 @@ pub(super) async fn check(args: &Check) -> anyhow::Result<()> {
         Err(ConfigError::Wrong { flaws, warnings, .. }) => {
             let mut report = Report::new(file, warnings);
             report.flaws(flaws);
+            load_alone(path, &mut report)?;
             report
         }
         Err(error) => return Err(error.into()),
@@ -189,6 +191,19 @@ async fn load(
             }
             Reloaded::Kept(error) => wrong(&name, &error.to_string(), report),
             Reloaded::Unchanged | Reloaded::Removed => (),
+        }
+    }
+    Ok(())
+}
+
+/// Adds the plugins that can't be loaded whatever the file says, where the file is wrong itself.
+fn load_alone(path: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let Ok(folder) = Config::plugins_folder(path) else { return Ok(()) };
+    let host = super::offline_host()?;
+    let Ok(scanned) = Folder::new(folder).rescan(&host) else { return Ok(()) };
+    for (name, change) in scanned {
+        if let Reloaded::Kept(error) = change {
+            wrong(&name, &error.to_string(), report);
         }
     }
     Ok(())

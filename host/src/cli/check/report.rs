@@ -103,8 +103,8 @@ impl Report {
             say!("{}", self.document())?;
             return Ok(found);
         }
-        let is_read = !self.lines.is_empty();
-        if is_read {
+        let of_file = || self.problems.iter().filter(|problem| problem.about.is_none());
+        if of_file().next().is_none() {
             say!("the file {} is valid", self.file)?;
         }
         for warning in &self.warnings {
@@ -112,7 +112,7 @@ impl Report {
         }
         self.lines.iter().try_for_each(|line| say!("{line}"))?;
         // What is about a part stands there already.
-        for problem in self.problems.iter().filter(|problem| problem.about.is_none()) {
+        for problem in of_file() {
             note_parts(&[(Ink::Bad, "error"), (Ink::Plain, &format!("  {}", self.said(problem)))]);
         }
         Ok(found)

@@ -140,7 +140,7 @@ static ENDPOINT: Table = Table {
         or("timeout", Form::Duration, "\"15s\"", "How long an attempt may take"),
         or("connect_timeout", Form::Duration, "\"5s\"", "How long connecting may take"),
         or("concurrency", Form::Whole(1), "16", "Attempts at a time"),
-        key("retries", Form::Texts, "The delays before further attempts; an empty list is none"),
+        key("retries", Form::Texts, "The delays before further attempts; empty for one attempt"),
         key("rate", Form::Text, "Attempts in a time, such as 10/s or 600/min"),
         key("burst", Form::Whole(1), "Attempts at once under the rate"),
         or("held", Form::Whole(0), "100000", "Deliveries that wait while they can't go out"),
