@@ -126,8 +126,10 @@ async fn sockets_that_were_opened_for_the_gateway_outlive_it() {
 #[tokio::test]
 async fn the_first_line_of_the_log_says_which_program_it_is_and_its_limits() {
     let stopped = Setup::stripe().table("[limits]\nrequests = 321").prepare();
-    let change = |command: &mut Command| drop(command.env("RUST_LOG", "info"));
-    let gateway = Process::start_with(stopped, change).await;
+    let gateway = Process::start_with(stopped, |command| {
+        command.env("RUST_LOG", "info");
+    })
+    .await;
     let lines = gateway.log.lines("");
     let first: Value = serde_json::from_str(&lines[0]).expect("it is JSON");
     let fields = &first["fields"];
