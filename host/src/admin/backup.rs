@@ -45,7 +45,12 @@ pub(super) static OPERATIONS: [Operation; 1] = [Operation {
 
 async fn back_up(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {
     let begun = admin.store.backup(admin.access.now()).await?;
-    let runs = || Problem::new(Kind::Busy, "another backup is being made; ask again later");
+    let runs = || {
+        Problem::new(
+            Kind::Busy,
+            "another backup is being made, or an erasure ends; ask again later",
+        )
+    };
     let backup = begun.ok_or_else(runs)?;
     let stopped = Box::pin(admin.turns.stopped());
     let headers = [(header::CONTENT_TYPE, FILE), (header::CACHE_CONTROL, "no-store")];

@@ -88,7 +88,8 @@ pub(super) struct Shared {
     pub(super) unpacked_wanted: AtomicUsize,
     /// Held by the sweep at work, and by its step until that is in place or refused.
     pub(super) sweeping: Arc<tokio::sync::Mutex<()>>,
-    /// Held by the backup that is being made: there is one at a time.
+    /// Held by the backup that is being made: there is one at a time. And by an erasure that
+    /// overwrites free pages, of which a backup keeps some.
     pub(super) backing_up: Arc<tokio::sync::Mutex<()>>,
     pub(super) queued: AtomicUsize,
     pub(super) commits: AtomicU64,

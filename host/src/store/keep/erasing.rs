@@ -65,6 +65,8 @@ impl Store {
                 return Ok(Some(erasure));
             }
         }
+        // While a backup is read, redb keeps old pages for it, which nothing overwrites.
+        let _alone = self.handle.shared.backing_up.lock().await;
         for _ in 1..COMMITS_UNTIL_FREE {
             self.note(&erasure).await?;
         }

@@ -15,8 +15,8 @@ use super::parts::{Kind, PART_BYTES};
 use super::{BackupError, Sink};
 use crate::store::error::Failure;
 use crate::store::file::schema::{
-    ANSWERS, AUDIT, CANARIES, DEAD, DEATHS, DUE, ENDPOINTS, HANDLERS, IDS, INDEX, META, OPEN,
-    OUTCOMES, OWED, REPLAYS, SEGMENTS, STATE, SWEPT, TOKENS, TOTALS, VOLUMES,
+    ANSWERS, AUDIT, BLANK, CANARIES, DEAD, DEATHS, DUE, ENDPOINTS, ERASURES, HANDLERS, IDS, INDEX,
+    META, OPEN, OUTCOMES, OWED, REPLAYS, SEGMENTS, STATE, SWEPT, TOKENS, TOTALS, VOLUMES,
 };
 use crate::store::file::volumes::Extent;
 
@@ -52,7 +52,9 @@ fn each<T: Visit>(visit: &mut T) -> Result<(), T::Error> {
     visit.table(ANSWERS)?;
     visit.table(ENDPOINTS)?;
     visit.table(CANARIES)?;
-    visit.table(HANDLERS)
+    visit.table(HANDLERS)?;
+    visit.table(ERASURES)?;
+    visit.table(BLANK)
 }
 
 /// What was written of the rows.
@@ -217,7 +219,38 @@ fn is_one<V: Value + 'static>(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
+
+    /// The names of the tables.
+    #[derive(Default)]
+    struct Names(BTreeSet<String>);
+
+    impl Visit for Names {
+        type Error = Infallible;
+
+        fn table<K: Key + 'static, V: Value + 'static>(
+            &mut self,
+            table: TableDefinition<'static, K, V>,
+        ) -> Result<(), Infallible> {
+            self.0.insert(table.name().to_owned());
+            Ok(())
+        }
+    }
+
+    /// Whoever adds a table to the schema adds it here: without it, no store that has it could be
+    /// backed up.
+    #[test]
+    fn every_table_of_the_schema_is_in_a_backup() {
+        let schema = include_str!("../schema.rs");
+        let named = schema.split("TableDefinition::new(\"").skip(1);
+        let named: BTreeSet<String> =
+            named.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
+        let mut names = Names::default();
+        assert_eq!(each(&mut names), Ok(()));
+        assert_eq!(names.0, named);
+    }
 
     #[test]
     fn bytes_are_found_behind_their_length_and_nothing_else_is() {
