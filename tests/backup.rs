@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::harness::{
-    Ledger, Load, Process, Ran, Receiver, Setup, Stopped, event_id, payment, program, seed,
+    Ledger, Load, Process, Ran, Receiver, Setup, Stopped, event_id, payment, program, refusal,
+    seed, serve,
 };
 
 /// Events that are answered before the backup, and again while and behind it.
@@ -159,6 +160,35 @@ async fn a_backup_that_is_cut_off_is_refused_with_the_place_and_makes_no_store()
     let left = std::fs::read_dir(&data).map_or(0, Iterator::count);
     assert_eq!(left, 0, "nothing is left of a restore that failed");
     drop(gateway.kill().await);
+}
+
+/// Fails if anything takes what a killed restore has left for a store.
+#[tokio::test]
+async fn a_restore_that_is_killed_leaves_nothing_that_would_start() {
+    let stopped = Setup::stripe().prepare();
+    let file = stopped.folder().join("store.backup");
+    let gateway = Process::start(stopped).await;
+    gateway.stripe(&payment("evt_1", "pi_1", "payment_failed")).await.accepted();
+    hookgate(&["backup", text(&file), "--gateway", gateway.admin()]).await.succeeded();
+    let stopped = gateway.kill().await;
+    let data = stopped.folder().join("data");
+    std::fs::rename(&data, stopped.folder().join("lost")).expect("it can be renamed");
+
+    // The system ends whoever writes more to a file than it may.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -c 0; ulimit -f 16; exec \"$@\"", "sh"]).arg(program());
+    let killed = Ran::of(limited.args(["restore", text(&file), "--data", text(&data)])).await;
+    assert_eq!(killed.code, None, "{}{}", killed.out, killed.err);
+    assert!(data.join("hookgate.redb.restore").exists(), "it was killed in the middle");
+
+    let started = refusal(serve(&stopped)).await;
+    let unfinished = "has what a `hookgate restore` left that did not finish";
+    assert!(started.contains(unfinished), "{started}");
+    let checked = hookgate(&["store", "check", text(&data)]).await;
+    assert!(checked.code == Some(2) && checked.err.contains(unfinished), "{}", checked.err);
+    hookgate(&["store", "repair", text(&data)]).await.failed_with(unfinished);
+    let again = hookgate(&["restore", text(&file), "--data", text(&data)]).await;
+    again.failed_with(unfinished);
 }
 
 /// Fails if a second backup is begun, or if one that nobody reads keeps its turn for ever.
