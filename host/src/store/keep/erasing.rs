@@ -32,7 +32,9 @@ use crate::store::read::replays::Replay;
 use crate::store::shared::Shared;
 use crate::store::state;
 use crate::store::write::discard::Discarded;
-use crate::store::write::erasing::{EraseRows, LeaveVolumes, NoteErasure, PutBlank, Rewrite, Turn};
+use crate::store::write::erasing::{
+    EraseRows, LeaveVolumes, NoteErasure, PutBlank, Rewrite, Turn, WriteAgain,
+};
 use crate::store::write::replay::by_filter::ReplayChange;
 
 /// Until whoever waits for works in flight looks again, if nobody says that one has ended.
@@ -89,9 +91,12 @@ impl Store {
         loop {
             let page = self.settled_page(erasure, next).await?;
             erasure.state_kept |= page.is_shared;
-            erasure.states += self.erase_states(page.scopes).await?;
+            if page.scopes.is_empty() {
+                self.note(erasure).await?;
+            } else {
+                self.erase_states(page.scopes, erasure).await?;
+            }
             next = page.next;
-            self.note(erasure).await?;
             if next.is_none() {
                 break;
             }
@@ -237,21 +242,25 @@ impl Store {
     }
 
     /// Removes what handlers remember of these scopes; gives how many keys.
-    async fn erase_states(&self, scopes: Vec<String>) -> Result<u64, Error> {
-        if scopes.is_empty() {
-            return Ok(0);
-        }
+    async fn erase_states(&self, scopes: Vec<String>, erasure: &mut Erasure) -> Result<u64, Error> {
         let (scopes, mut count) = (Arc::new(scopes), 0);
         loop {
             let of = Arc::clone(&scopes);
             let states = self.in_background(move |shared| shared.states_of(&of)).await?;
             if states.is_empty() {
-                return Ok(count);
+                break;
             }
             count += states.len() as u64;
             let (replays, answers) = (Vec::new(), Vec::new());
             self.ask(|reply| EraseRows { states, replays, answers, reply }).await?;
         }
+        erasure.states += count;
+        // What is written to a page behind a durable commit has the page made anew.
+        self.note(erasure).await?;
+        let states = self.in_background(move |shared| shared.states_beside(&scopes)).await?;
+        let answers = Vec::new();
+        self.ask(|reply| WriteAgain { states, answers, reply }).await?;
+        Ok(count)
     }
 
     /// Removes all rows that name the subject; gives how many.
@@ -261,23 +270,35 @@ impl Store {
         self.sweep_states().await?;
         let mut count = 0;
         if !erasure.state_kept {
-            count = self.erase_states(vec![subject.clone()]).await?;
-            erasure.states += count;
+            count = self.erase_states(vec![subject.clone()], erasure).await?;
         }
         if erasure.tenant.is_some() {
             return Ok(count);
         }
         let naming = self.in_background(move |shared| shared.rows_naming(&subject)).await?;
-        for replay in naming.replays.iter().filter(|replay| replay.finished_at.is_none()) {
+        let (states, answers) = (Vec::new(), naming.answers.iter().map(|(key, _)| key.clone()));
+        let answers = answers.collect();
+        let named = self.erase_naming(naming).await?;
+        if named > 0 {
+            self.note(erasure).await?;
+            self.ask(|reply| WriteAgain { states, answers, reply }).await?;
+        }
+        Ok(count + named)
+    }
+
+    /// Removes rows of replays and answers that name a subject; gives how many.
+    async fn erase_naming(&self, naming: Naming) -> Result<u64, Error> {
+        let Naming { replays, answers } = naming;
+        for replay in replays.iter().filter(|replay| replay.finished_at.is_none()) {
             self.change_replay(replay.id, ReplayChange::Cancel).await?;
         }
-        let replays: Vec<u64> = naming.replays.iter().map(|replay| replay.id.position).collect();
-        let (states, answers) = (Vec::new(), naming.answers);
+        let replays: Vec<u64> = replays.iter().map(|replay| replay.id.position).collect();
         let rows = (replays.len() + answers.len()) as u64;
         if rows > 0 {
+            let states = Vec::new();
             self.ask(|reply| EraseRows { states, replays, answers, reply }).await?;
         }
-        Ok(count + rows)
+        Ok(rows)
     }
 
     /// Has zeros take every page of the file of rows that is free, and gives them back.
@@ -312,6 +333,20 @@ struct Naming {
 }
 
 impl Shared {
+    /// The keys of what handlers remember that lie beside what they remembered of these scopes.
+    fn states_beside(&self, scopes: &[String]) -> Result<Vec<Vec<u8>>, Error> {
+        let states = self.file.read()?.state_rows()?;
+        let mut keys = Vec::new();
+        for handler in self.remembering() {
+            for scope in scopes {
+                keys.extend(states.keys_beside(&state::all_in(&handler, scope))?);
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
     /// The keys of some of what handlers remember of these scopes.
     fn states_of(&self, scopes: &[String]) -> Result<Vec<Vec<u8>>, Error> {
         let view = self.file.read()?;

@@ -182,6 +182,46 @@ impl Operation for EraseRows {
     }
 }
 
+/// Rows to write as they are: redb leaves the bytes of a row that it removes in a page that it
+/// has written since the last durable commit, and makes any other page anew.
+#[derive(Debug)]
+pub(in crate::store) struct WriteAgain {
+    /// Of what handlers remember.
+    pub(in crate::store) states: Vec<Vec<u8>>,
+    /// Of writes that are done once.
+    pub(in crate::store) answers: Vec<Vec<u8>>,
+    pub(in crate::store) reply: Reply<()>,
+}
+
+impl Operation for WriteAgain {
+    fn bytes(&self) -> usize {
+        (self.states.len() + self.answers.len()) * ROW_BYTES
+    }
+
+    fn perform(&mut self, draft: &mut Draft<'_>) -> Result<(), Failure> {
+        for key in &self.states {
+            if let Some(row) = draft.state_row(key)? {
+                draft.put_state_row(key.clone(), Some(row));
+            }
+        }
+        for (number, row) in draft.replay_rows()? {
+            draft.put_replay_row(number, Some(row));
+        }
+        for key in &self.answers {
+            if let Some(row) = draft.row(Kept::Answers, key)? {
+                draft.put(Kept::Answers, key.clone(), Some(row));
+            }
+        }
+        draft.leave_segment();
+        self.reply.keep(Ok(()));
+        Ok(())
+    }
+
+    fn reply(&mut self) -> Option<&mut dyn Answer> {
+        Some(&mut self.reply)
+    }
+}
+
 /// A change of the rows of zeros.
 #[derive(Debug)]
 pub(in crate::store) struct PutBlank {

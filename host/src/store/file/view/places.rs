@@ -1,10 +1,11 @@
-//! Where the segments of a view lie, and which volumes hold more than these.
+//! Where the segments of a view lie, which volumes hold more than these, and what lies beside a row
+//! of state.
 //!
 //! Never reads a segment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Segments;
+use super::{Segments, States};
 use crate::store::error::{Damaged, Failure};
 use crate::store::file::volumes::Extent;
 
@@ -37,5 +38,20 @@ impl Segments {
             }
         }
         self.shown.stale(before, &live)
+    }
+}
+
+impl States {
+    /// The keys right before a key and from it on: a row that is gone stood in the page of one of
+    /// these.
+    pub(in crate::store) fn keys_beside(&self, key: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
+        let mut keys = Vec::new();
+        if let Some(before) = self.0.range::<&[u8]>(..key)?.next_back() {
+            keys.push(before?.0.value().to_vec());
+        }
+        if let Some(behind) = self.0.range::<&[u8]>(key..)?.next() {
+            keys.push(behind?.0.value().to_vec());
+        }
+        Ok(keys)
     }
 }
