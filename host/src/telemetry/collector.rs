@@ -28,7 +28,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const WARNED_EVERY: Duration = Duration::from_secs(60);
 
 /// Most bytes that are read of an answer: the message in it may be of any length.
-const ANSWER_BYTES_MAX: usize = 4 << 10;
+const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// Most characters of such a message that are logged.
 const MESSAGE_CHARS_MAX: usize = 200;
 

@@ -90,8 +90,16 @@ pub(super) struct Difference {
     pub(super) count: String,
     pub(super) kind: String,
     pub(super) field: Markup,
-    /// The oldest of them: what was recorded, and what it is now.
-    pub(super) sample: Option<(Markup, Markup, Markup)>,
+    /// The oldest of them.
+    pub(super) example: Option<Example>,
+}
+
+/// One difference.
+pub(super) struct Example {
+    /// The receipt or the run that has it.
+    pub(super) of: Markup,
+    pub(super) recorded: Markup,
+    pub(super) now: Markup,
 }
 
 /// The newest of a plugin; none for whoever may not see them.
@@ -164,20 +172,24 @@ impl Report {
 
 impl Group {
     fn shown(&self) -> Difference {
-        let sample = self.samples.first().map(|sample| {
+        let example = self.samples.first().map(|sample| {
             let Sample { id, event, recorded, now } = sample;
             let place = match event {
                 Some(event) => link::below("/events", event),
                 None => link::below("/receipts", id),
             };
             let value = |text: &str| markup::long(text, TEXT_BYTES);
-            (markup::code_link(&place, id), value(recorded), value(now))
+            Example {
+                of: markup::code_link(&place, id),
+                recorded: value(recorded),
+                now: value(now),
+            }
         });
         Difference {
             count: figure::number(self.count),
             kind: self.kind.replace('_', " "),
             field: markup::long(&self.field, TEXT_BYTES),
-            sample,
+            example,
         }
     }
 }
@@ -214,8 +226,8 @@ mod tests {
         assert_eq!((role.said.as_str(), shown.said.is_none()), (expected, true));
         assert_eq!((role.groups.len(), role.left.as_deref()), (GROUPS_MAX, Some("2 more kinds")));
         let first = &role.groups[0];
-        let (place, recorded, _) = first.sample.as_ref().unwrap();
-        assert!(place.0.contains("/events/evt_1"), "{}", place.0);
+        let Example { of, recorded, .. } = first.example.as_ref().unwrap();
+        assert!(of.0.contains("/events/evt_1"), "{}", of.0);
         assert!(!recorded.0.contains("<i>") && !first.field.0.contains("<b>"));
     }
 }
