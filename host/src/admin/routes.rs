@@ -134,6 +134,7 @@ mod tests {
             "getDelivery",
             "retryDelivery",
             "discardDelivery",
+            "getDeliveryRequest",
             "replay",
             "listReplays",
             "beginReplay",
