@@ -144,5 +144,5 @@ async fn the_audit_log_is_searched_by_who_did_what_and_when() {
     person.open("/audit?until=2020-01-01T00:00").await.says("None has all of this.");
     let wrong = person.open("/audit?since=yesterday").await;
     assert_eq!(wrong.status, 400, "{}", wrong.html);
-    wrong.says("must be a time");
+    assert!(wrong.text().contains("must be a time"), "{}", wrong.text());
 }
