@@ -151,7 +151,8 @@ async fn forget(
         let detail = format!("a subject has 1 to {SUBJECT_BYTES_MAX} bytes");
         return Err(Problem::new(Kind::InvalidId, detail).with("parameter", "id"));
     }
-    let begun = admin.store.begin_erasure(subject.to_owned(), reach.tenant().cloned()).await?;
+    let begun =
+        admin.store.begin_erasure(subject.to_owned(), reach.narrowed(None).ok().flatten()).await?;
     let after = audit::after(&json!({ "erasure": begun.id, "tenant": begun.tenant }));
     Ok((StatusCode::ACCEPTED, after, Json(begun)).into_response())
 }

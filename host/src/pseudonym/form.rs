@@ -64,7 +64,7 @@ mod tests {
     fn a_field_is_known_however_it_is_encoded_and_others_stay_as_they_were() {
         let paths = [vec!["card no".to_owned()], vec!["payload".to_owned(), "pan".to_owned()]];
         let paths: Vec<&[String]> = paths.iter().map(Vec::as_slice).collect();
-        let mut replaced = |form: &str| replace(form, &paths, &mut Named).unwrap();
+        let replaced = |form: &str| replace(form, &paths, &mut Named).unwrap();
         let form = "a=1%20+&card+no=42%2042&%63ard%20no=1&empty&card+no=&b";
         let expected = "a=1%20+&card+no=was-5&%63ard%20no=was-1&empty&card+no=&b";
         assert_eq!(replaced(form).unwrap(), expected);

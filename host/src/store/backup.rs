@@ -19,7 +19,6 @@ use tokio::time::timeout;
 
 use super::Store;
 use super::error::{Damaged, Error, Failure};
-use super::file::OpenError;
 use super::file::backup::{
     self, BackupError, BackupFault, BackupMade, RestoreError, Restored, RowsOf,
 };

@@ -188,11 +188,11 @@ mod tests {
 
     fn sign(file: &Path, key: &Path, new_key: bool) -> anyhow::Result<()> {
         let (file, key) = (file.to_owned(), key.to_owned());
-        run(Command::Sign { file, key, comment: None, new_key })
+        run(Command::Sign { file, key, comment: None, new_key, json: false })
     }
 
     fn verify(file: &Path, key: &str) -> anyhow::Result<()> {
-        run(Command::Verify { file: file.to_owned(), keys: vec![key.to_owned()] })
+        run(Command::Verify { file: file.to_owned(), keys: vec![key.to_owned()], json: false })
     }
 
     #[test]
