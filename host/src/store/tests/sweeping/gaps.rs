@@ -52,6 +52,7 @@ async fn who_follows_all_along_hears_of_a_gap_when_the_sweep_comes_first() {
     bench.finished("evt_4", Verdict::Done).await;
 
     let news = bench.store.news(&following, 9).await.unwrap();
-    let ids: Vec<_> = news.events.iter().map(|(event, _)| event.summary.event_id.as_str()).collect();
+    let ids: Vec<_> =
+        news.events.iter().map(|(event, _)| event.summary.event_id.as_str()).collect();
     assert_eq!((news.gap, ids), (Some(Gap::Removed), vec!["evt_4"]));
 }
