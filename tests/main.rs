@@ -25,6 +25,7 @@ mod malformed;
 mod rotation;
 mod standard_webhooks;
 mod secrets;
+mod encryption;
 mod admin;
 mod dashboard;
 mod browser;

@@ -50,7 +50,7 @@ use crate::minisign::PublicKey;
 use crate::plugin::AllRules;
 use crate::regular_file;
 use crate::secrets::Secret;
-use crate::store::Retention;
+use crate::store::{Retention, VolumeKeys};
 use crate::telemetry::Settings as Telemetry;
 
 use document::Flaws;
@@ -123,6 +123,8 @@ pub struct Config {
     pub(crate) retention: Retention,
     /// What seals the secrets of the store; the first does.
     pub(crate) master_keys: Vec<MasterKey>,
+    /// Whether the first of them encrypts the store's log too.
+    pub(crate) encrypt_bodies: bool,
     /// The files that secrets and certificates were read from: a change of one is a change of the
     /// configuration.
     pub(crate) secret_files: BTreeSet<PathBuf>,
@@ -248,6 +250,7 @@ impl Config {
             ("admin", self.admin != before.admin),
             ("data", self.data != before.data),
             ("plugins", self.plugins != before.plugins),
+            ("encrypt_bodies", self.encrypt_bodies != before.encrypt_bodies),
             ("telemetry", !same_telemetry(self.telemetry.as_ref(), before.telemetry.as_ref())),
         ];
         let own =
@@ -299,6 +302,16 @@ impl Config {
     pub(crate) fn data_folder(path: &Path) -> Result<PathBuf, ConfigError> {
         let folder = folder_of(path);
         Ok(parse(&read(path)?, path, |document, flaws| file::data(document, folder, flaws))?.0)
+    }
+
+    /// What opens an encrypted store, from a file that may be wrong otherwise; needs no secret but
+    /// the master keys.
+    pub(crate) fn volume_keys(path: &Path) -> Result<VolumeKeys, ConfigError> {
+        let (text, folder) = (read(path)?, folder_of(path));
+        let keys = parse(&text, path, |document, flaws| {
+            Some(master::read(document, (&text, folder), flaws))
+        });
+        Ok(VolumeKeys::opening(keys?.0))
     }
 
     /// What posting to one source needs, from a file that may be wrong otherwise; needs no secret

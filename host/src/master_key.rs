@@ -29,12 +29,44 @@ const SECRET_KEY: &[u8] = b"hookgate secret key 1";
 const SECRET_NONCE: &[u8] = b"hookgate secret nonce 1";
 const SECRET_MARK: &[u8] = b"hookgate secret mark 1";
 const PSEUDONYMS: &[u8] = b"hookgate pseudonyms 1";
+const WRAPPING_KEY: &[u8] = b"hookgate wrapping key 1";
+const WRAPPING_NONCE: &[u8] = b"hookgate wrapping nonce 1";
 
 /// A key that seals secrets for the store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MasterKey {
     id: [u8; 8],
     bytes: [u8; KEY_BYTES],
+}
+
+/// A key of something large that a master key has sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WrappedKey {
+    /// The id of that master key.
+    pub(crate) by: [u8; 8],
+    salt: [u8; 32],
+    /// The key, and behind it what tells that it was not changed.
+    sealed: [u8; KEY_BYTES + 16],
+}
+
+impl WrappedKey {
+    pub(crate) const BYTES: usize = 8 + 32 + KEY_BYTES + 16;
+
+    pub(crate) fn write(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..8].copy_from_slice(&self.by);
+        bytes[8..40].copy_from_slice(&self.salt);
+        bytes[40..].copy_from_slice(&self.sealed);
+        bytes
+    }
+
+    pub(crate) fn read(bytes: &[u8; Self::BYTES]) -> Self {
+        let (mut by, mut salt, mut sealed) = ([0; 8], [0; 32], [0; KEY_BYTES + 16]);
+        by.copy_from_slice(&bytes[..8]);
+        salt.copy_from_slice(&bytes[8..40]);
+        sealed.copy_from_slice(&bytes[40..]);
+        Self { by, salt, sealed }
+    }
 }
 
 /// A text that is no master key. Never quotes it.
@@ -70,7 +102,8 @@ impl MasterKey {
         SystemRandom::new().fill(&mut salt).ok()?;
         let from = self.with(&salt);
         let mut bytes = secret.expose().as_bytes().to_vec();
-        let sealed = key_of(&from).seal_in_place_append_tag(nonce_of(&from), aad(at), &mut bytes);
+        let (key, nonce) = (key_of(&from, SECRET_KEY), nonce_of(&from, SECRET_NONCE));
+        let sealed = key.seal_in_place_append_tag(nonce, aad(at), &mut bytes);
         sealed.expect("a secret is shorter than the 256 GiB that the cipher seals");
         // Everybody may compute the one; of a password that would help to guess it.
         let fingerprint = match at.kind.signs() {
@@ -84,8 +117,31 @@ impl MasterKey {
     pub(crate) fn open(&self, at: SecretPlace, sealed: &Sealed) -> Option<Secret> {
         let from = self.with(&sealed.salt);
         let mut bytes = sealed.bytes.clone();
-        let text = key_of(&from).open_in_place(nonce_of(&from), aad(at), &mut bytes).ok()?;
+        let (key, nonce) = (key_of(&from, SECRET_KEY), nonce_of(&from, SECRET_NONCE));
+        let text = key.open_in_place(nonce, aad(at), &mut bytes).ok()?;
         Secret::new(str::from_utf8(text).ok()?)
+    }
+
+    /// Seals a key for its place; `None` if the system has no randomness to give.
+    pub(crate) fn wrap(&self, place: &[u8], key: &[u8; KEY_BYTES]) -> Option<WrappedKey> {
+        let mut salt = [0; 32];
+        SystemRandom::new().fill(&mut salt).ok()?;
+        let from = self.with(&salt);
+        let mut bytes = key.to_vec();
+        let (key, nonce) = (key_of(&from, WRAPPING_KEY), nonce_of(&from, WRAPPING_NONCE));
+        let sealed = key.seal_in_place_append_tag(nonce, Aad::from(place), &mut bytes);
+        sealed.expect("a key is shorter than the 256 GiB that the cipher seals");
+        let sealed = bytes.try_into().expect("a key, and 16 bytes behind it");
+        Some(WrappedKey { by: self.id, salt, sealed })
+    }
+
+    /// Opens a key that it sealed for this place; `None` if that is anything else.
+    pub(crate) fn unwrapped(&self, place: &[u8], wrapped: &WrappedKey) -> Option<[u8; KEY_BYTES]> {
+        let from = self.with(&wrapped.salt);
+        let mut bytes = wrapped.sealed;
+        let (key, nonce) = (key_of(&from, WRAPPING_KEY), nonce_of(&from, WRAPPING_NONCE));
+        let key = key.open_in_place(nonce, Aad::from(place), &mut bytes).ok()?;
+        <[u8; KEY_BYTES]>::try_from(&*key).ok()
     }
 
     /// A key for the pseudonyms of one scope: those of another can't be told by it.
@@ -137,14 +193,14 @@ fn aad(at: SecretPlace) -> Aad<[u8; 13]> {
     Aad::from(bytes)
 }
 
-fn key_of(from: &Prk) -> LessSafeKey {
-    let bytes: [u8; 32] = expand(from, SECRET_KEY);
+fn key_of(from: &Prk, purpose: &[u8]) -> LessSafeKey {
+    let bytes: [u8; 32] = expand(from, purpose);
     let key = UnboundKey::new(&CHACHA20_POLY1305, &bytes);
     LessSafeKey::new(key.expect("the cipher's keys have 32 bytes"))
 }
 
-fn nonce_of(from: &Prk) -> Nonce {
-    let bytes: [u8; NONCE_LEN] = expand(from, SECRET_NONCE);
+fn nonce_of(from: &Prk, purpose: &[u8]) -> Nonce {
+    let bytes: [u8; NONCE_LEN] = expand(from, purpose);
     Nonce::assume_unique_for_key(bytes)
 }
 
@@ -222,6 +278,18 @@ mod tests {
         let expected = "4d014409f809bfe41c72c1d95b0b78518ea9a5e7941c0575d9b08b930203886c";
         assert_eq!(hex::encode(zeros.for_pseudonyms("operator")), expected);
         assert_ne!(zeros.for_pseudonyms("tenant acme"), zeros.for_pseudonyms("source acme"));
+    }
+
+    #[test]
+    fn a_wrapped_key_opens_by_its_master_key_at_its_place_only() {
+        let (one, other) = (key(&"01".repeat(32)).unwrap(), key(&"02".repeat(32)).unwrap());
+        let wrapped = one.wrap(b"here", &[7; 32]).unwrap();
+        let read = WrappedKey::read(&wrapped.write());
+        assert_eq!((&read, read.by), (&wrapped, one.id()));
+        assert_eq!(one.unwrapped(b"here", &read), Some([7; 32]));
+        assert_eq!(one.unwrapped(b"there", &read), None);
+        assert_eq!(other.unwrapped(b"here", &read), None);
+        assert!(one.wrap(b"here", &[7; 32]).unwrap() != wrapped, "other bytes each time");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::event::Request;
 use crate::headers::Headers;
 
 /// Every pseudonym of a text begins so.
-pub(crate) const PREFIX: &str = "redacted-";
+const PREFIX: &str = "redacted-";
 /// Bytes of the digest that a text shows.
 const DIGEST_BYTES: usize = 16;
 /// A shorter value is not looked for within other texts: it stands there by chance.
@@ -61,8 +61,6 @@ pub(crate) struct Pseudonyms {
 pub(crate) struct Replaced {
     /// As it may be kept.
     pub(crate) request: Request,
-    /// Whether its body is another one.
-    pub(crate) is_body_changed: bool,
     /// The values that were replaced, each with what stands there now. The longest come first.
     values: Vec<(String, String)>,
 }
@@ -85,11 +83,6 @@ impl Pseudonyms {
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), places }
     }
 
-    /// Where values are replaced.
-    pub(crate) fn places(&self) -> &[Place] {
-        &self.places
-    }
-
     /// Whether any of the places is in the body.
     pub(crate) fn reach_bodies(&self) -> bool {
         self.paths().next().is_some()
@@ -98,24 +91,17 @@ impl Pseudonyms {
     /// The request with pseudonyms at all places.
     pub(crate) fn of(&self, request: &Request) -> Result<Replaced, Unreadable> {
         let mut making = Making { key: &self.key, values: Vec::new() };
-        let body = self.body(request, &mut making)?;
-        let is_body_changed = body.is_some();
-        let body = body.unwrap_or_else(|| request.body.clone());
-        Ok(self.finish(request, (body, is_body_changed), making))
+        let body = self.body(request, &mut making)?.unwrap_or_else(|| request.body.clone());
+        Ok(self.finish(request, body, making))
     }
 
     /// The same of a request whose body is not to be kept.
     pub(crate) fn of_bodyless(&self, request: &Request) -> Replaced {
         let making = Making { key: &self.key, values: Vec::new() };
-        self.finish(request, (Bytes::new(), true), making)
+        self.finish(request, Bytes::new(), making)
     }
 
-    fn finish(
-        &self,
-        request: &Request,
-        (body, is_body_changed): (Bytes, bool),
-        mut making: Making<'_>,
-    ) -> Replaced {
+    fn finish(&self, request: &Request, body: Bytes, mut making: Making<'_>) -> Replaced {
         let replaced = Request {
             method: request.method.clone(),
             url: self.url(&request.url, &mut making),
@@ -126,7 +112,7 @@ impl Pseudonyms {
         let mut values = making.values;
         // One value may be a part of another.
         values.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
-        Replaced { request: replaced, is_body_changed, values }
+        Replaced { request: replaced, values }
     }
 
     /// The body, if anything in it is replaced.
@@ -288,7 +274,7 @@ mod tests {
         let shown = format!("{:?}", replaced.request);
         assert!(!shown.contains("4242") && !shown.contains("sesame"), "{shown}");
         assert!(!shown.contains("s3same") && replaced.request.url.contains("?a=1&token=redacted-"));
-        assert!(replaced.request.body.ends_with(b"&b=2") && replaced.is_body_changed);
+        assert!(replaced.request.body.ends_with(b"&b=2"));
         let quoted = replaced.in_text("no account for 4242 or Bearer sesame".to_owned());
         assert!(!quoted.contains("4242") && !quoted.contains("sesame"), "{quoted}");
         assert!(format!("{:?}", pseudonyms(1, &places)).contains("card"));
@@ -317,6 +303,6 @@ mod tests {
             assert!(bodyless.request.body.is_empty());
         }
         let empty = request("", "/", "");
-        assert!(!pseudonyms(1, &["/card"]).of(&empty).unwrap().is_body_changed);
+        assert!(pseudonyms(1, &["/card"]).of(&empty).unwrap().request.body.is_empty());
     }
 }

@@ -56,6 +56,7 @@ mod syncs;
 mod take;
 mod time;
 mod tries;
+mod volume_keys;
 mod write;
 
 #[cfg(test)]
@@ -117,10 +118,11 @@ pub use self::read::view::{
     EventBody, EventSummary, EventView, LastAttempt, Of, OutcomeView, Progressed, ReceiptSummary,
     ReceiptView, RunView, State, StreamedEvent, TimesView, TryView, VerdictView,
 };
-pub use self::repair::{LostState, Repaired, Undecided, repair, repair_anyway};
+pub use self::repair::{LostState, Repaired, Undecided, repair, repair_anyway, repair_with};
 pub use self::report::{Attempt, Effects, Parsed, Refused, Try};
 pub use self::state::{Quota, Quotas};
 pub use self::stats::{KindStats, Stats};
+pub use self::volume_keys::VolumeKeys;
 pub use self::write::audit::AuditPage;
 pub use self::write::commit::{RunRefused, StateFull};
 pub use self::write::discard::Discarded;
@@ -188,6 +190,8 @@ pub struct Config {
     pub lag: Duration,
     /// How long outcomes that nobody waits for wait for company, so that more share a sync.
     pub company: Duration,
+    /// What seals the volumes of the log, if anything does.
+    pub keys: VolumeKeys,
 }
 
 impl Config {
@@ -210,12 +214,13 @@ impl Config {
             uncommitted: 1024,
             lag: LAG,
             company: COMPANY_WAIT,
+            keys: VolumeKeys::default(),
         }
     }
 
-    fn sizes(&self) -> Sizes {
+    fn opening(&self) -> (Sizes, &VolumeKeys) {
         let Self { volume_bytes, checkpoint_bytes, .. } = *self;
-        Sizes { volume_bytes, checkpoint_bytes }
+        (Sizes { volume_bytes, checkpoint_bytes }, &self.keys)
     }
 }
 
@@ -255,7 +260,7 @@ impl Store {
     #[expect(clippy::needless_pass_by_value, reason = "a store keeps a clock of its own")]
     pub fn open(config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let damages = Arc::<Damages>::default();
-        let file = File::open(&config.path, config.sizes(), Arc::clone(&damages))?;
+        let file = File::open(&config.path, config.opening(), Arc::clone(&damages))?;
         Self::start(file, config, &clock, damages)
     }
 
@@ -263,8 +268,8 @@ impl Store {
     #[expect(clippy::needless_pass_by_value, reason = "a store keeps a clock of its own")]
     pub fn open_on(medium: impl Medium, config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let damages = Arc::<Damages>::default();
-        let (path, sizes) = (&config.path, config.sizes());
-        let file = File::open_on(medium, path, sizes, Arc::clone(&damages))?;
+        let (path, opening) = (&config.path, config.opening());
+        let file = File::open_on(medium, path, opening, Arc::clone(&damages))?;
         Self::start(file, config, &clock, damages)
     }
 
@@ -275,6 +280,7 @@ impl Store {
         damages: Arc<Damages>,
     ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::because(&config.path, source);
+        file.check_unlocked().map_err(|source| failed(source.into()))?;
         let order_keys = OrderKeys::default();
         order_keys.learn(config.ordered.clone());
         let shape = Shape { fresh_ids: config.fresh_ids.max(1), ..Shape::DEFAULT };
@@ -410,24 +416,6 @@ impl Store {
         let known = shared.check().err().or_else(|| self.outage());
         let closed = || self.queue().is_closed().then_some(Error::Closed);
         known.or_else(closed).or_else(|| shared.file.glance().err())
-    }
-
-    /// The store at a glance.
-    pub fn stats(&self) -> Stats {
-        let shared = &self.handle.shared;
-        Stats {
-            works: shared.backlog().stats(),
-            damaged: shared.damages.count(),
-            queued: shared.queued.load(Ordering::Relaxed),
-            commits: shared.commits.load(Ordering::Relaxed),
-            end: shared.end.load(Ordering::Relaxed),
-        }
-    }
-
-    /// Where more works wait than this, and how many do: parses of one source, runs of one handler,
-    /// or deliveries to one endpoint.
-    pub fn lanes_longer_than(&self, works: usize) -> Vec<(WorkKind, Name, usize)> {
-        self.handle.shared.backlog().longer_than(works)
     }
 
     /// Finishes what is queued, then lets the file go: it may be opened again. What clones of this

@@ -8,14 +8,14 @@ mod repair;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::ConfigFile;
 use super::progress::{Progress, Unit};
 use crate::config::Config;
-use crate::store::{self, Checked};
+use crate::store::{self, Checked, VolumeKeys};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -51,6 +51,14 @@ impl Place {
         }
         Ok(Config::data_folder(&self.place)?)
     }
+
+    /// What opens the store, if it is encrypted: not known of a folder alone.
+    pub(super) fn keys(&self) -> anyhow::Result<VolumeKeys> {
+        if self.place.is_dir() {
+            return Ok(VolumeKeys::default());
+        }
+        Ok(Config::volume_keys(&self.place)?)
+    }
 }
 
 /// Nothing is known of the store; the cause of this error says why.
@@ -82,17 +90,20 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 /// Prints what is wrong with a store, and gives how much that is.
 fn check(place: &Place, json: bool) -> anyhow::Result<u64> {
     let folder = place.folder()?;
+    // Without them it says what they would open.
+    let keys = place.keys().unwrap_or_default();
     let seen = AtomicU64::new(0);
     let checked = Progress::new("checked", Unit::Of("records")).during(
         || (seen.load(Ordering::Relaxed), None),
-        || store::check_counting(&folder, &seen),
+        || store::check_counting(&folder, &keys, &seen),
     )?;
     let found = checked.found;
     let store = folder.display().to_string();
     if json {
-        let document = Document { store, sound: found == 0, checked: &checked };
+        let document =
+            Document { store, sound: found == 0 && checked.locked == 0, checked: &checked };
         say!("{}", serde_json::to_string_pretty(&document)?)?;
-        return Ok(found);
+        return known(&checked);
     }
     for fault in &checked.faults {
         say!("FAULT {fault}")?;
@@ -106,12 +117,25 @@ fn check(place: &Place, json: bool) -> anyhow::Result<u64> {
         "checked the store in {store}: volumes {volumes}, frames of commits {frames}, segments \
          {segments}, records {records}, works that were tried {standings}"
     )?;
-    if found == 0 {
+    if found == 0 && checked.locked == 0 {
         say!("the store is sound")?;
     }
     let path = store::file_in(&folder);
     if checked.faults.iter().any(|fault| path.ends_with(&fault.file)) {
         say!("`hookgate store repair --anyway` makes {} anew", path.display())?;
     }
-    Ok(found)
+    known(&checked)
+}
+
+/// How many faults there are, if all could be looked at.
+fn known(checked: &Checked) -> anyhow::Result<u64> {
+    if checked.locked == 0 || checked.found > 0 {
+        return Ok(checked.found);
+    }
+    let keys = checked.locked_by.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    bail!(
+        "{} segments are encrypted and nothing in them was checked but their checksums, nor what \
+         depends on them: check with a configuration whose `master_key` has {keys}",
+        checked.locked
+    )
 }

@@ -82,6 +82,7 @@ pub(super) fn read<'a>(
         let master_keys = master::keys_of(written, &mut secrets);
         // What is wrong with the keys is said once.
         let master = (written.is_none() || !master_keys.is_empty()).then_some(&*master_keys);
+        let encrypt_bodies = master::encrypts(table.take("encrypt_bodies"), master);
         let tokens = each(table.take("tokens"), |name, table| token_of(name, table, &mut secrets));
         let pairs = Pairs::read(table.take("tls"), &mut secrets);
         named.check_addresses(pairs.names_admin || behind_proxy == Some(true));
@@ -120,6 +121,7 @@ pub(super) fn read<'a>(
             limits,
             retention,
             master_keys,
+            encrypt_bodies,
             secret_files: std::mem::take(&mut secrets.files),
             admin_hosts,
             tokens: tokens.into_values().collect::<Option<_>>()?,

@@ -2,15 +2,40 @@
 //!
 //! A key never stands in the file itself: a copy of it must not open a copy of the store.
 
-use super::document::Entry;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use super::document::{Entry, Flaws, Table};
 use super::secret::Secrets;
-use crate::directory::vault::MasterKey;
+use crate::master_key::MasterKey;
 
 /// Most master keys at a time: the one that seals, and those of before.
 const KEYS_MAX: usize = 8;
 
 const FORM: &str = "{ env = \"NAME\" } or { file = \"path\" }, or a list of 1 to 8 of these: the \
                     key itself must not stand in the configuration";
+
+/// The master keys, whatever else may be wrong with the file.
+pub(super) fn read<'a>(
+    document: &'a DeTable<'a>,
+    (text, folder): (&str, &Path),
+    flaws: &'a Flaws,
+) -> Vec<MasterKey> {
+    let entry = Table::whole(document, flaws).take("master_key");
+    keys_of(entry, &mut Secrets::new(text, folder))
+}
+
+/// Whether the log of the store is encrypted. `master` are the keys of the file; `None` if one of
+/// them is wrong.
+pub(super) fn encrypts(entry: Option<Entry<'_>>, master: Option<&[MasterKey]>) -> bool {
+    let Some(entry) = entry else { return false };
+    let encrypts = entry.truth().unwrap_or_default();
+    if encrypts && master.is_some_and(<[MasterKey]>::is_empty) {
+        entry.wrong("needs `master_key`, under which the gateway encrypts the store's log");
+    }
+    encrypts
+}
 
 /// The keys under `master_key`, of which the first seals; none without it.
 pub(super) fn keys_of(entry: Option<Entry<'_>>, secrets: &mut Secrets<'_>) -> Vec<MasterKey> {

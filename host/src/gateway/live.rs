@@ -357,6 +357,8 @@ impl Live {
     fn apply(&self) {
         let config = &self.config;
         self.applied.store(config.clone());
+        // Before the vault, which has everything sealed again that an old key sealed.
+        self.store.set_master_keys(config.master_keys.clone());
         self.directory.vault().configure(config.master_keys.clone());
         // Endpoints come first, so that no event is routed to one that delivery does not know; and
         // sources last, so that none takes what could not be parsed yet.

@@ -10,14 +10,14 @@ use crate::config::{Config, Limits};
 use crate::endpoint::Order;
 use crate::ids::Name;
 use crate::metrics::Metrics;
-use crate::store::{self, Quota, Quotas, Store, Terms};
+use crate::store::{self, Quota, Quotas, Store, Terms, VolumeKeys};
 
 /// Reads what is owed, and converts a store of an earlier format: not on a thread that serves.
 pub(crate) async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     let Limits { queue, uncommitted, .. } = config.limits;
     let (terms, quotas, at) = (terms(config), quotas(config), store::Config::at(&config.data));
-    let ordered = orders(config);
-    let config = store::Config { queue, uncommitted, terms, quotas, ordered, ..at };
+    let (ordered, keys) = (orders(config), volume_keys(config));
+    let config = store::Config { queue, uncommitted, terms, quotas, ordered, keys, ..at };
     Ok(tokio::task::spawn_blocking(move || Store::open(&config, clock)).await??)
 }
 
@@ -30,6 +30,12 @@ pub(super) async fn open_counted(
     let (store, metrics) = (open_store(config, clock).await?, metrics.clone());
     store.hear_syncs(move |time| metrics.synced(time));
     Ok(store)
+}
+
+/// What opens the volumes of the store, and seals new ones where the operator wants that.
+fn volume_keys(config: &Config) -> VolumeKeys {
+    let keys = config.master_keys.clone();
+    if config.encrypt_bodies { VolumeKeys::sealing(keys) } else { VolumeKeys::opening(keys) }
 }
 
 /// How long the event ids of each source are known.

@@ -1,9 +1,9 @@
-//! Seals the secrets of endpoints again when another master key comes first, so that the one of
-//! before may go.
+//! Seals the secrets of endpoints and the keys of the store's volumes again when another master key
+//! comes first, so that the one of before may go.
 //!
 //! A task of the gateway beside the path of events: at a start, and whenever the master keys
-//! change. One endpoint after the other, each in a commit of its own. Never opens what it need not
-//! seal.
+//! change. One endpoint after the other, each in a commit of its own, and one volume after the
+//! other. Never opens what it need not seal.
 
 use std::sync::Arc;
 
@@ -16,13 +16,14 @@ use crate::directory::vault::Locked;
 use crate::directory::{Directory, DirectoryError, Held, Listed};
 use crate::endpoint::SealedSecret;
 use crate::ids::Id;
-use crate::store::{self, EndpointChange};
+use crate::store::{self, EndpointChange, Store};
 
 /// How often it tries again when somebody else changes the same endpoint.
 const TRIES: usize = 3;
 
 pub(super) struct Sealing {
     directory: Directory,
+    store: Store,
 }
 
 /// What became of the secrets of one endpoint.
@@ -37,7 +38,7 @@ enum Sealed {
 
 impl Sealing {
     pub(super) fn of(parts: &Parts) -> Self {
-        Self { directory: parts.directory.clone() }
+        Self { directory: parts.directory.clone(), store: parts.store.clone() }
     }
 
     /// Seals until cancelled.
@@ -53,9 +54,25 @@ impl Sealing {
         loop {
             keys.mark_unchanged();
             self.seal_all().await;
+            self.seal_volumes().await;
             // The sender is in the vault.
             if keys.changed().await.is_err() {
                 return;
+            }
+        }
+    }
+
+    async fn seal_volumes(&self) {
+        match self.store.renew_seals().await {
+            Ok(0) => (),
+            Ok(sealed) => info!(
+                sealed,
+                "sealed the keys of the store's volumes with the first master key: no other is \
+                 needed for them"
+            ),
+            Err(error) => {
+                let why = chain(&error);
+                warn!("failed to seal the keys of the store's volumes again: {why}");
             }
         }
     }

@@ -30,6 +30,7 @@ use super::log::record::Record;
 use super::log::segment::Segment;
 use super::read::replays::Replay;
 use super::state;
+use super::volume_keys::VolumeKeys;
 use crate::causes::chain;
 
 /// Faults that are named; more are counted.
@@ -48,6 +49,12 @@ pub struct Checked {
     pub records: u64,
     /// Works that were tried.
     pub standings: u64,
+    /// Segments whose records could not be looked at, because they are encrypted and no key opens
+    /// them.
+    pub locked: u64,
+    /// The ids of the master keys that open them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub locked_by: BTreeSet<String>,
     /// How many faults there are.
     pub found: u64,
     /// The faults, but for those behind the first ten thousand.
@@ -85,12 +92,17 @@ impl fmt::Display for Fault {
 
 /// Looks through the store in a data folder. An error says why it can't be looked at.
 pub fn check(folder: &Path) -> Result<Checked, OpenError> {
-    check_counting(folder, &AtomicU64::new(0))
+    check_counting(folder, &VolumeKeys::default(), &AtomicU64::new(0))
 }
 
-/// The same, and counts the records that it has looked at, for whoever waits.
-pub fn check_counting(folder: &Path, seen: &AtomicU64) -> Result<Checked, OpenError> {
-    let inspection = Inspection::open(folder)?;
+/// The same where volumes may be encrypted, and counts the records that it has looked at, for
+/// whoever waits. Of what no key opens it only tells whether it is as it was written.
+pub fn check_counting(
+    folder: &Path,
+    keys: &VolumeKeys,
+    seen: &AtomicU64,
+) -> Result<Checked, OpenError> {
+    let inspection = Inspection::open_with(folder, keys)?;
     let mut check = Check::new(&inspection, seen);
     match check.look() {
         Ok(()) => Ok(check.checked),
@@ -109,6 +121,8 @@ struct Check<'i> {
     shown: Arc<Shown>,
     /// What rows and the log say of each volume: its segments, and their bytes.
     live: BTreeMap<u32, (u64, u64)>,
+    /// The volumes that no key opens.
+    locked: BTreeSet<u32>,
     /// How many segments lie in volumes that can't be read.
     lost: BTreeMap<u32, u64>,
     /// Where frames were told as damaged.
@@ -120,14 +134,17 @@ impl<'i> Check<'i> {
     fn new(inspection: &'i Inspection, seen: &'i AtomicU64) -> Self {
         let shown = inspection.volumes.shown();
         let volumes = shown.numbers().count() as u64;
+        let locked = shown.locked();
+        let locked_by = locked.values().flatten().cloned().collect();
         Self {
             inspection,
             seen,
+            locked: locked.into_keys().collect(),
             shown,
             live: BTreeMap::new(),
             lost: BTreeMap::new(),
             told: BTreeSet::new(),
-            checked: Checked { volumes, ..Checked::default() },
+            checked: Checked { volumes, locked_by, ..Checked::default() },
         }
     }
 
@@ -153,12 +170,15 @@ impl<'i> Check<'i> {
         }
         let applied = self.inspection.applied()?;
         self.volumes_lost(applied);
-        let frames = self.inspection.volumes.frames_from(Point::START);
+        let frames = self.inspection.volumes.frames_from(Point::START).closed();
         self.frames(frames, applied)?;
         match &view {
             Some(view) => {
                 self.shares(view)?;
-                self.works(view)?;
+                // How works stand is in records.
+                if self.checked.locked == 0 {
+                    self.works(view)?;
+                }
                 self.states(view)?;
                 self.replays(view)?;
                 self.kept(view)
@@ -196,6 +216,10 @@ impl<'i> Check<'i> {
         let Extent { volume, offset, .. } = extent;
         if !self.shown.has(volume) {
             *self.lost.entry(volume).or_default() += 1;
+            return None;
+        }
+        if self.locked.contains(&volume) {
+            self.checked.locked += 1;
             return None;
         }
         let reason = match self.shown.segment(first, extent) {
@@ -248,7 +272,7 @@ impl<'i> Check<'i> {
     fn packed(&mut self) -> Result<(), Failure> {
         for number in self.shown.numbers().collect::<Vec<_>>() {
             if let Some(frames) = self.inspection.volumes.frames_of(number) {
-                self.frames(frames, None)?;
+                self.frames(frames.closed(), None)?;
             }
         }
         Ok(())

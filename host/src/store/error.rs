@@ -176,6 +176,17 @@ pub enum Failure {
         /// Its place.
         path: PathBuf,
     },
+    /// A volume is encrypted, and nobody has given the key.
+    #[error(
+        "the store's file {file} is encrypted under the master key {by}, which is not among those \
+         of `master_key`: add it there"
+    )]
+    Locked {
+        /// Its name.
+        file: String,
+        /// The id of the master key.
+        by: String,
+    },
     /// Somebody else has written into it.
     #[error(
         "another program wrote into the store's file {} while the gateway had it open: restart \
@@ -193,7 +204,7 @@ impl Failure {
     fn is_passing(&self) -> bool {
         match self {
             Self::Access { may_pass, .. } => *may_pass,
-            Self::Displaced { .. } | Self::Missing { .. } => true,
+            Self::Displaced { .. } | Self::Missing { .. } | Self::Locked { .. } => true,
             Self::Damaged(_)
             | Self::NewerCommit { .. }
             | Self::DamagedIds { .. }

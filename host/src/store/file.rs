@@ -68,6 +68,7 @@ use self::volumes::Volumes;
 use super::damage::Damages;
 use super::error::{Error, Failure};
 use crate::lock::lock;
+use crate::master_key::MasterKey;
 
 const FILE_NAME: &str = "hookgate.redb";
 
@@ -193,6 +194,24 @@ impl File {
     /// Whether the log says something that the next start would have to make in the rows again.
     pub(super) fn is_behind(&self) -> bool {
         lock(&self.journal).as_ref().is_some_and(Journal::is_behind)
+    }
+
+    /// Whether all volumes that are encrypted can be opened; if not, why.
+    pub(super) fn check_unlocked(&self) -> Result<(), Failure> {
+        self.with(|opened| opened.volumes.check_unlocked())
+    }
+
+    /// Goes on with these master keys.
+    pub(super) fn set_master_keys(&self, keys: Vec<MasterKey>) {
+        self.place.keys.replace(keys);
+    }
+
+    /// Has the first master key seal the keys of all volumes that another sealed; gives how many
+    /// there were.
+    pub(super) fn renew_seals(&self) -> Result<u64, Failure> {
+        // Not under the lock: it writes to the disk.
+        let volumes = self.with(|opened| Ok::<_, Failure>(opened.volumes.clone()))?;
+        volumes.renew_seals()
     }
 
     /// Writes a little, to see whether the files can be written.

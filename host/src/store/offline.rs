@@ -59,7 +59,7 @@ pub fn check_audit(folder: &Path, known: Option<(u64, &str)>) -> Result<AuditChe
 
 fn change(folder: &Path, make: impl Fn(&mut Sheet) -> Result<(), Error>) -> Result<(), OpenError> {
     let config = Config::at(folder);
-    let file = File::open(folder, config.sizes(), Arc::<Damages>::default())?;
+    let file = File::open(folder, config.opening(), Arc::<Damages>::default())?;
     let changed = || -> Result<(), Error> {
         let mut sheet = Sheet::of(file.read()?);
         make(&mut sheet)?;

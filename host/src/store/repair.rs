@@ -24,6 +24,7 @@ use super::file::kept_rows::Kept;
 use super::file::rebuild::{Collected, Rebuild};
 use super::log::segment::{RecordKind, SegmentWriter};
 use super::state::{self, AllUsed, Used};
+use super::volume_keys::VolumeKeys;
 use crate::event::Timestamp;
 use crate::ids::Name;
 
@@ -98,7 +99,7 @@ pub fn repair(
     undecided: Undecided,
     attempts: Option<Duration>,
 ) -> Result<Repaired, OpenError> {
-    put(Rebuild::begin(folder)?, undecided, attempts)
+    put(Rebuild::begin(folder, &VolumeKeys::default())?, undecided, attempts)
 }
 
 /// The same, and does not refuse.
@@ -107,7 +108,19 @@ pub fn repair_anyway(
     undecided: Undecided,
     attempts: Option<Duration>,
 ) -> Result<Repaired, OpenError> {
-    put(Rebuild::begin_anyway(folder)?, undecided, attempts)
+    put(Rebuild::begin_anyway(folder, &VolumeKeys::default())?, undecided, attempts)
+}
+
+/// The same where volumes may be encrypted: all of them must open with these keys. Refuses as
+/// [`repair`] does, unless `anyway`.
+pub fn repair_with(
+    folder: &Path,
+    keys: &VolumeKeys,
+    anyway: bool,
+    (undecided, attempts): (Undecided, Option<Duration>),
+) -> Result<Repaired, OpenError> {
+    let begin = if anyway { Rebuild::begin_anyway } else { Rebuild::begin };
+    put(begin(folder, keys)?, undecided, attempts)
 }
 
 fn put(

@@ -3,10 +3,13 @@
 //! Counted in memory as it changes; reading it touches no file.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
+use super::Store;
 use super::kind::WorkKind;
+use crate::ids::Name;
 
 /// How many works of one kind there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -45,4 +48,24 @@ pub struct Stats {
     pub end: u64,
     /// Positions of the log at which damage was met since the start.
     pub damaged: usize,
+}
+
+impl Store {
+    /// The store at a glance.
+    pub fn stats(&self) -> Stats {
+        let shared = &self.handle.shared;
+        Stats {
+            works: shared.backlog().stats(),
+            damaged: shared.damages.count(),
+            queued: shared.queued.load(Ordering::Relaxed),
+            commits: shared.commits.load(Ordering::Relaxed),
+            end: shared.end.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Where more works wait than this, and how many do: parses of one source, runs of one handler,
+    /// or deliveries to one endpoint.
+    pub fn lanes_longer_than(&self, works: usize) -> Vec<(WorkKind, Name, usize)> {
+        self.handle.shared.backlog().longer_than(works)
+    }
 }

@@ -31,6 +31,7 @@ mod querying;
 mod raising;
 mod remembering;
 mod repairing;
+mod sealing;
 mod settling;
 mod sharing;
 mod starting;

@@ -72,12 +72,14 @@ pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
         Fate::Dead => Undecided::Dead,
         Fate::Done => Undecided::Done,
     };
-    let repair = if *anyway { store::repair_anyway } else { store::repair };
+    let keys = place.keys()?;
     let attempts = place.attempts()?;
     let draft = store::draft_in(&folder);
     let written = || std::fs::metadata(&draft).map_or(0, |file| file.len());
-    let repaired = Progress::new("rebuilt", Unit::Bytes)
-        .during(|| (written(), None), || repair(&folder, undecided, attempts))?;
+    let repaired = Progress::new("rebuilt", Unit::Bytes).during(
+        || (written(), None),
+        || store::repair_with(&folder, &keys, *anyway, (undecided, attempts)),
+    )?;
     let deed = by_command("hookgate store repair", serde_json::to_value(&repaired)?);
     store::record(&folder, &deed, Clock::System.now())
         .context("the store is repaired, but its audit log could not be written")?;

@@ -28,6 +28,7 @@ use super::volumes::{Point, VOLUME_BYTES, Volumes};
 use super::{FILE_NAME, file_in};
 use crate::causes::chain;
 use crate::store::error::Failure;
+use crate::store::volume_keys::VolumeKeys;
 
 /// The files of a store, open for a look.
 #[derive(Debug)]
@@ -47,6 +48,11 @@ pub(in crate::store) struct Inspection {
 impl Inspection {
     /// Opens the store in this folder, if it is there and no gateway runs on it.
     pub(in crate::store) fn open(folder: &Path) -> Result<Self, OpenError> {
+        Self::open_with(folder, &VolumeKeys::default())
+    }
+
+    /// The same where volumes may be encrypted. Those that no key opens are there all the same.
+    pub(in crate::store) fn open_with(folder: &Path, keys: &VolumeKeys) -> Result<Self, OpenError> {
         let path = file_in(folder);
         let held = hold_folder(folder, &path)?;
         let medium: Arc<dyn Medium> = Arc::new(Folder::new(folder));
@@ -66,7 +72,7 @@ impl Inspection {
             Some(database) => known_tag(database, &path)?,
             None => first_tag(&*medium, &path)?,
         };
-        let volumes = Volumes::open(medium, tag, VOLUME_BYTES);
+        let volumes = Volumes::open_with(medium, tag, VOLUME_BYTES, keys);
         let volumes = volumes.map_err(|source| failed(&path, source))?;
         Ok(Self { database, volumes, tag, rows_fault, rows_mended, _held: held })
     }

@@ -24,6 +24,7 @@ use crate::causes::chain;
 use crate::lock::lock;
 use crate::store::damage::Damages;
 use crate::store::error::{Error, Failure};
+use crate::store::volume_keys::VolumeKeys;
 
 /// The rows, after the files were opened anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +41,10 @@ impl File {
     /// 2. Whoever opens it has format 2 [upgraded](Self::upgrade).
     pub(in crate::store) fn open(
         folder: &Path,
-        sizes: Sizes,
+        (sizes, keys): (Sizes, &VolumeKeys),
         damages: Arc<Damages>,
     ) -> Result<Self, OpenError> {
-        let (place, database) = Place::in_folder(folder, sizes)?;
+        let (place, database) = Place::in_folder(folder, (sizes, keys))?;
         Self::start(place, database, damages)
     }
 
@@ -51,10 +52,10 @@ impl File {
     pub(in crate::store) fn open_on(
         medium: impl Medium,
         folder: &Path,
-        sizes: Sizes,
+        (sizes, keys): (Sizes, &VolumeKeys),
         damages: Arc<Damages>,
     ) -> Result<Self, OpenError> {
-        let (place, database) = Place::on_medium(medium, folder, sizes)?;
+        let (place, database) = Place::on_medium(medium, folder, (sizes, keys))?;
         Self::start(place, database, damages)
     }
 

@@ -21,6 +21,7 @@ use super::volumes::Volumes;
 use super::{FILE_NAME, Sizes, migrate, sums};
 use crate::lock::lock;
 use crate::store::error::Failure;
+use crate::store::volume_keys::VolumeKeys;
 
 /// Where the files lie.
 pub(super) struct Place {
@@ -33,6 +34,8 @@ pub(super) struct Place {
     /// What the volumes lie on.
     pub(super) medium: Arc<dyn Medium>,
     pub(super) sizes: Sizes,
+    /// What seals the volumes.
+    pub(super) keys: VolumeKeys,
     /// Keeps other gateways out of the folder until the files are closed for good: in an outage the
     /// file of rows, which has a lock too, is closed for a while.
     held: Mutex<Option<std::fs::File>>,
@@ -41,7 +44,10 @@ pub(super) struct Place {
 impl Place {
     /// Opens the file of rows in this folder, or makes all of it, and converts one of format 1 to
     /// format 2.
-    pub(super) fn in_folder(folder: &Path, sizes: Sizes) -> Result<(Self, Database), OpenError> {
+    pub(super) fn in_folder(
+        folder: &Path,
+        (sizes, keys): (Sizes, &VolumeKeys),
+    ) -> Result<(Self, Database), OpenError> {
         let path = folder.join(FILE_NAME);
         create_folder(folder)?;
         let held = Mutex::new(hold_folder(folder, &path)?);
@@ -59,14 +65,15 @@ impl Place {
         let open = || opener.open().map_err(|error| refused(&path, error));
         let database = migrate::converted(folder, sizes.volume_bytes, open()?, open)?;
         let spot = Spot::of(&path).map_err(|source| failed(&path, source.into()))?;
-        Ok((Self { path, opener, spot: Some(spot), medium, sizes, held }, database))
+        let (spot, keys) = (Some(spot), keys.clone());
+        Ok((Self { path, opener, spot, medium, sizes, keys, held }, database))
     }
 
     /// Opens what a medium holds; `folder` is for messages.
     pub(super) fn on_medium(
         medium: impl Medium,
         folder: &Path,
-        sizes: Sizes,
+        (sizes, keys): (Sizes, &VolumeKeys),
     ) -> Result<(Self, Database), OpenError> {
         let path = folder.join(FILE_NAME);
         let medium: Arc<dyn Medium> = Arc::new(medium);
@@ -78,8 +85,8 @@ impl Place {
             create_tables(&database).map_err(|source| failed(&path, source))?;
             medium.sync_names().map_err(|source| failed(&path, source.into()))?;
         }
-        let held = Mutex::default();
-        Ok((Self { path, opener, spot: None, medium, sizes, held }, database))
+        let (keys, held) = (keys.clone(), Mutex::default());
+        Ok((Self { path, opener, spot: None, medium, sizes, keys, held }, database))
     }
 
     /// Opens the file of rows anew; whoever had it open has closed it.
@@ -95,7 +102,8 @@ impl Place {
 
     /// The volumes of the store with this tag.
     pub(super) fn volumes(&self, tag: u32) -> Result<Volumes, Failure> {
-        Volumes::open(Arc::clone(&self.medium), tag, self.sizes.volume_bytes)
+        let medium = Arc::clone(&self.medium);
+        Volumes::open_with(medium, tag, self.sizes.volume_bytes, &self.keys)
     }
 
     /// Whether the file of rows lies where it was opened.

@@ -39,6 +39,7 @@ use super::volumes::{
 use super::{FILE_NAME, sums};
 use crate::store::error::Failure;
 use crate::store::log::segment::SegmentWriter;
+use crate::store::volume_keys::VolumeKeys;
 
 /// The new file until it is whole.
 pub(super) const DRAFT_NAME: &str = "hookgate.redb.repair";
@@ -86,17 +87,21 @@ pub(in crate::store) struct Rebuild {
 
 impl Rebuild {
     /// Begins, in a folder with volumes on which no gateway runs and whose rows are not sound.
-    pub(in crate::store) fn begin(folder: &Path) -> Result<Self, OpenError> {
-        Self::begin_unless(folder, is_sound)
+    pub(in crate::store) fn begin(folder: &Path, keys: &VolumeKeys) -> Result<Self, OpenError> {
+        Self::begin_unless(folder, keys, is_sound)
     }
 
     /// The same, whatever the rows are.
-    pub(in crate::store) fn begin_anyway(folder: &Path) -> Result<Self, OpenError> {
-        Self::begin_unless(folder, |_, _| Ok(false))
+    pub(in crate::store) fn begin_anyway(
+        folder: &Path,
+        keys: &VolumeKeys,
+    ) -> Result<Self, OpenError> {
+        Self::begin_unless(folder, keys, |_, _| Ok(false))
     }
 
     fn begin_unless(
         folder: &Path,
+        keys: &VolumeKeys,
         is_sound: fn(&Arc<dyn Medium>, &SaidRows) -> Result<bool, Failure>,
     ) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
@@ -111,7 +116,11 @@ impl Rebuild {
         let said = said.map(|said| said.tag);
         let tag = tag(&medium, said).map_err(|source| failed(&path, source))?;
         let Some(tag) = tag else { return Err(OpenError::NoLog { folder: folder.to_owned() }) };
-        let (database, volumes) = draft(&medium, tag)
+        let volumes = Volumes::open_with(Arc::clone(&medium), tag, VOLUME_BYTES, keys);
+        let volumes = volumes.map_err(|source| failed(&path, source))?;
+        // What can't be read for want of a key must not count as lost.
+        volumes.check_unlocked().map_err(|source| failed(&path, source))?;
+        let database = draft(&medium, tag)
             .map_err(|source| failed(&path.with_file_name(DRAFT_NAME), source))?;
         let shown = volumes.shown();
         let last = shown.numbers().chain(shown.damaged()).max().unwrap_or(0);
@@ -362,8 +371,8 @@ fn tag(medium: &Arc<dyn Medium>, said: Option<u32>) -> Result<Option<u32>, Failu
     Ok(first_tag(&**medium)?)
 }
 
-/// An empty file of rows of the store with this tag, and the store's volumes.
-fn draft(medium: &Arc<dyn Medium>, tag: u32) -> Result<(Database, Volumes), Failure> {
+/// An empty file of rows of the store with this tag.
+fn draft(medium: &Arc<dyn Medium>, tag: u32) -> Result<Database, Failure> {
     if medium.names()?.iter().any(|name| name == DRAFT_NAME) {
         medium.remove(DRAFT_NAME)?;
     }
@@ -373,8 +382,7 @@ fn draft(medium: &Arc<dyn Medium>, tag: u32) -> Result<(Database, Volumes), Fail
     let transaction = database.begin_write()?;
     transaction.open_table(META)?.insert(TAG, u64::from(tag))?;
     transaction.commit()?;
-    let volumes = Volumes::open(Arc::clone(medium), tag, VOLUME_BYTES)?;
-    Ok((database, volumes))
+    Ok(database)
 }
 
 /// A name for the old file that no other has.

@@ -15,6 +15,7 @@ use super::volumes::Extent;
 use super::*;
 use crate::event::Timestamp;
 use crate::store::rows::Rows;
+use crate::store::volume_keys::VolumeKeys;
 
 /// So small that some frames fill one.
 const SIZES: Sizes = Sizes { volume_bytes: 4096, checkpoint_bytes: CHECKPOINT_BYTES };
@@ -30,7 +31,7 @@ struct Bench {
 
 fn open(folder: &Path) -> Result<(File, Arc<Damages>), OpenError> {
     let damages = Arc::<Damages>::default();
-    Ok((File::open(folder, SIZES, Arc::clone(&damages))?, damages))
+    Ok((File::open(folder, (SIZES, &VolumeKeys::default()), Arc::clone(&damages))?, damages))
 }
 
 /// What a change does.

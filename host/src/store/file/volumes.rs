@@ -7,6 +7,7 @@
 
 mod frame;
 mod scan;
+mod seal;
 mod sizes;
 mod volume;
 mod writer;
@@ -19,11 +20,13 @@ use std::sync::{Arc, Mutex};
 
 use self::frame::Kind;
 pub(in crate::store) use self::scan::{Found, Scan, Scanned};
+use self::seal::Seal;
 use self::volume::{Opened, Sort, Volume};
 pub(in crate::store) use self::writer::VolumeWriter;
 use super::backend::Medium;
 use crate::lock::lock;
 use crate::store::error::Failure;
+use crate::store::volume_keys::VolumeKeys;
 
 /// A volume is full at this size: no frame begins behind it, but the last one may end behind it.
 pub(in crate::store) const VOLUME_BYTES: u64 = 256 << 20;
@@ -97,6 +100,7 @@ struct Set {
     tag: u32,
     /// No frame begins behind this.
     limit: u64,
+    keys: VolumeKeys,
     state: Mutex<State>,
 }
 
@@ -128,11 +132,21 @@ impl Volumes {
         tag: u32,
         limit: u64,
     ) -> Result<Self, Failure> {
+        Self::open_with(medium, tag, limit, &VolumeKeys::default())
+    }
+
+    /// The same where volumes are sealed, or may be.
+    pub(in crate::store) fn open_with(
+        medium: Arc<dyn Medium>,
+        tag: u32,
+        limit: u64,
+        keys: &VolumeKeys,
+    ) -> Result<Self, Failure> {
         let mut shown = Shown::default();
         let (mut foreign, mut unfinished) = (BTreeSet::new(), BTreeSet::new());
         for number in medium.names()?.iter().filter_map(|name| volume::number_in(name)) {
             let file = volume::name(number);
-            match Volume::open(&*medium, tag, number)? {
+            match Volume::open(&*medium, (tag, number), keys)? {
                 Opened::Volume(volume) => {
                     shown.volumes.insert(number, Arc::new(volume));
                 }
@@ -158,7 +172,7 @@ impl Volumes {
         }
         let last = shown.volumes.keys().chain(&shown.damaged).copied().max().unwrap_or(0);
         let state = Mutex::new(State { shown: Arc::new(shown), last, foreign, unfinished });
-        Ok(Self(Arc::new(Set { medium, tag, limit, state })))
+        Ok(Self(Arc::new(Set { medium, tag, limit, keys: keys.clone(), state })))
     }
 
     /// The volumes of now.
@@ -200,10 +214,34 @@ impl Volumes {
         let number = self
             .take_number()
             .ok_or_else(|| io::Error::other("the store has no number left for a new volume"))?;
-        let made = Volume::make(&*self.0.medium, self.0.tag, number, sort)?;
+        let made = Volume::make(&*self.0.medium, (self.0.tag, number), sort, &self.0.keys)?;
         let made = Arc::new(made);
         self.change(|shown| shown.volumes.insert(number, Arc::clone(&made)));
+        // Another master key may have come since it was sealed, and nobody has seen it then.
+        made.renew_seal()?;
         Ok(made)
+    }
+
+    /// Whether frames may be added to a volume: not if they are to be sealed, and it is not.
+    fn fits(&self, volume: &Volume) -> bool {
+        volume.seal.is_some() || !self.0.keys.seals()
+    }
+
+    /// Has the first master key seal the keys of all volumes that another sealed; gives how many
+    /// there were.
+    pub(in crate::store) fn renew_seals(&self) -> Result<u64, Failure> {
+        let mut renewed = 0;
+        for volume in self.shown().volumes.values() {
+            renewed += u64::from(volume.renew_seal()?);
+        }
+        Ok(renewed)
+    }
+
+    /// Whether all volumes that are sealed can be opened; if not, why.
+    pub(in crate::store) fn check_unlocked(&self) -> Result<(), Failure> {
+        let shown = self.shown();
+        let mut seals = shown.volumes.values().filter_map(|volume| volume.seal.as_ref());
+        seals.try_for_each(Seal::check)
     }
 
     /// Whether the volume of this place is there: nothing that was written to it, and nothing
@@ -311,12 +349,19 @@ impl Shown {
     ) -> Result<BTreeSet<u32>, Failure> {
         let mut stale = BTreeSet::new();
         for (number, volume) in self.volumes.range(..before) {
-            let live = u64::from(volume::HEAD_BYTES) + live.get(number).copied().unwrap_or(0);
+            let live = u64::from(volume.begin()) + live.get(number).copied().unwrap_or(0);
             if volume.sort == Sort::Log || volume.backend.size()? > live {
                 stale.insert(*number);
             }
         }
         Ok(stale)
+    }
+
+    /// The volumes that are sealed and that no master key opens, with the ids of those that would.
+    pub(in crate::store) fn locked(&self) -> BTreeMap<u32, Vec<String>> {
+        let sealed = self.volumes.values().filter_map(|it| Some((it.number, it.seal.as_ref()?)));
+        let locked = sealed.filter(|(_, seal)| seal.check().is_err());
+        locked.map(|(number, seal)| (number, seal.sealed_by())).collect()
     }
 
     /// The body of the frame that lies there and begins at this position. `None` if it is not

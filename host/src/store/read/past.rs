@@ -36,6 +36,7 @@ use crate::store::log::segment::{Entry, RecordKind, Segment};
 use crate::store::owed::standing::Standing;
 use crate::store::owed::works::work_id;
 use crate::store::time::line::Line;
+use crate::store::volume_keys::VolumeKeys;
 use crate::store::{Store, state};
 
 /// Most records of one work's history that are read for the number of one of its tries.
@@ -165,7 +166,12 @@ impl Past {
     /// What is recorded in the store of this folder, which may be a backup. Changes nothing in it.
     /// An error says why it can't be read: a gateway that runs on it is one.
     pub fn of_folder(folder: &Path) -> Result<Self, OpenError> {
-        let inspection = Inspection::open(folder)?;
+        Self::of_folder_with(folder, &VolumeKeys::default())
+    }
+
+    /// The same where volumes may be encrypted.
+    pub fn of_folder_with(folder: &Path, keys: &VolumeKeys) -> Result<Self, OpenError> {
+        let inspection = Inspection::open_with(folder, keys)?;
         let past = unbroken(move || Ok(Self::look(Arc::new(Of::Stopped(inspection)))?));
         past.map_err(|source| OpenError::because(&file_in(folder), source))
     }

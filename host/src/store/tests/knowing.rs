@@ -52,7 +52,8 @@ fn key(id: u32) -> IdKey {
 impl Ids {
     fn open(disk: Disk) -> Self {
         let nowhere = std::path::Path::new("nowhere");
-        let file = File::open_on(disk, nowhere, SIZES, Arc::default()).unwrap();
+        let file =
+            File::open_on(disk, nowhere, (SIZES, &VolumeKeys::default()), Arc::default()).unwrap();
         let index = known_ids::load(&file.read().unwrap(), SMALL).unwrap();
         let mut ids = Self { file, index, end: 1, now: NOW, commits: 0, term: term(None) };
         for (id, position) in ids.model() {

@@ -3,6 +3,7 @@
 mod damaged;
 mod foreign;
 mod placed;
+mod sealed;
 mod torn;
 
 use std::sync::Arc;

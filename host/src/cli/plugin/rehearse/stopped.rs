@@ -21,7 +21,7 @@ use crate::directory::vault::Vault;
 use crate::gateway::{load_version, memory_limit, rehearsal_host, roles, stage};
 use crate::plugin::{Compiler, Role};
 use crate::rehearsal::{Ask, Progress, Report, Stage, rehearse as run_again};
-use crate::store::Past;
+use crate::store::{Past, VolumeKeys};
 
 pub(super) async fn rehearse(config: &Path, folder: &Path, asked: Asked) -> anyhow::Result<Found> {
     let config = Config::load(config)?;
@@ -34,7 +34,8 @@ pub(super) async fn rehearse(config: &Path, folder: &Path, asked: Asked) -> anyh
     let plugin = load_version(&host, &config, (&name, &wasm), signature.as_deref())
         .with_context(|| format!("failed to load {}", file.display()))?;
 
-    let past = Past::of_folder(folder)?;
+    let keys = VolumeKeys::opening(config.master_keys.clone());
+    let past = Past::of_folder_with(folder, &keys)?;
     if past.is_behind() {
         note(format_args!(
             "hookgate: the log of the store goes on behind its last checkpoint, and this looks at \

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::frame::{self, FrameHead, Kind};
-use super::volume::{self, Sort, Volume};
+use super::volume::{Sort, Volume};
 use super::{Extent, Point, Shown};
 use crate::store::error::Failure;
 
@@ -45,6 +45,8 @@ pub(in crate::store) struct Scan {
     end: Point,
     /// Nothing is added behind what is to be read.
     is_full: bool,
+    /// The bodies of frames are given as they lie, also where they are encrypted.
+    is_closed: bool,
 }
 
 /// A volume that is still to be read.
@@ -64,14 +66,20 @@ impl Scan {
             logs.chain(damaged).filter(|(number, _)| *number >= from.volume).collect();
         steps.sort_by_key(|(number, _)| *number);
         let left = steps.into_iter().map(|(_, step)| step).collect();
-        Self { left, reader: None, from, end: from, is_full: false }
+        Self { left, reader: None, from, end: from, is_full: false, is_closed: false }
     }
 
     /// One volume alone. If it is not full, what is broken at its end can't be told from what a
     /// kill has left there.
     pub(super) fn of(volume: Arc<Volume>, is_full: bool) -> Self {
         let (left, from) = (VecDeque::from([Step::Volume(volume)]), Point::START);
-        Self { left, reader: None, from, end: from, is_full }
+        Self { left, reader: None, from, end: from, is_full, is_closed: false }
+    }
+
+    /// The same for whoever looks at no body: where one is encrypted, it is not opened.
+    #[must_use]
+    pub(in crate::store) fn closed(self) -> Self {
+        Self { is_closed: true, ..self }
     }
 
     /// The place behind the last frame so far: where the next one goes.
@@ -94,7 +102,7 @@ impl Scan {
                 continue;
             };
             let place = reader.place();
-            match reader.step(self.is_full || !self.left.is_empty())? {
+            match reader.step(self.is_full || !self.left.is_empty(), self.is_closed)? {
                 Stepped::Frame(found) => {
                     self.end = reader.place();
                     if let Some(found) = found {
@@ -113,7 +121,7 @@ impl Scan {
     }
 
     fn enter(&mut self, volume: Arc<Volume>) -> Result<(), Failure> {
-        let begin = Point { volume: volume.number, offset: volume::HEAD_BYTES };
+        let begin = Point { volume: volume.number, offset: volume.begin() };
         self.end = begin.max(self.from);
         self.reader = Some(Reader::new(volume, self.end.offset)?);
         Ok(())
@@ -162,9 +170,9 @@ impl Reader {
     }
 
     /// Reads what is next. If there is another volume behind this one, nothing here is a tail.
-    fn step(&mut self, has_successor: bool) -> io::Result<Stepped> {
+    fn step(&mut self, has_successor: bool, is_closed: bool) -> Result<Stepped, Failure> {
         if let Some(head) = self.whole(self.at)? {
-            return self.take(head).map(Stepped::Frame);
+            return self.take(head, is_closed).map(Stepped::Frame);
         }
         if let Some(next) = self.find(self.at.saturating_add(1))? {
             self.at = next;
@@ -175,12 +183,16 @@ impl Reader {
         Ok(if is_broken { Stepped::Broken } else { Stepped::End })
     }
 
-    /// Goes behind the frame that is next.
-    fn take(&mut self, head: FrameHead) -> io::Result<Option<Found>> {
+    /// Goes behind the frame that is next. A body that does not open is empty, and no record.
+    fn take(&mut self, head: FrameHead, is_closed: bool) -> Result<Option<Found>, Failure> {
         let place = self.place();
         let length = frame::HEAD_BYTES + head.length as usize;
         let bytes = self.bytes(self.at, length)?;
         let body = bytes.map_or_else(Vec::new, |it| it[frame::HEAD_BYTES..length].to_vec());
+        let body = match is_closed {
+            true => body,
+            false => self.volume.opened(&head, body)?.unwrap_or_default(),
+        };
         self.at += length as u64;
         let Point { volume, offset } = place;
         let extent = Extent { volume, offset, length: length as u32 };

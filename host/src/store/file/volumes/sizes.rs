@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::volume::{HEAD_BYTES, Sort};
+use super::volume::Sort;
 use super::{Point, Shown};
 
 impl Shown {
@@ -22,7 +22,7 @@ impl Shown {
         let mut sizes = Vec::new();
         for (number, volume) in &self.volumes {
             let size = volume.backend.size()?;
-            let head = u64::from(HEAD_BYTES);
+            let head = u64::from(volume.begin());
             let bytes = match (volume.sort, log_to) {
                 // Nothing that the rows know lies in it.
                 (Sort::Log, Some(to)) if *number > to.volume => continue,

@@ -11,12 +11,17 @@ use ring::rand::{SecureRandom, SystemRandom};
 use twox_hash::XxHash3_64;
 
 use super::frame::{self, FrameHead, Kind};
+use super::seal::{SEALED_HEAD_BYTES, Seal, is_padding};
+use crate::store::error::Failure;
 use crate::store::file::backend::{Backend, Medium};
+use crate::store::volume_keys::VolumeKeys;
 
-/// Where the first frame lies.
-pub(super) const HEAD_BYTES: u32 = 48;
+/// Where the first frame lies, unless the volume is sealed.
+const HEAD_BYTES: u32 = 48;
 const MAGIC: [u8; 4] = *b"HGVL";
 const VERSION: u16 = 1;
+/// Of a volume that is sealed: its key lies behind the head.
+const VERSION_SEALED: u16 = 2;
 /// Magic, version, sort, tag, number, salt and zeros, and behind this the sum of all that.
 const SUMMED: usize = 40;
 
@@ -39,6 +44,8 @@ pub(super) struct Volume {
     pub(super) salt: u64,
     /// Whether one bit of its head is not as it was written.
     pub(super) is_mended: bool,
+    /// What the bodies of its frames are encrypted under, if they are.
+    pub(super) seal: Option<Seal>,
     pub(super) backend: Box<dyn Backend>,
 }
 
@@ -82,7 +89,11 @@ pub(super) fn tag_in(medium: &dyn Medium, number: u32) -> io::Result<Option<u32>
 
 impl Volume {
     /// Opens a file with the name of a volume.
-    pub(super) fn open(medium: &dyn Medium, tag: u32, number: u32) -> io::Result<Opened> {
+    pub(super) fn open(
+        medium: &dyn Medium,
+        (tag, number): (u32, u32),
+        keys: &VolumeKeys,
+    ) -> io::Result<Opened> {
         let backend = match medium.open(&name(number)) {
             Ok(backend) => backend,
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
@@ -94,7 +105,7 @@ impl Volume {
         let mut bytes: HeadBytes = [0; HEAD_BYTES as usize];
         let there = bytes.len().min(usize::try_from(size).unwrap_or(usize::MAX));
         backend.read(0, &mut bytes[..there])?;
-        if size <= u64::from(HEAD_BYTES) && bytes.iter().all(|byte| *byte == 0) {
+        if bytes.iter().all(|byte| *byte == 0) && has_nothing_else(&*backend, size)? {
             return Ok(Opened::Unfinished);
         }
         let (head, is_mended) = match Head::read(&bytes) {
@@ -114,28 +125,89 @@ impl Volume {
                 "one bit in the head of a volume of the store is damaged; the gateway mended it"
             );
         }
-        let Head { sort, salt, .. } = head;
-        Ok(Opened::Volume(Self { number, sort, salt, is_mended, backend }))
+        let Head { version, sort, salt, .. } = head;
+        let seal = match version {
+            VERSION_SEALED => match Seal::read(&*backend, keys, (tag, number), name(number))? {
+                Some(seal) => Some(seal),
+                None => return Ok(Opened::Damaged),
+            },
+            _ => None,
+        };
+        Ok(Opened::Volume(Self { number, sort, salt, is_mended, seal, backend }))
     }
 
-    /// Makes a new one, durable with its name.
-    pub(super) fn make(medium: &dyn Medium, tag: u32, number: u32, sort: Sort) -> io::Result<Self> {
+    /// Makes a new one, durable with its name, and seals it if `keys` do so.
+    pub(super) fn make(
+        medium: &dyn Medium,
+        (tag, number): (u32, u32),
+        sort: Sort,
+        keys: &VolumeKeys,
+    ) -> io::Result<Self> {
         let mut salt = [0; 8];
         let filled = SystemRandom::new().fill(&mut salt);
         filled.map_err(|_| io::Error::other("the system has no random bytes"))?;
         let salt = u64::from_le_bytes(salt);
+        let seal = Seal::make(keys, (tag, number), name(number))?;
         let backend = medium.open(&name(number))?;
         if backend.size()? > 0 {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let head = Head { version: VERSION, sort, tag, number, salt };
-        let made = backend.write(0, &head.write()).and_then(|()| backend.sync());
+        let version = if seal.is_some() { VERSION_SEALED } else { VERSION };
+        let head = Head { version, sort, tag, number, salt };
+        // Before the head, which says that it is there.
+        let sealed = seal.as_ref().map_or(Ok(()), |seal| seal.write(&*backend));
+        let made = sealed.and_then(|()| backend.write(0, &head.write()));
+        let made = made.and_then(|()| backend.sync());
         if let Err(error) = made.and_then(|()| medium.sync_names()) {
             // Nothing is in it: another start finds it unfinished, if this does not help.
             drop(medium.remove(&name(number)));
             return Err(error);
         }
-        Ok(Self { number, sort, salt, is_mended: false, backend })
+        Ok(Self { number, sort, salt, is_mended: false, seal, backend })
+    }
+
+    /// Where the first frame lies.
+    pub(super) fn begin(&self) -> u32 {
+        if self.seal.is_some() { SEALED_HEAD_BYTES } else { HEAD_BYTES }
+    }
+
+    /// Puts a frame of this volume, and nothing else, into `out`; its body is all the parts.
+    pub(super) fn write_frame(
+        &self,
+        out: &mut Vec<u8>,
+        kind: Kind,
+        first: u64,
+        parts: &[&[u8]],
+    ) -> Result<(), Failure> {
+        match self.seal_of(kind) {
+            Some(seal) => {
+                let body = seal.seal(kind, first, parts)?;
+                Ok(frame::write(out, self.salt, kind, first, &[&body])?)
+            }
+            None => Ok(frame::write(out, self.salt, kind, first, parts)?),
+        }
+    }
+
+    /// What the body of a frame says; `None` if it was changed, although its sum is right.
+    pub(super) fn opened(
+        &self,
+        head: &FrameHead,
+        body: Vec<u8>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        match self.seal_of(head.kind) {
+            Some(seal) => seal.open(head.kind, head.first, body),
+            None => Ok(Some(body)),
+        }
+    }
+
+    /// What a frame of this kind is encrypted under. A probe says nothing.
+    fn seal_of(&self, kind: Kind) -> Option<&Seal> {
+        self.seal.as_ref().filter(|_| kind != Kind::Probe)
+    }
+
+    /// Has the first master key seal its key again, if another did; says whether it was so.
+    pub(super) fn renew_seal(&self) -> Result<bool, Failure> {
+        self.seal.as_ref().map_or(Ok(false), |seal| seal.renew(&*self.backend))
     }
 
     /// Where it lies, for messages.
@@ -148,7 +220,7 @@ impl Volume {
         &self,
         offset: u32,
         length: u32,
-    ) -> io::Result<Option<(FrameHead, Vec<u8>)>> {
+    ) -> Result<Option<(FrameHead, Vec<u8>)>, Failure> {
         let (offset, end) = (u64::from(offset), u64::from(offset) + u64::from(length));
         // Asked first: a row that is damaged may name any length.
         if end > self.backend.size()? {
@@ -161,8 +233,26 @@ impl Volume {
         }
         let Some(head) = FrameHead::read(&bytes, self.salt) else { return Ok(None) };
         drop(bytes.drain(..frame::HEAD_BYTES));
-        Ok(head.is_of(&bytes, self.salt).then_some((head, bytes)))
+        if !head.is_of(&bytes, self.salt) {
+            return Ok(None);
+        }
+        Ok(self.opened(&head, bytes)?.map(|body| (head, body)))
     }
+}
+
+/// Whether a file without a head has nothing else: a kill came while it was made.
+fn has_nothing_else(backend: &dyn Backend, size: u64) -> io::Result<bool> {
+    if size <= u64::from(HEAD_BYTES) {
+        return Ok(true);
+    }
+    // As long as a seal makes it at once.
+    if size != u64::from(SEALED_HEAD_BYTES) {
+        return Ok(false);
+    }
+    let mut bytes = vec![0; (SEALED_HEAD_BYTES - HEAD_BYTES) as usize];
+    backend.read(u64::from(HEAD_BYTES), &mut bytes)?;
+    let mut places = (HEAD_BYTES as usize..).zip(bytes);
+    Ok(places.all(|(at, byte)| byte == 0 || !is_padding(at)))
 }
 
 impl Sort {
@@ -230,7 +320,7 @@ impl Head {
     }
 
     fn why_foreign(&self, tag: u32, number: u32) -> Option<&'static str> {
-        if self.version != VERSION {
+        if ![VERSION, VERSION_SEALED].contains(&self.version) {
             Some("a volume of a newer Hookgate")
         } else if self.tag != tag {
             Some("a volume of another store")

@@ -99,7 +99,7 @@ impl VolumeWriter {
             (self.log, self.is_left) = (log, false);
             self.begin_zeros();
         }
-        frame::write(&mut self.buffer, self.log.volume.salt, kind, first, parts)?;
+        self.log.volume.write_frame(&mut self.buffer, kind, first, parts)?;
         let extent = self.log.extent(&self.buffer)?;
         self.is_broken = true;
         self.log.volume.backend.write(self.log.offset, &self.buffer)?;
@@ -128,7 +128,7 @@ impl VolumeWriter {
         };
         let packed = self.packed.insert(packed);
         let volume = &packed.volume;
-        frame::write(&mut self.buffer, volume.salt, Kind::Packed, first, &[segment])?;
+        volume.write_frame(&mut self.buffer, Kind::Packed, first, &[segment])?;
         let extent = packed.extent(&self.buffer)?;
         self.is_broken = true;
         volume.backend.write(packed.offset, &self.buffer)?;
@@ -237,16 +237,18 @@ impl VolumeWriter {
 
 impl Filling {
     fn new(volumes: &Volumes, sort: Sort) -> Result<Self, Failure> {
-        Ok(Self { volume: volumes.make(sort)?, offset: u64::from(volume::HEAD_BYTES) })
+        let volume = volumes.make(sort)?;
+        let offset = u64::from(volume.begin());
+        Ok(Self { volume, offset })
     }
 
-    /// The log volume that ends there, and nothing behind that; `None` if there is none.
+    /// The log volume that ends there, and nothing behind that; `None` if there is none, or nothing
+    /// may be added to it.
     fn at(volumes: &Volumes, end: Point) -> Result<Option<Self>, Failure> {
         let shown = volumes.shown();
         let volume = shown.volumes.get(&end.volume).filter(|volume| volume.sort == Sort::Log);
         let Some(volume) = volume else { return Ok(None) };
-        let (size, offset) =
-            (volume.backend.size()?, u64::from(end.offset.max(volume::HEAD_BYTES)));
+        let (size, offset) = (volume.backend.size()?, u64::from(end.offset.max(volume.begin())));
         if size < offset {
             return Ok(None);
         }
@@ -256,7 +258,9 @@ impl Filling {
         // What stood there must never come back behind what is written there now. And a kill may
         // have come between the write and the sync of the last frame, which counts from here on.
         volume.backend.sync()?;
-        Ok(Some(Self { volume: Arc::clone(volume), offset }))
+        // What is sealed from now on goes to a volume that is.
+        let fits = volumes.fits(volume);
+        Ok(fits.then(|| Self { volume: Arc::clone(volume), offset }))
     }
 
     /// The newest packed volume, if it is not full. Whatever a kill has left at its end stays: no
@@ -266,7 +270,7 @@ impl Filling {
         let newest = shown.volumes.values().rfind(|volume| volume.sort == Sort::Packed);
         let Some(volume) = newest else { return Ok(None) };
         let offset = volume.backend.size()?;
-        let is_open = offset < volumes.limit(Sort::Packed);
+        let is_open = offset < volumes.limit(Sort::Packed) && volumes.fits(volume);
         Ok(is_open.then(|| Self { volume: Arc::clone(volume), offset }))
     }
 
