@@ -194,7 +194,7 @@ fn found(folder: &Path, wanted: &[&str]) -> BTreeSet<(String, String)> {
 
 /// The first half of the bar: ten providers, each with a planted card, token and header.
 #[tokio::test]
-async fn nothing_that_ten_providers_redact_is_kept_shown_or_exported() {
+async fn nothing_that_ten_providers_redact_is_kept_shown_exported_or_backed_up() {
     let planted = PROVIDERS.map(Planted::of);
     let secrets = format!("secrets = [{{ value = \"{STRIPE_SECRET}\" }}]");
     let mut setup = Setup::new().plugin_as("open", "stripe").source("open", "open", &secrets);
@@ -259,7 +259,16 @@ async fn nothing_that_ten_providers_redact_is_kept_shown_or_exported() {
     assert!(exported.out.contains(CONTROL) && shown.contains(CONTROL));
     let data = stopped.folder().join("data");
     let wanted: Vec<&str> = PLANTED.into_iter().chain([CONTROL]).collect();
-    let kept = found(&data, &wanted);
-    assert!(kept.iter().any(|(_, text)| text == CONTROL), "what looks for them finds nothing");
-    assert!(kept.iter().all(|(_, text)| text == CONTROL), "{kept:?}");
+    // A backup is read as the store that it becomes.
+    let (backup, restored) = (stopped.folder().join("backup"), stopped.folder().join("restored"));
+    for (command, folder) in [("backup", &data), ("restore", &restored)] {
+        let mut command_line = Command::new(program());
+        let command_line = command_line.arg(command).arg(&backup).arg("--data").arg(folder);
+        Ran::of(command_line).await.succeeded();
+    }
+    for folder in [&data, &restored] {
+        let kept = found(folder, &wanted);
+        assert!(kept.iter().any(|(_, text)| text == CONTROL), "what looks for them finds nothing");
+        assert!(kept.iter().all(|(_, text)| text == CONTROL), "{kept:?}");
+    }
 }
