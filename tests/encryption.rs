@@ -95,7 +95,10 @@ async fn after_a_change_of_the_master_key_the_old_one_may_go() {
     let replace = |from: &str, to: &str| {
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(text.contains(from), "{text}");
-        std::fs::write(&file, text.replace(from, to)).unwrap();
+        // As `mv` does: who watches the file never sees a part of it.
+        let partial = file.with_extension("partial");
+        std::fs::write(&partial, text.replace(from, to)).unwrap();
+        std::fs::rename(partial, &file).unwrap();
     };
     let both = "[{ file = \"next\" }, { file = \"master\" }]";
     let loudly = |command: &mut Command| {

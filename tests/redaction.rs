@@ -33,7 +33,7 @@ const TOKEN: &str = "tok_qZ7vXw3KpJ9mYd";
 const HEADER: &str = "Bearer hK4uTz8RbW2nQe";
 const PLANTED: [&str; 3] = [CARD, TOKEN, HEADER];
 /// The same at a source that redacts nothing: what looks for the others finds it.
-const CONTROL: &str = "5105GxVb81Lf0sPo";
+const CONTROL: &str = "GxVqZtLfHsPoWkJy";
 
 fn with_master_key(setup: Setup) -> Stopped {
     let prepared = setup.line("master_key = { file = \"master\" }").prepare();

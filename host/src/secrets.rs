@@ -2,8 +2,8 @@
 //!
 //! The configuration says where a secret is; it is read at start and at every reload. A [`Secret`]
 //! can't be printed, compared or serialised, and no error here repeats a content: only
-//! `crate::signature`, `crate::signing`, [`crate::keys`], the
-//! [vault](crate::directory::vault), an endpoint's [credential](crate::endpoint::Credential),
+//! `crate::signature`, `crate::signing`, [`crate::keys`], `crate::master_key`, an endpoint's
+//! [credential](crate::endpoint::Credential),
 //! `crate::egress` for the key of a client certificate, `crate::delivery` to hide what an endpoint
 //! repeats, and whoever makes or sends a [token](crate::token) look inside.
 
