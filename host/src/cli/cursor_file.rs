@@ -80,15 +80,20 @@ impl CursorFile {
         let filters = hash(filters);
         let found = read(&file).with_context(|| format!("failed to read {shown}"))?;
         let last = match found {
-            Found::Line(line) if line.filters != filters => bail!(
+            Found::Line(line) if line.filters == filters => line,
+            Found::Line(line) if line.mark != Mark::default() => bail!(
                 "{shown} is the cursor of a stream with other filters: give the same ones, or \
                  another file"
             ),
-            Found::Line(line) => line,
-            Found::Nothing => {
+            // Nothing came by then.
+            Found::Nothing | Found::Line(_) => {
                 sync_folder(path)
                     .with_context(|| format!("failed to sync the folder of {shown}"))?;
-                Line { version: VERSION, number: 0, filters, after, mark: Mark::default() }
+                let line =
+                    Line { version: VERSION, number: 0, filters, after, mark: Mark::default() };
+                // Who is killed before the first event is finished begins at the same time again.
+                put(&file, path, &line)?;
+                line
             }
             Found::Unreadable => bail!(
                 "{shown} is not a cursor file, or it is damaged: delete it to begin with what comes \
@@ -114,11 +119,7 @@ impl CursorFile {
             return Ok(());
         }
         let line = Line { number: self.last.number + 1, mark, ..self.last.clone() };
-        let at = (line.number % 2) * LINE_BYTES as u64;
-        let shown = self.path.display();
-        let written = write(&line).ok_or_else(|| anyhow!("the cursor has no room in {shown}"))?;
-        let saved = self.file.write_all_at(&written, at).and_then(|()| self.file.sync_data());
-        saved.with_context(|| format!("failed to write the cursor to {shown}"))?;
+        put(&self.file, &self.path, &line)?;
         self.last = line;
         Ok(())
     }
@@ -144,6 +145,15 @@ fn read(file: &File) -> io::Result<Found> {
         None if bytes.iter().all(|byte| *byte == 0) => Found::Nothing,
         None => Found::Unreadable,
     })
+}
+
+/// Writes a line in the place of the one before the last, and returns when it is on disk.
+fn put(file: &File, path: &Path, line: &Line) -> anyhow::Result<()> {
+    let at = (line.number % 2) * LINE_BYTES as u64;
+    let shown = path.display();
+    let written = write(line).ok_or_else(|| anyhow!("the cursor has no room in {shown}"))?;
+    let saved = file.write_all_at(&written, at).and_then(|()| file.sync_data());
+    saved.with_context(|| format!("failed to write the cursor to {shown}"))
 }
 
 /// A line as it is written; `None` if it is too long.
@@ -250,6 +260,21 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "dear diary");
         std::fs::write(&path, "").unwrap();
         assert_eq!(CursorFile::open(&path, &filters(), None).unwrap().mark(), &Mark::default());
+    }
+
+    /// Take the first [`put`] out of [`CursorFile::open`], and who was killed before it had finished
+    /// anything begins later than it was told to.
+    #[test]
+    fn a_file_in_which_nothing_was_saved_keeps_the_time_from_which_it_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cursor");
+        let (first, later) = (Some(Timestamp(5)), Some(Timestamp(500)));
+        drop(CursorFile::open(&path, &filters(), first).unwrap());
+        let file = CursorFile::open(&path, &filters(), later).unwrap();
+        assert_eq!((file.mark(), file.after()), (&Mark::default(), first));
+        drop(file);
+        let file = CursorFile::open(&path, &filters()[..1], later).unwrap();
+        assert_eq!(file.after(), later, "to whom nothing came may ask for something else");
     }
 
     /// Guards that the longest line has room.
