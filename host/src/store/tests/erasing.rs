@@ -185,6 +185,23 @@ async fn what_is_open_ends_with_a_reason_and_is_never_replayed() {
     assert!(bench.runs().await.is_empty() && bench.deliveries().await.is_empty());
 }
 
+/// Leave out the look at `is_erased` in [`Snapshot::stored_now`], and listeners post blank events.
+#[tokio::test]
+async fn whoever_follows_with_data_gets_no_event_that_is_erased() {
+    let bench = Bench::new();
+    let with_data = StreamFilter { is_with_data: true, ..StreamFilter::default() };
+    let with_data = bench.store.follow(with_data, None).unwrap();
+    let without = bench.store.follow(EventFilter::default(), None).unwrap();
+    bench.bring(vec![event("evt_1", SUBJECT), event("evt_2", "joe")]).await;
+    assert!(bench.erase(SUBJECT).await.is_done());
+
+    for (following, expected) in [(with_data, &["evt_2"][..]), (without, &["evt_1", "evt_2"][..])] {
+        let news = bench.store.news(&following, 9).await.unwrap();
+        let came = news.events.iter().map(|(it, _)| it.summary.event_id.as_str());
+        assert_eq!(came.collect::<Vec<_>>(), expected);
+    }
+}
+
 /// Dropped at each of its first steps, as by a kill, it goes on from there.
 #[tokio::test]
 async fn one_that_is_cut_off_anywhere_is_done_by_the_next_call() {

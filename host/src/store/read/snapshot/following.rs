@@ -298,7 +298,9 @@ impl Snapshot<'_> {
         event: &StoredEvent,
         filter: &StreamFilter,
     ) -> Result<Option<StreamedEvent>, Failure> {
-        if !filter.has_type(&event.event.event_type) {
+        // One that is erased goes nowhere any more: there is nothing to send.
+        let is_blank = filter.is_with_data && event.is_erased();
+        if is_blank || !filter.has_type(&event.event.event_type) {
             return Ok(None);
         }
         let Some(summary) = self.summary(event, &filter.events)? else { return Ok(None) };
@@ -327,7 +329,9 @@ impl Snapshot<'_> {
             found => found,
         };
         let Some(Stored::Event(stored)) = &found else { return Ok(None) };
-        if last == Some((stored.id, record.at)) || !filter.has_type(&stored.event.event_type) {
+        let is_blank = filter.is_with_data && stored.is_erased();
+        let is_told = last == Some((stored.id, record.at));
+        if is_blank || is_told || !filter.has_type(&stored.event.event_type) {
             return Ok(None);
         }
         // To whom only some deliveries count, no other work was replayed.
