@@ -355,7 +355,8 @@ fn why(gap: Gap, next: Option<Timestamp>) -> serde_json::Value {
         ),
         Gap::Behind => (
             "restored",
-            "the store ends before the last event that you got: it was restored from a backup",
+            "the store was restored from a backup, or repaired: events that were stored after the \
+             last one that you got may be lost",
         ),
     };
     json!({ "reason": reason, "detail": detail, "next": next })

@@ -106,6 +106,45 @@ async fn a_restored_store_has_all_that_was_committed_and_owes_the_same() {
     assert!(id.position > bench.store.stats().end, "no id of the time since is given out again");
 }
 
+/// Take the look at `LOST_WIDTH` out of `News::pass`, and nobody who follows learns that what came
+/// after the backup is lost.
+#[tokio::test]
+async fn whoever_follows_a_store_is_told_once_that_it_was_restored() {
+    let (bench, _) = filled().await;
+    let bytes = taken(begun(&bench).await).await.expect("it is taken");
+    let before = bench.store.follow(EventFilter::default(), None).unwrap();
+    bench.bring(vec![event("evt_lost", "pi_3")]).await;
+    let behind = bench.store.news(&before, 9).await.unwrap();
+    assert_eq!((behind.gap, behind.events.len()), (None, 1));
+
+    let copy = restored(&bytes);
+    copy.bring(vec![event("evt_new", "pi_3")]).await;
+
+    for cursor in [before.cursor(), behind.then.cursor()] {
+        let following = copy.store.follow(EventFilter::default(), cursor).unwrap();
+        let news = copy.store.news(&following, 9).await.unwrap();
+        assert_eq!((news.gap, news.events.len()), (Some(Gap::Behind), 1));
+        let later = copy.store.news(&news.then, 9).await.unwrap();
+        assert_eq!((later.gap, later.events.len()), (None, 0));
+    }
+    // Behind all that the backup has, and before all else.
+    let all = EventFilter { after: Some(Timestamp(0)), ..EventFilter::default() };
+    let mut following = copy.store.follow(all, None).unwrap();
+    let (mut gaps, mut seen) = (Vec::new(), Vec::new());
+    loop {
+        let news = copy.store.news(&following, 5).await.unwrap();
+        gaps.extend(news.gap.map(|gap| (gap, seen.len())));
+        seen.extend(news.events.into_iter().map(|(event, _)| event.summary.event_id));
+        following = news.then;
+        if news.is_all {
+            break;
+        }
+    }
+    assert_eq!(seen.last().map(String::as_str), Some("evt_new"));
+    assert_eq!(gaps, [(Gap::Behind, seen.len() - 1)]);
+    assert_eq!(seen.iter().collect::<std::collections::BTreeSet<_>>().len(), seen.len());
+}
+
 /// Fails if a backup is not made of a view that keeps what is removed meanwhile.
 #[tokio::test]
 async fn a_backup_loses_nothing_to_retention_that_removes_volumes_meanwhile() {

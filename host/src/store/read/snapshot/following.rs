@@ -7,6 +7,7 @@
 //! is woken by [`Growth`].
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -30,6 +31,10 @@ use crate::store::owed::works::{Stored, work_id};
 use crate::store::read::cursor::{Cursor, List};
 use crate::store::read::filter::{DeliveryFilter, EventFilter, StreamFilter};
 use crate::store::read::view::{DamagedItem, DeliverySummary, StreamedEvent};
+
+/// Nothing has stood within so many positions: a store that was restored or repaired goes on that
+/// far behind what it may have lost.
+const LOST_WIDTH: u64 = file::UNREAD_WIDTH / 2;
 
 /// A look with so much data of events ends: many may look at a time.
 const DATA_BYTES_MAX: usize = 1 << 20;
@@ -81,7 +86,7 @@ pub enum Gap {
     Removed,
     /// A sweep has removed tries, and so maybe replays of events that are still there.
     ReplaysRemoved,
-    /// The store does not reach to the cursor: it was restored from a backup.
+    /// The store was restored from a backup, or repaired, and may have lost what stood here.
     Behind,
 }
 
@@ -220,8 +225,14 @@ impl Snapshot<'_> {
             then: Following { told: Some(gone), from, ..following },
             data_bytes: 0,
         };
+        // All before this was there, or is told to be removed.
+        let mut whole_to = from.max(gone);
         for (looked_at, row) in self.log.within(self.key_at(from)?..end)?.enumerate() {
             let (first, segment) = row?;
+            if !news.pass(whole_to..first) {
+                return Ok(news);
+            }
+            whole_to = whole_to.max(first);
             if looked_at >= SEGMENTS_MIN && started.elapsed() >= time {
                 news.then.from = from.max(first);
                 return Ok(news);
@@ -229,13 +240,20 @@ impl Snapshot<'_> {
             let segment = self.readable(segment, None, &mut news.damaged)?;
             let Some(segment) = segment else { continue };
             for entry in segment.entries().filter(|entry| entry.position >= from) {
+                if !news.pass(whole_to..entry.position) {
+                    return Ok(news);
+                }
                 let is_full = news.events.len() + news.deliveries.len() >= limit;
                 if is_full || news.data_bytes >= DATA_BYTES_MAX {
                     news.then.from = entry.position;
                     return Ok(news);
                 }
                 self.add_news(&entry, &mut news)?;
+                whole_to = whole_to.max(entry.position + 1);
             }
+        }
+        if !news.pass(whole_to..end) {
+            return Ok(news);
         }
         (news.is_all, news.then.from) = (true, end);
         Ok(news)
@@ -351,6 +369,19 @@ impl Snapshot<'_> {
 }
 
 impl News {
+    /// Passes positions in which nothing stands, and tells of them where something may have stood.
+    /// What came before is told first: then this is `false`, and the next look begins there.
+    fn pass(&mut self, unread: Range<u64>) -> bool {
+        let is_lost = unread.end.saturating_sub(unread.start) >= LOST_WIDTH;
+        let has_come = !self.events.is_empty() || !self.deliveries.is_empty();
+        if is_lost && has_come {
+            self.then.from = unread.start;
+            return false;
+        }
+        self.gap = self.gap.or(is_lost.then_some(Gap::Behind));
+        true
+    }
+
     fn add_event(&mut self, event: Option<StreamedEvent>, cursor: Cursor) {
         let Some(event) = event else { return };
         self.data_bytes += event.event.as_ref().map_or(0, |body| body.data.get().len());
