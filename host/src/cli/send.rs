@@ -19,7 +19,7 @@ use crate::event::{Request, Timestamp};
 use crate::ids::Name;
 use crate::plugin::{About, Sample};
 use crate::sample::{self, Renewed};
-use crate::secrets::shown;
+use crate::secrets::{Secret, shown};
 
 /// What to send where.
 #[derive(Debug, Args)]
@@ -80,15 +80,7 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
     };
     let port = args.to.is_none().then_some(&config.port);
     let answer = http::post(&url, port, &signed).await?;
-    let headers: Vec<(&str, String)> = signed
-        .headers
-        .iter()
-        .map(|(name, value)| {
-            let mut value = value.to_owned();
-            secrets.iter().for_each(|secret| secret.take_out_of(&mut value, "(the secret)"));
-            (name, value)
-        })
-        .collect();
+    let headers = shown_headers(&signed, secrets);
     let url = egress::shown(&url);
     match args.json {
         true => say!(
@@ -110,6 +102,16 @@ pub(super) async fn send(args: &Send) -> anyhow::Result<()> {
         return Err(refused.into());
     }
     Ok(())
+}
+
+/// The headers that were sent, without what is secret in them.
+fn shown_headers<'a>(signed: &'a Request, secrets: &[Secret]) -> Vec<(&'a str, String)> {
+    let shown = |(name, value): (&'a str, &str)| {
+        let mut value = value.to_owned();
+        secrets.iter().for_each(|secret| secret.take_out_of(&mut value, "(the secret)"));
+        (name, value)
+    };
+    signed.headers.iter().map(shown).collect()
 }
 
 /// Prints the request and the answer, for a person.

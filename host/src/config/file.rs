@@ -11,19 +11,20 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::de::DeTable;
-use url::Url;
 
 use super::document::{Entry, Flaws, Table};
 use super::endpoint::endpoint_of;
+use super::master::Master;
 use super::plugins::{self, STATE_BYTES};
 use super::secret::Secrets;
 use super::telemetry::{self, Telemetry};
 use super::tls::Pairs;
 use super::tokens::{METRICS, token_of};
-use super::values::{all, days, hours, secs};
+use super::values::{all, days, hours, public_url_of, secs};
 use super::world::{Extent, Named};
-use super::{Config, Limits, PortAt, Sending, gate, master, redact, retention};
+use super::{Config, Limits, PortAt, Sending, gate, redact, retention};
 use crate::address::Address;
+use crate::directory::FileEndpoint;
 use crate::dispatch::Grants;
 use crate::egress::Authorities;
 use crate::event::OWN_SOURCE;
@@ -78,26 +79,18 @@ pub(super) fn read<'a>(
 
         let mut secrets = Secrets::new(text, folder);
         let ((egress_allow, egress_ca), telemetry) = outside(table, &mut secrets);
-        let written = table.take("master_key");
-        let master_keys = master::keys_of(written, &mut secrets);
-        // What is wrong with the keys is said once.
-        let master = (written.is_none() || !master_keys.is_empty()).then_some(&*master_keys);
-        let encrypt_bodies = master::encrypts(table.take("encrypt_bodies"), master);
+        let master = Master::read(table, &mut secrets);
         let tokens = each(table.take("tokens"), |name, table| token_of(name, table, &mut secrets));
         let pairs = Pairs::read(table.take("tls"), &mut secrets);
         named.check_addresses(pairs.names_admin || behind_proxy == Some(true));
         let shares = limits.shares();
         let source = |name: &Name, table: Table<'a>| {
-            source_of((name, table), &mut secrets, (shares, master), pairs.names_public)
+            source_of((name, table), &mut secrets, (shares, master.known()), pairs.names_public)
         };
         let sources = each_but_own(sources, source);
         let (public_tls, admin_tls) = pairs.tls(&issuers_of(&sources), limits.http2());
-        let mut unsubscribed = Vec::new();
-        let endpoints = each(endpoints, |name, table| {
-            endpoint_of((name, table), &egress_allow, &mut secrets, &mut unsubscribed)
-        });
-        let handlers = handlers_of(handlers, &endpoints.keys().cloned().collect(), &plugins.rules);
-        check_unsubscribed(unsubscribed, &handlers);
+        let written = (endpoints, handlers);
+        let (endpoints, handlers) = senders(written, &egress_allow, &mut secrets, &plugins.rules);
         named.check(extent);
         Some(Config {
             listen: named.listen?.1,
@@ -120,8 +113,8 @@ pub(super) fn read<'a>(
             endpoints_max: telemetry.endpoints_max,
             limits,
             retention,
-            master_keys,
-            encrypt_bodies,
+            encrypt_bodies: master.encrypts,
+            master_keys: master.keys,
             secret_files: std::mem::take(&mut secrets.files),
             admin_hosts,
             tokens: tokens.into_values().collect::<Option<_>>()?,
@@ -133,15 +126,20 @@ pub(super) fn read<'a>(
     })
 }
 
-/// Where the internet reaches the public port.
-fn public_url_of(entry: Entry<'_>) -> Option<Url> {
-    let url = entry.url()?;
-    let has_user = !url.username().is_empty() || url.password().is_some();
-    if has_user || url.query().is_some() || url.fragment().is_some() {
-        entry.wrong("must have no user, no query and no fragment");
-        return None;
-    }
-    Some(url)
+/// The endpoints, and the handlers, which may send to these.
+fn senders<'a>(
+    (endpoints, handlers): (Option<Entry<'a>>, Option<Entry<'a>>),
+    egress_allow: &[IpNet],
+    secrets: &mut Secrets<'_>,
+    rules: &AllRules,
+) -> (BTreeMap<Name, Option<FileEndpoint>>, BTreeMap<Name, Option<Grants>>) {
+    let mut unsubscribed = Vec::new();
+    let endpoints = each(endpoints, |name, table| {
+        endpoint_of((name, table), egress_allow, secrets, &mut unsubscribed)
+    });
+    let handlers = handlers_of(handlers, &endpoints.keys().cloned().collect(), rules);
+    check_unsubscribed(unsubscribed, &handlers);
+    (endpoints, handlers)
 }
 
 /// How to reach the operators' port, whatever else may be wrong with the file.

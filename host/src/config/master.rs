@@ -26,9 +26,35 @@ pub(super) fn read<'a>(
     keys_of(entry, &mut Secrets::new(text, folder))
 }
 
+/// What the file says of the master keys.
+pub(super) struct Master {
+    /// Of which the first seals.
+    pub(super) keys: Vec<MasterKey>,
+    /// Whether the log of the store is encrypted.
+    pub(super) encrypts: bool,
+    is_wrong: bool,
+}
+
+impl Master {
+    /// Reads `master_key` and `encrypt_bodies`.
+    pub(super) fn read(table: &mut Table<'_>, secrets: &mut Secrets<'_>) -> Self {
+        let written = table.take("master_key");
+        let keys = keys_of(written, secrets);
+        let is_wrong = written.is_some() && keys.is_empty();
+        let master = Self { keys, encrypts: false, is_wrong };
+        let encrypts = encrypts(table.take("encrypt_bodies"), master.known());
+        Self { encrypts, ..master }
+    }
+
+    /// The keys; `None` if what the file says of them is wrong, which is said once.
+    pub(super) fn known(&self) -> Option<&[MasterKey]> {
+        (!self.is_wrong).then_some(&*self.keys)
+    }
+}
+
 /// Whether the log of the store is encrypted. `master` are the keys of the file; `None` if one of
 /// them is wrong.
-pub(super) fn encrypts(entry: Option<Entry<'_>>, master: Option<&[MasterKey]>) -> bool {
+fn encrypts(entry: Option<Entry<'_>>, master: Option<&[MasterKey]>) -> bool {
     let Some(entry) = entry else { return false };
     let encrypts = entry.truth().unwrap_or_default();
     if encrypts && master.is_some_and(<[MasterKey]>::is_empty) {
@@ -38,7 +64,7 @@ pub(super) fn encrypts(entry: Option<Entry<'_>>, master: Option<&[MasterKey]>) -
 }
 
 /// The keys under `master_key`, of which the first seals; none without it.
-pub(super) fn keys_of(entry: Option<Entry<'_>>, secrets: &mut Secrets<'_>) -> Vec<MasterKey> {
+fn keys_of(entry: Option<Entry<'_>>, secrets: &mut Secrets<'_>) -> Vec<MasterKey> {
     let Some(entry) = entry else { return Vec::new() };
     let entries = match entry.single() {
         Some(_) => vec![entry],

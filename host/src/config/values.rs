@@ -48,6 +48,17 @@ const SIZE: &str = "a size such as \"64MiB\"";
 /// The units of sizes, from the largest.
 const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
+/// Where the internet reaches the public port.
+pub(super) fn public_url_of(entry: Entry<'_>) -> Option<Url> {
+    let url = entry.url()?;
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if has_user || url.query().is_some() || url.fragment().is_some() {
+        entry.wrong("must have no user, no query and no fragment");
+        return None;
+    }
+    Some(url)
+}
+
 /// What each value of a list becomes, without those that have a flaw.
 pub(super) fn all<'a, T>(
     entry: Option<Entry<'a>>,

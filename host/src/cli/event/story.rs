@@ -356,7 +356,7 @@ mod tests {
         Timestamp(BEGIN.0 + ms).to_string()
     }
 
-    fn attempt(ms: u64, outcome: &str, status: Value) -> Value {
+    fn attempt(ms: u64, outcome: &str, status: &Value) -> Value {
         json!({
             "at": at(ms), "duration_us": 11_000, "status": status, "outcome": outcome,
             "reason": (outcome != "success").then_some("endpoint_refused"), "detail": null,
@@ -387,8 +387,8 @@ mod tests {
                 "id": "dlv_000000000001000000", "endpoint": { "name": "ledger" },
                 "state": "pending", "retry_at": at(44_000),
                 "attempts": [
-                    attempt(3, "transient", json!(null)),
-                    attempt(5_100, "success", json!(200)),
+                    attempt(3, "transient", &json!(null)),
+                    attempt(5_100, "success", &json!(200)),
                 ],
             }],
         })
@@ -435,7 +435,7 @@ mod tests {
     #[test]
     fn the_last_tries_of_many_are_told_and_that_there_were_more() {
         let mut told = told();
-        let many = (0..23).map(|number| attempt(10 + number, "transient", json!(null)));
+        let many = (0..23).map(|number| attempt(10 + number, "transient", &json!(null)));
         told["deliveries"][0]["attempts"] = many.collect();
         let lines = shown(&told);
         let failed = lines.iter().filter(|line| line.contains("  failed  ")).count();

@@ -88,8 +88,13 @@ pub(super) fn repair(options: &Options) -> anyhow::Result<()> {
         let document = Document { store, repaired: &repaired };
         return say!("{}", serde_json::to_string_pretty(&document)?);
     }
+    told(&repaired, &store, undecided)
+}
+
+/// Prints what was found and what was done, for a person.
+fn told(repaired: &Repaired, store: &str, undecided: Undecided) -> anyhow::Result<()> {
     let Repaired { volumes, frames, damaged, segments, histories, undecided: count, lost, .. } =
-        &repaired;
+        repaired;
     say!(
         "repaired the store in {store}: volumes {volumes}, whole frames {frames}, damaged places \
          {damaged}, segments {segments}, works by their histories {histories}"

@@ -240,7 +240,7 @@ impl Volumes {
     /// Whether all volumes that are sealed can be opened; if not, why.
     pub(in crate::store) fn check_unlocked(&self) -> Result<(), Failure> {
         let shown = self.shown();
-        let mut seals = shown.volumes.values().filter_map(|volume| volume.seal.as_ref());
+        let mut seals = shown.volumes.values().filter_map(|volume| volume.seal.as_deref());
         seals.try_for_each(Seal::check)
     }
 
@@ -359,7 +359,7 @@ impl Shown {
 
     /// The volumes that are sealed and that no master key opens, with the ids of those that would.
     pub(in crate::store) fn locked(&self) -> BTreeMap<u32, Vec<String>> {
-        let sealed = self.volumes.values().filter_map(|it| Some((it.number, it.seal.as_ref()?)));
+        let sealed = self.volumes.values().filter_map(|it| Some((it.number, it.seal.as_deref()?)));
         let locked = sealed.filter(|(_, seal)| seal.check().is_err());
         locked.map(|(number, seal)| (number, seal.sealed_by())).collect()
     }

@@ -4,6 +4,7 @@
 //! answers everybody. A batch that fails has changed nothing in memory. Meanwhile nobody may begin
 //! to read what is owed. Never takes anything off the queue.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -157,6 +158,15 @@ impl<P: Place> GroupCommit<P> {
         Ok(())
     }
 
+    /// Has everybody see what the handlers remember now.
+    fn show_used(&mut self) {
+        if !self.batch.used.is_empty() {
+            let mut used = AllUsed::clone(&self.shared.used.load());
+            used.append(&mut self.batch.used);
+            self.shared.used.store(Arc::new(used));
+        }
+    }
+
     /// Changes memory to what is committed now, then answers everybody. The tickets live to the
     /// end, so that whoever waits for idleness sees what this changed.
     pub(super) fn apply(&mut self, mut group: Vec<Queued>, drafted: Drafted, held: Held) {
@@ -185,17 +195,13 @@ impl<P: Place> GroupCommit<P> {
         let works = opened.len() + finished.len();
         let hastened = self.follow((works, &opened), (&tried, &in_order), hastened);
         self.line.committed(self.batch.time.point);
-        if !self.batch.used.is_empty() {
-            let mut used = AllUsed::clone(&self.shared.used.load());
-            used.append(&mut self.batch.used);
-            self.shared.used.store(Arc::new(used));
-        }
+        self.show_used();
 
-        let mut touched: Vec<WorkKind> = opened.iter().map(|work| work.kind).collect();
-        touched.extend(tried.iter().map(|(kind, ..)| *kind));
-        touched.extend(hastened.iter().map(|(_, work)| work.kind));
-        touched.sort_unstable();
-        touched.dedup();
+        let touched = BTreeSet::from_iter(
+            (opened.iter().map(|work| work.kind))
+                .chain(tried.iter().map(|(kind, ..)| *kind))
+                .chain(hastened.iter().map(|(_, work)| work.kind)),
+        );
 
         let at = self.batch.time.now;
         let tries = tried.iter().chain(&finished);

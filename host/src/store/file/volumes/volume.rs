@@ -45,7 +45,7 @@ pub(super) struct Volume {
     /// Whether one bit of its head is not as it was written.
     pub(super) is_mended: bool,
     /// What the bodies of its frames are encrypted under, if they are.
-    pub(super) seal: Option<Seal>,
+    pub(super) seal: Option<Box<Seal>>,
     pub(super) backend: Box<dyn Backend>,
 }
 
@@ -128,7 +128,7 @@ impl Volume {
         let Head { version, sort, salt, .. } = head;
         let seal = match version {
             VERSION_SEALED => match Seal::read(&*backend, keys, (tag, number), name(number))? {
-                Some(seal) => Some(seal),
+                Some(seal) => Some(Box::new(seal)),
                 None => return Ok(Opened::Damaged),
             },
             _ => None,
@@ -147,7 +147,7 @@ impl Volume {
         let filled = SystemRandom::new().fill(&mut salt);
         filled.map_err(|_| io::Error::other("the system has no random bytes"))?;
         let salt = u64::from_le_bytes(salt);
-        let seal = Seal::make(keys, (tag, number), name(number))?;
+        let seal = Seal::make(keys, (tag, number), name(number))?.map(Box::new);
         let backend = medium.open(&name(number))?;
         if backend.size()? > 0 {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -202,7 +202,7 @@ impl Volume {
 
     /// What a frame of this kind is encrypted under. A probe says nothing.
     fn seal_of(&self, kind: Kind) -> Option<&Seal> {
-        self.seal.as_ref().filter(|_| kind != Kind::Probe)
+        self.seal.as_deref().filter(|_| kind != Kind::Probe)
     }
 
     /// Has the first master key seal its key again, if another did; says whether it was so.

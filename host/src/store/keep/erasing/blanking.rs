@@ -39,7 +39,7 @@ pub(super) fn blanked(
             (RecordKind::Parcel, written(&ParcelRecord::of(&stored.erased())))
         }
         Record::Try(tried) => (RecordKind::Try, written(&silent_try(tried, kind))),
-        Record::Attempt(attempt) => (RecordKind::Attempt, written(&silent_attempt(attempt))),
+        Record::Attempt(attempt) => (RecordKind::Attempt, written(&silent_attempt(&attempt))),
         Record::Reopening(_) | Record::Gap => return Ok(None),
     };
     let is_same = record_kind == entry.kind && bytes == entry.bytes;
@@ -80,10 +80,10 @@ fn silent_try(tried: TryRecord<'static>, kind: WorkKind) -> TryRecord<'static> {
 }
 
 /// Without the answer of the endpoint, and the words about it.
-fn silent_attempt(attempt: AttemptRecord<'static>) -> AttemptRecord<'static> {
+fn silent_attempt(attempt: &AttemptRecord<'static>) -> AttemptRecord<'static> {
     let has_failed = *attempt.outcome != Outcome::Success;
     let reason: Option<Reason> =
-        has_failed.then(|| Account::from(&attempt).reason(WorkKind::Delivery));
+        has_failed.then(|| Account::from(attempt).reason(WorkKind::Delivery));
     let said = match attempt.detail.as_deref() {
         Some(DetailRecord::V1(detail)) => detail.as_ref().clone(),
         None => AttemptDetail::default(),
@@ -93,7 +93,7 @@ fn silent_attempt(attempt: AttemptRecord<'static>) -> AttemptRecord<'static> {
         answer: Cow::Borrowed(""),
         outcome: Cow::Owned(silent(&attempt.outcome)),
         detail: (!detail.is_empty()).then(|| Box::new(DetailRecord::V1(Cow::Owned(detail)))),
-        ..attempt
+        ..*attempt
     }
 }
 
