@@ -119,7 +119,7 @@ impl Described for Erasure {
         members.add::<u64>(schemas, "states", "Keys that handlers remembered.", "");
         let damaged = "Records that can't be read, and so may hold something still.";
         members.add::<u64>(schemas, "damaged", damaged, "");
-        let kept = "Whether the state of handlers stays, because other tenants have this subject.";
+        let kept = "Whether the state of handlers stays, because it may be of other tenants.";
         members.add::<bool>(schemas, "state_kept", kept, "");
         members.into_schema("The erasure of all that is known of a subject.")
     }

@@ -117,7 +117,7 @@ fn line(erasure: &Value) -> String {
         damaged => format!(", {damaged} records that can't be read"),
     };
     let kept = match erasure["state_kept"].as_bool() {
-        Some(true) => "; other tenants have this subject: what handlers remember of it stays",
+        Some(true) => "; what handlers remember of it stays, because it may be of other tenants",
         _ => "",
     };
     format!(

@@ -72,7 +72,7 @@ pub struct Erasure {
     pub states: u64,
     /// Records that can't be read, and so may hold something still.
     pub damaged: u64,
-    /// Whether what handlers remember of the subject was left, because it is of other tenants too.
+    /// Whether what handlers remember of the subject was left, because it may be of other tenants.
     pub state_kept: bool,
     /// The subject, as long as it is needed.
     #[serde(skip)]

@@ -36,6 +36,7 @@ use crate::store::write::erasing::{
     EraseRows, LeaveVolumes, NoteErasure, PutBlank, Rewrite, Turn, WriteAgain,
 };
 use crate::store::write::replay::by_filter::ReplayChange;
+use crate::tenant::Tenant;
 
 /// Until whoever waits for works in flight looks again, if nobody says that one has ended.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
@@ -88,9 +89,12 @@ impl Store {
     /// Ends what is open, and takes everything out of the log and the rows.
     async fn erase(&self, erasure: &mut Erasure) -> Result<(), Error> {
         let mut next = None;
+        // Before a kill it may have blanked all that it had found.
+        let mut is_its_own = erasure.tenant.is_none() || erasure.events > 0;
         loop {
             let page = self.settled_page(erasure, next).await?;
             erasure.state_kept |= page.is_shared;
+            is_its_own |= !page.roots.is_empty();
             if page.scopes.is_empty() {
                 self.note(erasure).await?;
             } else {
@@ -101,6 +105,9 @@ impl Store {
                 break;
             }
         }
+        // What handlers remember names no tenant: without an event of the tenant's, it is of others
+        // whose events were kept long enough.
+        erasure.state_kept |= !is_its_own;
         self.erase_rows(erasure).await?;
         let turn = Arc::new(Arc::clone(&self.handle.shared.sweeping).lock_owned().await);
         for _ in 0..LEAVES_MAX {
@@ -272,10 +279,9 @@ impl Store {
         if !erasure.state_kept {
             count = self.erase_states(vec![subject.clone()], erasure).await?;
         }
-        if erasure.tenant.is_some() {
-            return Ok(count);
-        }
-        let naming = self.in_background(move |shared| shared.rows_naming(&subject)).await?;
+        let tenant = erasure.tenant.clone();
+        let naming = move |shared: &Shared| shared.rows_naming(&subject, tenant.as_ref());
+        let naming = self.in_background(naming).await?;
         let (states, answers) = (Vec::new(), naming.answers.iter().map(|(key, _)| key.clone()));
         let answers = answers.collect();
         let named = self.erase_naming(naming).await?;
@@ -366,16 +372,24 @@ impl Shared {
         Ok(keys)
     }
 
-    /// The replays and the answers that name a subject.
-    fn rows_naming(&self, subject: &str) -> Result<Naming, Error> {
+    /// The replays and the answers that name a subject; the replays of this tenant's events alone,
+    /// if one is named, for nobody knows whose an answer was.
+    fn rows_naming(&self, subject: &str, tenant: Option<&Tenant>) -> Result<Naming, Error> {
         let view = self.file.read()?;
         let mut replays = Vec::new();
         for (number, row) in view.replays()? {
             let replay = self.damages.pass(Replay::read(number, self.file.tag, &row))?;
-            let names = |replay: &Replay| replay.filter.events.subject.as_deref() == Some(subject);
+            let names = |replay: &Replay| {
+                let of = &replay.filter.events;
+                of.subject.as_deref() == Some(subject)
+                    && (tenant.is_none() || of.tenant.as_ref() == tenant)
+            };
             replays.extend(replay.filter(names));
         }
         let mut found = Vec::new();
+        if tenant.is_some() {
+            return Ok(Naming { replays, answers: found });
+        }
         for row in view.kept(Kept::Answers)?.within(&[], &[u8::MAX; 16])? {
             let (key, row) = row?;
             found.extend(answers::without_naming(&row, subject).map(|row| (key, row)));

@@ -75,13 +75,13 @@ impl Shared {
             found: Gathered { next: listing.next, ..Gathered::default() },
         };
         gathering.found.damaged = listing.damaged.len() as u64;
-        for event in listing.items.iter().filter(|event| event.id.position < erasure.until) {
-            if erasure.tenant.is_some() && event.tenant != erasure.tenant {
-                gathering.found.is_shared = true;
-                continue;
+        for event in &listing.items {
+            let is_others = erasure.tenant.is_some() && event.tenant != erasure.tenant;
+            gathering.found.is_shared |= is_others;
+            if !is_others && event.id.position < erasure.until {
+                gathering.found.roots.insert(event.id.position);
+                gathering.event(event.id.position)?;
             }
-            gathering.found.roots.insert(event.id.position);
-            gathering.event(event.id.position)?;
         }
         Ok(gathering.found)
     }
