@@ -21,6 +21,8 @@ use crate::tenant::Tenant;
 
 /// Most erasures that are not finished.
 pub const ERASURES_OPEN_MAX: usize = 1000;
+/// Of one tenant: none has all places of the others.
+const OF_TENANT_OPEN_MAX: usize = 100;
 /// Rows of finished erasures that are kept; the audit log has all.
 const FINISHED_MAX: usize = 1000;
 
@@ -125,6 +127,10 @@ impl Erasure {
         self.state == ErasureState::Done
     }
 
+    fn is_of(&self, tenant: &Tenant) -> bool {
+        self.tenant.as_ref() == Some(tenant)
+    }
+
     fn key(&self) -> Vec<u8> {
         key(&self.id)
     }
@@ -217,9 +223,12 @@ pub(in crate::store) fn begin(
     let begun = Erasure::begun(id_of(&salt, subject, tenant), subject, tenant, now, end);
     let known = all_of(rows)?;
     let goes_on = known.iter().any(|it| it.id == begun.id && !it.is_done());
-    let open = known.iter().filter(|it| !it.is_done()).count();
-    if !goes_on && open >= ERASURES_OPEN_MAX {
-        return Ok(Err(Error::TooManyErasures { open }));
+    let open = || known.iter().filter(|it| !it.is_done());
+    let of_tenant = tenant.map_or(0, |own| open().filter(|it| it.is_of(own)).count());
+    for (open, most) in [(of_tenant, OF_TENANT_OPEN_MAX), (open().count(), ERASURES_OPEN_MAX)] {
+        if !goes_on && open >= most {
+            return Ok(Err(Error::TooManyErasures { open }));
+        }
     }
     rows.put(Kept::Erasures, begun.key(), Some(begun.write()));
     Ok(Ok(begun))
@@ -309,6 +318,24 @@ mod tests {
 
         assert_eq!(begin_for(&mut rows, "cus_1", 20).id, begun.id, "one subject has one id");
         assert_ne!(begin_for(&mut rows, "cus_2", 20).id, begun.id);
+    }
+
+    /// Leave out `OF_TENANT_OPEN_MAX`, and one tenant keeps all others from asking.
+    #[test]
+    fn no_tenant_has_all_places_of_the_others() {
+        let mut rows = Memory::default();
+        let [acme, globex]: [Tenant; 2] = ["acme", "globex"].map(|text| text.parse().unwrap());
+        let mut begin_of = |tenant: Option<&Tenant>, number: usize| {
+            let subject = format!("cus_{number}");
+            begin(&mut rows, (&subject, tenant), &[7; SALT_BYTES], (THEN, 9)).unwrap()
+        };
+        for number in 0..OF_TENANT_OPEN_MAX {
+            begin_of(Some(&acme), number).unwrap();
+        }
+        let full = begin_of(Some(&acme), OF_TENANT_OPEN_MAX);
+        assert!(matches!(full, Err(Error::TooManyErasures { open: OF_TENANT_OPEN_MAX })));
+        assert!(begin_of(Some(&acme), 0).is_ok(), "it goes on already");
+        assert!(begin_of(Some(&globex), 0).is_ok() && begin_of(None, 0).is_ok());
     }
 
     /// Leave out the look at `until` in `note`, and what came since is never erased.

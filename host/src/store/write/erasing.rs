@@ -252,8 +252,8 @@ impl Operation for PutBlank {
 impl Store {
     /// Begins to erase all that is known of a subject up to now: of this tenant's events, or of
     /// all. Durable when it is answered; [`Store::erase_next`] does it. One that is asked for again
-    /// begins anew, and covers what has come since. Beyond 1,000 that are not finished it is
-    /// [`Error::TooManyErasures`].
+    /// begins anew, and covers what has come since. Beyond 1,000 that are not finished, or 100 of
+    /// the tenant, it is [`Error::TooManyErasures`].
     pub async fn begin_erasure(
         &self,
         subject: String,
