@@ -61,7 +61,8 @@ pub(crate) struct Pseudonyms {
 pub(crate) struct Replaced {
     /// As it may be kept.
     pub(crate) request: Request,
-    /// The values that were replaced, each with what stands there now. The longest come first.
+    /// The values that were replaced and may be found in a text, each once, with what stands there
+    /// now. The longest come first.
     values: Vec<(String, String)>,
 }
 
@@ -111,7 +112,8 @@ impl Pseudonyms {
         };
         let mut values = making.values;
         // One value may be a part of another.
-        values.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        values.sort_unstable_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+        values.dedup();
         Replaced { request: replaced, values }
     }
 
@@ -178,7 +180,7 @@ impl Replaced {
     /// A text that may quote what was replaced, with the pseudonyms in place of that.
     pub(crate) fn in_text(&self, mut text: String) -> String {
         for (value, with) in &self.values {
-            if value.len() >= FOUND_BYTES_MIN && text.contains(value.as_str()) {
+            if text.contains(value.as_str()) {
                 text = text.replace(value.as_str(), with);
             }
         }
@@ -205,12 +207,20 @@ impl Making<'_> {
         digest.copy_from_slice(&tag.as_ref()[..DIGEST_BYTES]);
         digest
     }
+
+    /// Remembers what a value has become, if it is long enough to be looked for: a body may be full
+    /// of short ones, of which each takes many times its own bytes here.
+    fn note(&mut self, value: &str, with: &str) {
+        if value.len() >= FOUND_BYTES_MIN {
+            self.values.push((value.to_owned(), with.to_owned()));
+        }
+    }
 }
 
 impl Pseudonym for Making<'_> {
     fn text(&mut self, text: &str) -> String {
         let with = format!("{PREFIX}{}", hex::encode(self.digest(text)));
-        self.values.push((text.to_owned(), with.clone()));
+        self.note(text, &with);
         with
     }
 
@@ -218,7 +228,7 @@ impl Pseudonym for Making<'_> {
     fn number(&mut self, number: &str) -> String {
         let [a, b, c, d, e, f, ..] = self.digest(number);
         let with = u64::from_be_bytes([0, 0, a, b, c, d, e, f]).to_string();
-        self.values.push((number.to_owned(), with.clone()));
+        self.note(number, &with);
         with
     }
 }
@@ -278,6 +288,18 @@ mod tests {
         let quoted = replaced.in_text("no account for 4242 or Bearer sesame".to_owned());
         assert!(!quoted.contains("4242") && !quoted.contains("sesame"), "{quoted}");
         assert!(format!("{:?}", pseudonyms(1, &places)).contains("card"));
+    }
+
+    /// Leave out the look at the length in `note`, or `dedup`, and a large body takes many times its
+    /// bytes.
+    #[test]
+    fn short_values_are_not_remembered_and_equal_ones_are_once() {
+        let items = ["1", r#""ab""#, "4242", r#""5555""#].map(|item| vec![item; 100].join(","));
+        let body = format!(r#"{{"a":[{}]}}"#, items.join(","));
+        let request = request("application/json", "/", &body);
+        let replaced = pseudonyms(1, &["/a"]).of(&request).unwrap();
+        let found: Vec<&str> = replaced.values.iter().map(|(value, _)| value.as_str()).collect();
+        assert_eq!(found, ["4242", "5555"]);
     }
 
     #[test]
