@@ -30,16 +30,6 @@ pub(super) enum Exit {
 }
 
 impl Exit {
-    pub(super) const ALL: [Self; 7] = [
-        Self::Failed,
-        Self::NotDone,
-        Self::Unreachable,
-        Self::NotAllowed,
-        Self::NotFound,
-        Self::Refused,
-        Self::Unavailable,
-    ];
-
     /// Of this error.
     pub(super) fn of(error: &anyhow::Error) -> Self {
         // What these commands promise comes before why: nothing was looked at, applied or tried.
@@ -112,6 +102,16 @@ mod tests {
 
     use super::*;
 
+    const ALL: [Exit; 7] = [
+        Exit::Failed,
+        Exit::NotDone,
+        Exit::Unreachable,
+        Exit::NotAllowed,
+        Exit::NotFound,
+        Exit::Refused,
+        Exit::Unavailable,
+    ];
+
     #[test]
     fn the_cause_decides_wherever_it_stands_in_the_chain() {
         let refused = |status: u16| anyhow::Error::new(Refused { status, said: String::new() });
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn every_code_stands_in_the_table() {
         let table = include_str!("../../../docs/cli.md");
-        for exit in Exit::ALL {
+        for exit in ALL {
             let row = format!("| {} | `{}` | ", exit.code(), exit.name());
             assert!(table.contains(&row), "docs/cli.md has no row `{row}`");
         }
