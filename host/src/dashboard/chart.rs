@@ -47,6 +47,14 @@ pub(super) fn lines(said: &str, series: &[Series<'_>], ticks: &[Tick]) -> Markup
             put(&mut svg, format_args!("<polygon class=\"area {class}\" points=\"{area}\"/>"));
         }
         put(&mut svg, format_args!("<polyline class=\"line {class}\" points=\"{points}\"/>"));
+        // A line of one point is not drawn.
+        if let [value] = values[..] {
+            let (x, y) = (plot.x(0), plot.y(value));
+            put(
+                &mut svg,
+                format_args!("<circle class=\"dot {class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>"),
+            );
+        }
     }
     plot.end(svg, ticks)
 }
@@ -266,6 +274,17 @@ mod tests {
             assert!(svg.starts_with("<svg") && svg.ends_with("</svg>"), "{svg}");
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
             assert!(!svg.contains("style="), "{svg}");
+        }
+    }
+
+    /// Guards the dot of the first minute: a line of one point can't be seen.
+    #[test]
+    fn a_series_of_one_value_is_a_dot() {
+        for (values, dots) in [(vec![], 0), (vec![3.0], 1), (vec![3.0, 4.0], 0)] {
+            let series = Series { label: "accepted", class: "accent", values };
+            let Safe(svg) = lines("accepted", &[series], &[]);
+            let drawn = svg.matches("<circle class=\"dot accent\" cx=\"48.0\"").count();
+            assert_eq!(drawn, dots, "{svg}");
         }
     }
 
