@@ -71,12 +71,31 @@ pub(super) fn code_link(href: &str, text: &str) -> Markup {
 /// A text that came from outside, at most so many bytes of it, and how much is left out.
 pub(super) fn long(text: &str, most: usize) -> Markup {
     let Cut { shown, left } = cut(text, most);
-    let shown = format!("<bdi>{}</bdi>", escaped(shown));
+    whole(escaped(shown), left)
+}
+
+/// The same of a sentence, such as why something failed: what stands in it between back quotes
+/// looks like code.
+pub(super) fn sentence(text: &str, most: usize) -> Markup {
+    let Cut { shown: mut rest, left } = cut(text, most);
+    let mut shown = String::new();
+    while let Some((before, (quoted, after))) =
+        rest.split_once('`').and_then(|(before, rest)| Some((before, rest.split_once('`')?)))
+    {
+        shown.push_str(&format!("{}<code>{}</code>", escaped(before), escaped(quoted)));
+        rest = after;
+    }
+    shown.push_str(&escaped(rest));
+    whole(shown, left)
+}
+
+/// Markup of a text, and how many bytes of the text are left out.
+fn whole(shown: String, left: usize) -> Markup {
     if left == 0 {
-        return Safe(shown);
+        return Safe(format!("<bdi>{shown}</bdi>"));
     }
     let left = figure::bytes(left as u64);
-    Safe(format!("{shown}<span class=\"cut\">… {left} more</span>"))
+    Safe(format!("<bdi>{shown}</bdi><span class=\"cut\">… {left} more</span>"))
 }
 
 /// A text that stands in a sentence beside other pieces.
@@ -103,12 +122,23 @@ mod tests {
             link(evil, evil),
             code_link(evil, evil),
             long(evil, 99),
+            sentence(evil, 99),
+            sentence(&format!("`{evil}` `{evil}"), 99),
             text(evil),
             joined([text(evil), text(evil)]),
         ];
         for Safe(piece) in pieces {
             assert!(!piece.contains("<script") && !piece.contains("\"><s"), "{piece}");
         }
+    }
+
+    #[test]
+    fn what_a_sentence_quotes_is_code_and_one_quote_is_a_sign() {
+        let Safe(shown) = sentence("connection to `a` and `b` ended, `c", 99);
+        let quoted = "connection to <code>a</code> and <code>b</code> ended, `c";
+        assert_eq!(shown, format!("<bdi>{quoted}</bdi>"));
+        let Safe(cut) = sentence("to `abc`", 5);
+        assert_eq!(cut, "<bdi>to `a</bdi><span class=\"cut\">… 3 bytes more</span>");
     }
 
     #[test]

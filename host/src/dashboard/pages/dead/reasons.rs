@@ -103,7 +103,7 @@ impl Groups {
                 money: said(money),
                 newest: newest.link(),
                 of: newest.of(endpoints),
-                detail: markup::long(&newest.detail, TEXT_BYTES_MAX),
+                detail: markup::sentence(&newest.detail, TEXT_BYTES_MAX),
                 at: markup::when(now, newest.died_at),
                 replay: replay::place(&own).filter(|_| self.can_replay),
             }

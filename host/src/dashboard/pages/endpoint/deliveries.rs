@@ -157,7 +157,7 @@ impl Deliveries {
         let attempt = attempts.iter().rev().find(|attempt| attempt.outcome != "success")?;
         let event_type = delivery.event_type.as_deref().unwrap_or(&delivery.event_id);
         Some(Failure {
-            said: markup::long(&cause(attempt), CAUSE_BYTES_MAX),
+            said: markup::sentence(&cause(attempt), CAUSE_BYTES_MAX),
             at: markup::when(visitor.now(), attempt.at),
             event: markup::code_link(&link::below("/events", &delivery.event_id), event_type),
         })

@@ -130,7 +130,7 @@ fn step(teller: &Teller, delivery: &Delivery, (number, attempt): (usize, &Attemp
     }
     phases(&mut step, attempt, mood);
     let causes = attempt.causes.iter().take(CAUSES_MAX);
-    step.causes = causes.map(|cause| markup::long(cause, TEXT_BYTES_MAX)).collect();
+    step.causes = causes.map(|cause| markup::sentence(cause, TEXT_BYTES_MAX)).collect();
     step.answer = answer(attempt);
     if number == delivery.attempts.len() {
         step.sent = delivery.sent.as_ref().map(sent);
@@ -144,7 +144,7 @@ fn said(attempt: &Attempt) -> String {
         (Some(status), _) => format!("Answered {status}"),
         (None, Some(phase)) => {
             let found = PHASES.iter().find(|(name, ..)| *name == phase);
-            format!("No answer: it ended at `{}`", found.map_or(phase, |(_, shown, _)| *shown))
+            format!("No answer: it ended at “{}”", found.map_or(phase, |(_, shown, _)| *shown))
         }
         (None, None) => "Nothing was sent".to_owned(),
     };
@@ -256,7 +256,7 @@ mod tests {
         let track = &step.track.as_ref().unwrap().0;
         assert!(track.contains("class=\"info\"") && track.contains("class=\"bad\""), "{track}");
         let lines: Vec<&str> = step.lines.iter().map(|line| line.0.as_str()).collect();
-        assert_eq!(lines[0], "No answer: it ended at `connect`, at 10.2.0.17:8443");
+        assert_eq!(lines[0], "No answer: it ended at “connect”, at 10.2.0.17:8443");
         assert_eq!(lines[2], "resolve 0.4 ms · connect 1.1 ms");
         assert!(step.causes[1].0.contains("refused") && step.dot == "warn");
     }

@@ -153,7 +153,7 @@ fn effects(step: &mut Step, tried: &Try) {
     let lines = [
         listed("Added the events ", &tried.events, event),
         listed("Sent the deliveries ", &tried.parcels, parcel),
-        listed("Set or deleted of its state ", &tried.state_keys, key),
+        listed("Changed its state: ", &tried.state_keys, key),
     ];
     step.lines.extend(lines.into_iter().flatten());
     for Alert { severity, message } in tried.alerts.iter().take(MANY) {

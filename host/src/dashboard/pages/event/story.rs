@@ -150,7 +150,7 @@ impl Step {
         let pieces = [
             reason.map(|reason| markup::pill(Mood::Bad, &reason)),
             detail.map(|_| markup::text(" ")),
-            detail.map(|detail| markup::long(detail, TEXT_BYTES_MAX)),
+            detail.map(|detail| markup::sentence(detail, TEXT_BYTES_MAX)),
         ];
         self.lines.push(markup::joined(pieces.into_iter().flatten()));
     }
