@@ -262,8 +262,8 @@ mod tests {
         assert_eq!(CursorFile::open(&path, &filters(), None).unwrap().mark(), &Mark::default());
     }
 
-    /// Take the first [`put`] out of [`CursorFile::open`], and who was killed before it had finished
-    /// anything begins later than it was told to.
+    /// Take [`put`] out of [`CursorFile::open`], and who was killed before it had finished anything
+    /// begins later than it was told to.
     #[test]
     fn a_file_in_which_nothing_was_saved_keeps_the_time_from_which_it_begins() {
         let folder = tempfile::tempdir().unwrap();

@@ -206,10 +206,7 @@ impl<'a> Follower<'a> {
         let is_replay = match event.as_deref() {
             Some("event") => false,
             Some("replay") => true,
-            Some("gap") => {
-                let said = serde_json::from_str(&data).context("the gateway sent no JSON")?;
-                return Ok(Some(News::Gap(Gap { after: self.mark.recorded_at, said })));
-            }
+            Some("gap") => return Gap::read(self.mark.recorded_at, &data).map(News::Gap).map(Some),
             _ => {
                 let Some(id) = id else { return Ok(None) };
                 self.mark.cursor = Some(id);
@@ -257,6 +254,13 @@ fn is_passing(status: u16) -> bool {
 }
 
 impl Gap {
+    /// Reads what the gateway says of a gap behind an event of this time.
+    fn read(after: Option<Timestamp>, text: &str) -> anyhow::Result<Self> {
+        let said = serde_json::from_str(text);
+        let said = said.context("the gateway sent a gap that this program can't read")?;
+        Ok(Self { after, said: Value::Object(said) })
+    }
+
     /// For a program.
     pub(super) fn json(&self) -> Value {
         let mut gap = self.said.clone();
@@ -294,6 +298,14 @@ mod tests {
         let said = json!({ "reason": "damaged", "detail": "it can't be read", "position": 7 });
         let gap = Gap { after: None, said };
         assert!(gap.words().ends_with("damaged: it can't be read (position 7 of the log)"));
+    }
+
+    /// Guards `Gap::json`, which adds a member.
+    #[test]
+    fn a_gap_that_has_no_members_is_an_error() {
+        let read = |text: &str| Gap::read(None, text).map(|gap| gap.json()).is_ok();
+        assert!(read(r#"{"reason":"removed"}"#));
+        assert!(!["[]", "7", "\"text\"", "null", ""].into_iter().any(read));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ::http::Method;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -238,7 +238,11 @@ async fn answer(
 
 /// The JSON of a 2xx answer; the gateway's own words otherwise.
 pub(super) fn json(answer: &Answer) -> anyhow::Result<Value> {
-    serde_json::from_str(ok(answer)?).context("the answer of the gateway is not JSON")
+    let document: Value =
+        serde_json::from_str(ok(answer)?).context("the answer of the gateway is not JSON")?;
+    // Whoever asked adds members to it.
+    ensure!(document.is_object() || document.is_null(), "the answer of the gateway has no members");
+    Ok(document)
 }
 
 /// The text of a 2xx answer, which may be nested deeper than [`json`] reads; the gateway's own
@@ -283,6 +287,16 @@ mod tests {
         assert!(problem("foreign-host").contains("--gateway"));
         assert_eq!(reason(&json!({ "error": "not verified" })), "not verified");
         assert_eq!(reason(&json!(null)), "the answer gives no reason");
+    }
+
+    /// Guards each command that adds a member to what it got: what has none panics there.
+    #[test]
+    fn an_answer_without_members_is_an_error() {
+        let read = |body: &str| {
+            json(&Answer { status: 200, duplicate: false, body: body.to_owned() }).is_ok()
+        };
+        assert!(read(r#"{"items":[]}"#) && read("null"));
+        assert!(!["[]", "7", "\"text\"", "true", ""].into_iter().any(read));
     }
 
     #[test]

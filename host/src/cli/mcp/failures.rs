@@ -113,6 +113,7 @@ pub(super) async fn explained(at: &At, failures: Failures) -> anyhow::Result<Val
     ]));
     let reasons = http::json(&at.get(&url).await?)?;
     let mut groups = reasons["groups"].as_array().cloned().unwrap_or_default();
+    groups.retain(Value::is_object);
     groups.sort_by_key(|group| Reverse(group["count"].as_u64()));
     let left = groups.len().saturating_sub(REASONS_MAX);
     let mut dead = Vec::new();
