@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sd_notify as service;
 use service::NotifyState;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
@@ -16,6 +17,8 @@ use tracing::debug;
 const LEAST: Duration = Duration::from_millis(10);
 /// A service manager that does not read holds nobody up for longer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The turn of whoever says something: a message that waits for room keeps it.
+static SAYING: Semaphore = Semaphore::const_new(1);
 
 /// Both ports are open.
 pub(super) async fn ready(status: String) {
@@ -48,9 +51,64 @@ pub(super) async fn stay_alive() {
 
 /// Says something on a thread that may wait until there is room for it.
 async fn say(say: impl FnOnce() -> io::Result<()> + Send + 'static) {
-    match timeout(PATIENCE, spawn_blocking(say)).await {
+    say_after(&SAYING, PATIENCE, say).await;
+}
+
+/// The same once whatever holds the turn is said: one after the other, on one thread, however long
+/// nobody reads.
+async fn say_after(
+    turns: &'static Semaphore,
+    patience: Duration,
+    say: impl FnOnce() -> io::Result<()> + Send + 'static,
+) {
+    let saying = async {
+        let turn = turns.acquire().await;
+        let said = spawn_blocking(move || {
+            let _turn = turn;
+            say()
+        });
+        said.await
+    };
+    match timeout(patience, saying).await {
         Ok(Ok(Ok(()))) => (),
         Ok(Ok(Err(error))) => debug!(%error, "the service manager can't hear how the gateway is"),
         Ok(Err(_)) | Err(_) => debug!("the service manager does not hear how the gateway is"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// Take the turn out of [`say_after`], and each message that nobody reads keeps one more thread.
+    #[tokio::test]
+    async fn messages_that_nobody_reads_keep_one_thread() {
+        static TURNS: Semaphore = Semaphore::const_new(1);
+        static BEGUN: AtomicUsize = AtomicUsize::new(0);
+        let (read, unread) = channel::<()>();
+        say_after(&TURNS, Duration::ZERO, move || {
+            BEGUN.fetch_add(1, Ordering::SeqCst);
+            assert!(unread.recv().is_err());
+            Ok(())
+        })
+        .await;
+        for _ in 0..3 {
+            say_after(&TURNS, Duration::ZERO, || {
+                BEGUN.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            })
+            .await;
+        }
+        drop(read);
+
+        say_after(&TURNS, Duration::MAX, || {
+            BEGUN.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        })
+        .await;
+        assert_eq!(BEGUN.load(Ordering::SeqCst), 2, "the first, and the one that waited");
     }
 }
