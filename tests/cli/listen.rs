@@ -92,8 +92,13 @@ impl Running {
 /// Waits until this many different events have arrived.
 async fn different(receiver: &Receiver, count: usize) {
     let waiting = async {
-        while receiver.ids().len() < count {
-            receiver.arrived(receiver.received().len() + 1).await;
+        loop {
+            // Before it looks: what arrives meanwhile is one more.
+            let arrived = receiver.received().len();
+            if receiver.ids().len() >= count {
+                break;
+            }
+            receiver.arrived(arrived + 1).await;
         }
     };
     let waited = timeout(PATIENCE, waiting).await;

@@ -183,6 +183,8 @@ fn shown(form: Form, value: Value) -> Value {
             Ok(url) => json!(egress::shown(&url)),
             Err(_) => json!(HIDDEN),
         },
+        // Whatever stands there in place of a URL.
+        (Form::Url, value) => hidden(value),
         (form, value) if is_secret(form) => hidden(value),
         (_, value) => value,
     }
@@ -235,6 +237,8 @@ secrets = [{ env = "CARDS" }, { value = "whsec_planted" }, "planted"]
 url = "https://me:planted@crm.example/hooks?token=planted"
 headers = { x-key = "planted" }
 credential = { basic = { username = "planted", password = { file = "crm.key" } } }
+[endpoints.wrong]
+url = ["https://me:planted@wrong.example/hooks", { file = "wrong.url" }]
 [telemetry]
 headers = { authorization = { env = "COLLECTOR" } }
 "#;
@@ -259,7 +263,7 @@ headers = { authorization = { env = "COLLECTOR" } }
         let variables = vec!["CARDS".to_owned()];
         assert_eq!(origin, Origin::Environment { line: 7, variables });
         let (_, origin) = of("telemetry.headers").unwrap();
-        assert!(matches!(origin, Origin::Environment { line: 13, .. }), "{origin:?}");
+        assert!(matches!(origin, Origin::Environment { line: 15, .. }), "{origin:?}");
     }
 
     /// Guards the hiding, by every way in which a secret may stand in the file.

@@ -83,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    /// Take the turn out of [`say_after`], and each message that nobody reads keeps one more thread.
+    /// Take the turn out of [`say_after`], and each message that nobody reads keeps a thread.
     #[tokio::test]
     async fn messages_that_nobody_reads_keep_one_thread() {
         static TURNS: Semaphore = Semaphore::const_new(1);
