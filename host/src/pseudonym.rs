@@ -290,8 +290,8 @@ mod tests {
         assert!(format!("{:?}", pseudonyms(1, &places)).contains("card"));
     }
 
-    /// Leave out the look at the length in `note`, or `dedup`, and a large body takes many times its
-    /// bytes.
+    /// Leave out the look at the length in `note`, or `dedup`, and a large body takes many times
+    /// its bytes.
     #[test]
     fn short_values_are_not_remembered_and_equal_ones_are_once() {
         let items = ["1", r#""ab""#, "4242", r#""5555""#].map(|item| vec![item; 100].join(","));
