@@ -75,6 +75,21 @@ async fn a_redacted_request_is_stored_parsed_and_known_again_without_what_was_re
     assert!(!format!("{events:?}").contains("evt_of_card"), "{events:?}");
 }
 
+/// Look for what was in the body in ids that are made of the redacted one, and an event is a new one
+/// each time that it comes with another card.
+#[tokio::test]
+async fn an_id_that_looks_like_a_redacted_value_stays_the_id_of_its_event() {
+    let gateway = guest(r#"["/card"]"#).await;
+    let headers = [("x-token", GUEST_TOKEN)];
+    let [first, again] =
+        ["4539", "5105"].map(|card| json!({ "id": "evt_4539", "card": card }).to_string());
+
+    gateway.post("guest", &headers, first).await.accepted();
+    let again = gateway.post("guest", &headers, again).await;
+
+    assert!(again.is_duplicate(), "{}", again.body);
+}
+
 /// Fails closed: store what can't be redacted, or keep its body as refused, and this fails.
 #[tokio::test]
 async fn what_can_not_be_redacted_is_not_stored_and_comes_again() {

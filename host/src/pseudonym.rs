@@ -64,6 +64,8 @@ pub(crate) struct Replaced {
     /// The values that were replaced and may be found in a text, each once, with what stands there
     /// now. The longest come first.
     values: Vec<(String, String)>,
+    /// The same of the URL and the headers alone.
+    in_head: Vec<(String, String)>,
 }
 
 impl fmt::Debug for Pseudonyms {
@@ -103,6 +105,7 @@ impl Pseudonyms {
     }
 
     fn finish(&self, request: &Request, body: Bytes, mut making: Making<'_>) -> Replaced {
+        let in_body = making.values.len();
         let replaced = Request {
             method: request.method.clone(),
             url: self.url(&request.url, &mut making),
@@ -110,11 +113,9 @@ impl Pseudonyms {
             body,
             received_at: request.received_at,
         };
-        let mut values = making.values;
-        // One value may be a part of another.
-        values.sort_unstable_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
-        values.dedup();
-        Replaced { request: replaced, values }
+        let in_head = making.values[in_body..].to_vec();
+        let (values, in_head) = (in_order(making.values), in_order(in_head));
+        Replaced { request: replaced, values, in_head }
     }
 
     /// The body, if anything in it is replaced.
@@ -178,14 +179,31 @@ impl Pseudonyms {
 
 impl Replaced {
     /// A text that may quote what was replaced, with the pseudonyms in place of that.
-    pub(crate) fn in_text(&self, mut text: String) -> String {
-        for (value, with) in &self.values {
-            if text.contains(value.as_str()) {
-                text = text.replace(value.as_str(), with);
-            }
-        }
-        text
+    pub(crate) fn in_text(&self, text: String) -> String {
+        replaced(&self.values, text)
     }
+
+    /// The same of a text that was made of the body as it may be kept: what of it looks like a
+    /// value that was in the body is something else.
+    pub(crate) fn in_text_of_kept_body(&self, text: String) -> String {
+        replaced(&self.in_head, text)
+    }
+}
+
+/// Each once, in the order in which they are looked for: one value may be a part of another.
+fn in_order(mut values: Vec<(String, String)>) -> Vec<(String, String)> {
+    values.sort_unstable_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+    values.dedup();
+    values
+}
+
+fn replaced(values: &[(String, String)], mut text: String) -> String {
+    for (value, with) in values {
+        if text.contains(value.as_str()) {
+            text = text.replace(value.as_str(), with);
+        }
+    }
+    text
 }
 
 fn is_form(request: &Request) -> bool {
@@ -287,6 +305,8 @@ mod tests {
         assert!(replaced.request.body.ends_with(b"&b=2"));
         let quoted = replaced.in_text("no account for 4242 or Bearer sesame".to_owned());
         assert!(!quoted.contains("4242") && !quoted.contains("sesame"), "{quoted}");
+        let made = replaced.in_text_of_kept_body("4242 of s3same".to_owned());
+        assert!(made.starts_with("4242 of redacted-"), "{made}");
         assert!(format!("{:?}", pseudonyms(1, &places)).contains("card"));
     }
 

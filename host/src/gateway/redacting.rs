@@ -107,8 +107,13 @@ impl Trial<'_> {
     async fn ids(&self, sample: &Request, replaced: &Replaced, claims: Claims) -> Vec<String> {
         let (url, headers) = (sample.url.clone(), sample.headers.clone());
         let read = Arc::new(Request { url, headers, ..replaced.request.clone() });
-        let claims = self.claims(&read).await.unwrap_or(claims);
-        claims.event_ids.into_iter().map(|id| replaced.in_text(id)).collect()
+        match self.claims(&read).await {
+            Some(own) => {
+                let ids = own.event_ids.into_iter();
+                ids.map(|id| replaced.in_text_of_kept_body(id)).collect()
+            }
+            None => claims.event_ids.into_iter().map(|id| replaced.in_text(id)).collect(),
+        }
     }
 }
 

@@ -72,7 +72,8 @@ impl Ingest {
                 (Arc::clone(&stored), Arc::clone(&replaced), claims.clone());
             let (may_parse, trace) = (at.source.verify == Verify::Evidence, at.trace);
             move |own: Claims, _: Option<Kept<'_>>| {
-                let event_ids = ids(&replaced, own.event_ids);
+                let own = own.event_ids.into_iter();
+                let event_ids = own.map(|id| replaced.in_text_of_kept_body(id)).collect();
                 let claims = Claims { event_ids, ..first };
                 let parse = || {
                     let early = &ingest.early;
@@ -100,7 +101,7 @@ impl Ingest {
     }
 }
 
-/// The ids without what was replaced in the request that they are from.
+/// The ids of a request as it came, without what was replaced in it.
 fn ids(replaced: &Replaced, ids: Vec<String>) -> Vec<String> {
     ids.into_iter().map(|id| replaced.in_text(id)).collect()
 }
