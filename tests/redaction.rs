@@ -75,8 +75,8 @@ async fn a_redacted_request_is_stored_parsed_and_known_again_without_what_was_re
     assert!(!format!("{events:?}").contains("evt_of_card"), "{events:?}");
 }
 
-/// Look for what was in the body in ids that are made of the redacted one, and an event is a new one
-/// each time that it comes with another card.
+/// Look for what was in the body in ids that are made of the redacted one, and an event is a new
+/// one each time that it comes with another card.
 #[tokio::test]
 async fn an_id_that_looks_like_a_redacted_value_stays_the_id_of_its_event() {
     let gateway = guest(r#"["/card"]"#).await;

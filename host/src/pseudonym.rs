@@ -132,7 +132,7 @@ impl Pseudonyms {
         let replaced = if json::looks_like_json(text) {
             json::replace(text, &paths, making)?
         } else if is_form(request) {
-            form::replace(text, &paths, making)?
+            form::replace(text, &paths, making)
         } else {
             return Err(Unreadable::Kind);
         };
@@ -163,7 +163,7 @@ impl Pseudonyms {
         let replaced =
             url.split_once('?').filter(|_| !paths.is_empty()).and_then(|(path, query)| {
                 // Paths of one part never look into a value.
-                let query = form::replace(query, &paths, making).ok()??;
+                let query = form::replace(query, &paths, making)?;
                 Some(format!("{path}?{query}"))
             });
         replaced.unwrap_or_else(|| url.to_owned())

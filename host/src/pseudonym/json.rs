@@ -48,6 +48,19 @@ pub(super) fn replace(
     Ok(Some(replaced))
 }
 
+/// The same of a text that may be JSON. One that begins so and is not is replaced as a whole: what
+/// was meant in it can't be told, and whoever writes such a text must not have the request refused.
+pub(super) fn within(
+    text: &str,
+    paths: &[&[String]],
+    pseudonym: &mut dyn Pseudonym,
+) -> Option<String> {
+    if !looks_like_json(text) {
+        return None;
+    }
+    replace(text, paths, pseudonym).unwrap_or_else(|_| Some(pseudonym.text(text)))
+}
+
 /// Finds what is to be replaced in `value`, which is a part of `whole`.
 fn walk(
     whole: &str,
@@ -81,10 +94,8 @@ fn walk(
         }
         Some(b'"') => {
             let text: String = serde_json::from_str(value).map_err(|_| Unreadable::Json)?;
-            if looks_like_json(&text)
-                && let Some(inner) = replace(&text, paths, pseudonym)?
-            {
-                let with = serde_json::Value::from(inner).to_string();
+            if let Some(with) = within(&text, paths, pseudonym) {
+                let with = serde_json::Value::from(with).to_string();
                 edits.push(Edit { start, end: start + value.len(), with });
             }
         }
@@ -225,6 +236,11 @@ mod tests {
         let text = r#"{"Message":"{\"card\":\"4242\",\"k\":1}"}"#;
         let expected = r#"{"Message":"{\"card\":\"<4>\",\"k\":1}"}"#;
         assert_eq!(replaced(text, &["/Message/card"]).unwrap(), expected);
+        // What a customer wrote refuses no request.
+        let text = r#"{"Message":"[VIP] 4242","k":1}"#;
+        let expected = r#"{"Message":"<10>","k":1}"#;
+        assert_eq!(replaced(text, &["/Message/card"]).unwrap(), expected);
+        assert_eq!(replaced(text, &["/k/card"]), None);
     }
 
     #[test]
