@@ -14,9 +14,8 @@ use super::schema::{FILE, Form, Key, Table};
 use super::{ConfigError, Limits, parse, place_of, read};
 use crate::egress;
 use crate::ids::Name;
+use crate::secrets::HIDDEN;
 
-/// What stands in the place of a secret.
-const HIDDEN: &str = "(hidden)";
 /// The keys by which a secret is found elsewhere.
 const PLACES: [&str; 2] = ["env", "file"];
 
