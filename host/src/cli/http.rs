@@ -28,6 +28,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The same of a file, which the gateway takes a minute for, and then looks at.
 const FILE_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Largest answer that is kept, in bytes: an event with its request and all that came of it.
+const ANSWER_BYTES_MAX: usize = 512 << 20;
+
 /// Largest file of a certificate, in bytes.
 const CERTIFICATE_BYTES_MAX: usize = 1 << 20;
 
@@ -150,7 +153,7 @@ impl Reach {
         let mut answer = sent.with_context(|| Unreachable::Connect(shown.clone()))?;
         let status = answer.status().as_u16();
         if status >= 300 {
-            let body = timeout(TIMEOUT, answer.text()).await.ok().and_then(Result::ok);
+            let body = timeout(TIMEOUT, text_of(answer, &shown)).await.ok().and_then(Result::ok);
             let body = body.unwrap_or_default();
             return ok(&Answer { status, duplicate: false, body }).map(drop);
         }
@@ -228,12 +231,28 @@ async fn answer(
     let answer = asked.with_context(|| Unreachable::Connect(shown.clone()))?;
     let duplicate = answer.headers().contains_key("hookgate-duplicate");
     let status = answer.status().as_u16();
-    let body = answer
-        .text()
-        .await
-        .map_err(reqwest::Error::without_url)
-        .with_context(|| Unreachable::Answer(shown))?;
+    let body = text_of(answer, &shown).await?;
     Ok(Answer { status, duplicate, body })
+}
+
+/// The text of an answer of this place.
+async fn text_of(mut answer: reqwest::Response, shown: &str) -> anyhow::Result<String> {
+    let unread = || Unreachable::Answer(shown.to_owned());
+    let mut bytes = Vec::new();
+    loop {
+        let piece = answer.chunk().await.map_err(reqwest::Error::without_url);
+        match piece.with_context(unread)? {
+            Some(piece) => keep(&mut bytes, &piece, ANSWER_BYTES_MAX).with_context(unread)?,
+            None => return Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        }
+    }
+}
+
+/// Keeps a piece of an answer, if all of it has at most this many bytes.
+fn keep(bytes: &mut Vec<u8>, piece: &[u8], most: usize) -> anyhow::Result<()> {
+    ensure!(bytes.len() + piece.len() <= most, "it has more than {most} bytes");
+    bytes.extend_from_slice(piece);
+    Ok(())
 }
 
 /// The JSON of a 2xx answer; the gateway's own words otherwise.
@@ -287,6 +306,16 @@ mod tests {
         assert!(problem("foreign-host").contains("--gateway"));
         assert_eq!(reason(&json!({ "error": "not verified" })), "not verified");
         assert_eq!(reason(&json!(null)), "the answer gives no reason");
+    }
+
+    /// Guards the memory of whoever asks what answers without an end.
+    #[test]
+    fn an_answer_is_kept_up_to_a_length() {
+        let mut bytes = Vec::new();
+        keep(&mut bytes, b"ab", 3).unwrap();
+        keep(&mut bytes, b"c", 3).unwrap();
+        assert!(keep(&mut bytes, b"d", 3).is_err());
+        assert_eq!(bytes, b"abc");
     }
 
     /// Guards each command that adds a member to what it got: what has none panics there.

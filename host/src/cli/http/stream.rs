@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use tokio::time::timeout;
 use url::Url;
 
-use super::{Answer, Reach, TIMEOUT, Unreachable};
+use super::{Answer, Reach, TIMEOUT, Unreachable, text_of};
 use crate::egress;
 
 /// A gateway that has nothing to say says that every 15 s.
@@ -64,8 +64,7 @@ impl Reach {
             return Ok(Opened::Stream(Stream { response, came: Came::default(), shown }));
         }
         let answer = || Unreachable::Answer(shown.clone());
-        let body = timeout(TIMEOUT, response.text()).await.with_context(answer)?;
-        let body = body.map_err(reqwest::Error::without_url).with_context(answer)?;
+        let body = timeout(TIMEOUT, text_of(response, &shown)).await.with_context(answer)??;
         Ok(Opened::Refused(Answer { status, duplicate: false, body }))
     }
 }
