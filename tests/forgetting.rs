@@ -142,3 +142,22 @@ async fn nothing_that_is_forgotten_is_shown_or_kept_wherever_the_gateway_is_kill
     let exported = exported.succeeded();
     assert!(!exported.contains(PLANTED) && exported.contains(CONTROL), "{exported}");
 }
+
+/// Leave `forget` of the refused requests out of `Erasing::done`, and one of them has it still.
+#[tokio::test]
+async fn at_the_end_no_request_is_shown_that_a_source_has_refused() {
+    let gateway = Process::start(Setup::guest().prepare()).await;
+    let forged = gateway.client().post(format!("{}/in/guest", gateway.public()));
+    let body = json!({ "id": "1", "text": PLANTED }).to_string();
+    let forged = answer(forged.header("x-token", "forged").body(body)).await;
+    assert_eq!(forged.status, 401, "{}", forged.body);
+    let refused = "/v1/sources/guest/refused";
+    assert!(gateway.ask(refused).await.body.contains(PLANTED));
+
+    let path = format!("/v1/subjects/{SUBJECT}/forget");
+    assert_eq!(gateway.tell(&path, &json!({})).await.status, 202);
+    while !gateway.ask("/v1/audit").await.body.contains("erase a subject") {}
+
+    let left = gateway.ask(refused).await.body;
+    assert!(!left.contains(PLANTED), "{left}");
+}

@@ -222,7 +222,7 @@ impl Gateway {
             exports: std::mem::take(&mut parts.exports),
         };
         let desk = Desk::of(&parts, live.config());
-        gateway.spawn_beside(&parts);
+        gateway.spawn_beside(&parts, &desk);
         let (dispatch, loaded) = (parts.dispatch.clone(), live.loaded());
         gateway.beside(crowding::look(dispatch, loaded, gateway.cancel.clone()));
         gateway.beside(desk.clone().closed(gateway.cancel.clone()));
@@ -231,7 +231,7 @@ impl Gateway {
     }
 
     /// What goes on beside the path of events.
-    fn spawn_beside(&mut self, parts: &Parts) {
+    fn spawn_beside(&mut self, parts: &Parts, desk: &Desk) {
         let sweeping = Sweeping {
             store: parts.store.clone(),
             clock: parts.clock.clone(),
@@ -240,7 +240,12 @@ impl Gateway {
         };
         let high_water = HighWater { store: parts.store.clone(), disk: parts.disk.clone() };
         let noting = Noting { access: parts.access.clone() };
-        let erasing = Erasing { store: parts.store.clone(), auditor: parts.auditor() };
+        let erasing = Erasing {
+            store: parts.store.clone(),
+            auditor: parts.auditor(),
+            refused: parts.refused.clone(),
+            desk: desk.clone(),
+        };
         let replaying = Replaying { store: parts.store.clone(), disk: parts.disk.clone() };
         self.beside(Endpoints::of(parts).run(self.cancel.clone()));
         self.beside(Faring::of(parts).run(self.cancel.clone()));

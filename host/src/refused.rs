@@ -105,6 +105,11 @@ impl RefusedRequests {
         }
     }
 
+    /// Forgets all of them.
+    pub(crate) fn forget(&self) {
+        *lock(&self.0) = Kept::default();
+    }
+
     /// Those of a source, the newest first.
     pub(crate) fn of(&self, source: &Name) -> Vec<Arc<RefusedRequest>> {
         let kept = lock(&self.0);

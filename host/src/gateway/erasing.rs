@@ -5,14 +5,17 @@
 //! gateway. The end of each is in the audit log. Never knows a subject.
 
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use super::rehearsing::Desk;
 use crate::admin::Auditor;
 use crate::causes::chain;
+use crate::refused::RefusedRequests;
 use crate::store::{self, Deed, Erasure, Store};
 
 /// Until an erasure is tried again that failed.
@@ -21,6 +24,9 @@ const TROUBLE_PAUSE: Duration = Duration::from_secs(10);
 pub(super) struct Erasing {
     pub(super) store: Store,
     pub(super) auditor: Auditor,
+    /// These have texts in memory, of which nobody can tell whom they are about.
+    pub(super) refused: Arc<RefusedRequests>,
+    pub(super) desk: Desk,
 }
 
 impl Erasing {
@@ -54,6 +60,11 @@ impl Erasing {
 
     async fn done(&self, erasure: &Erasure) {
         let Erasure { id, events, records, ended, states, damaged, .. } = erasure;
+        // A tenant takes nothing from the operator.
+        if erasure.tenant.is_none() {
+            self.refused.forget();
+            self.desk.forget();
+        }
         info!(id, events, records, ended, states, damaged, "erased what was known of a subject");
         let deed = Deed {
             who: "the gateway".to_owned(),

@@ -82,6 +82,11 @@ impl Slot {
         self.kept.push_front(kept);
         self.kept.truncate(KEPT_MAX);
     }
+
+    /// Forgets those that have ended.
+    fn forget(&mut self) {
+        self.kept.retain(|kept| kept.end.is_none());
+    }
 }
 
 /// One of the last rehearsals.
@@ -165,6 +170,11 @@ impl Desk {
         let mut reading = self.0.reading.subscribe();
         // The sender is here.
         drop(reading.wait_for(|reads| !reads).await);
+    }
+
+    /// Forgets the rehearsals that have ended: their reports quote events.
+    pub(super) fn forget(&self) {
+        lock(&self.0.slot).forget();
     }
 
     fn close(&self) {
@@ -344,5 +354,8 @@ mod tests {
         assert_eq!(kept, ids[..KEPT_MAX]);
         assert_eq!(slot.running().map(|kept| kept.id.clone()), Some(ids[0].clone()));
         assert!(slot.find("rhs_0").is_none() && slot.find(&ids[1]).is_some());
+        slot.forget();
+        let kept: Vec<_> = slot.kept.iter().map(|kept| kept.id.as_str()).collect();
+        assert_eq!(kept, ids[..1], "the one that goes on");
     }
 }
