@@ -90,12 +90,8 @@ pub(super) async fn backup(options: Backup) -> anyhow::Result<()> {
     }
     let BackupMade { counts, bytes, sha256, .. } = &made;
     say!("backed up the store to {shown}: {}", said(counts, *bytes, sha256))?;
-    if counts.unreadable > 0 {
-        say!(
-            "volumes that the backup lacks, because nobody can read them: {}; `hookgate store \
-             check` says more",
-            counts.unreadable
-        )?;
+    if let Some(lacking) = lacking(counts) {
+        say!("{lacking}")?;
     }
     say!(
         "it has neither the configuration nor the files of secrets and the master key: keep those \
@@ -156,6 +152,9 @@ pub(super) fn restore(options: &Restore) -> anyhow::Result<()> {
     }
     let Restored { made_at, hookgate, counts, bytes, sha256 } = &restored;
     say!("restored {shown} into {folder}: {}", said(counts, *bytes, sha256))?;
+    if let Some(lacking) = lacking(counts) {
+        say!("{lacking}")?;
+    }
     say!(
         "it is the store as of {made_at}, backed up by hookgate {hookgate}; what happened since \
          then is unknown to it"
@@ -167,4 +166,30 @@ fn said(counts: &BackupCounts, bytes: u64, sha256: &str) -> String {
     let BackupCounts { rows, volumes, .. } = *counts;
     let [rows, volumes] = [rows, volumes].map(figure::number);
     format!("{}, rows {rows}, volumes {volumes}, SHA-256 {sha256}", figure::bytes(bytes))
+}
+
+/// What is not in it, if anything.
+fn lacking(counts: &BackupCounts) -> Option<String> {
+    let BackupCounts { unreadable, .. } = *counts;
+    let told = || {
+        format!(
+            "volumes that the backup lacks, because nobody could read them: {unreadable}; \
+             `hookgate store check` says more"
+        )
+    };
+    (unreadable > 0).then(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guards that neither a backup nor a restore looks whole when it is not.
+    #[test]
+    fn volumes_that_nobody_could_read_are_told() {
+        let counts = BackupCounts { volumes: 3, ..BackupCounts::default() };
+        assert_eq!(lacking(&counts), None);
+        let told = lacking(&BackupCounts { unreadable: 2, ..counts }).unwrap();
+        assert!(told.contains("lacks") && told.contains(": 2;"), "{told}");
+    }
 }
