@@ -1,7 +1,7 @@
 //! Files that a test writes and somebody runs at once.
 //!
-//! Other processes write them. A child that another test starts inherits each file that this one has
-//! open, until it runs its own program, and what somebody may still write can't be run.
+//! Other processes write them. A child that another test starts inherits each file that this one
+//! has open, until it runs its own program, and what somebody may still write can't be run.
 
 use std::io::Write as _;
 use std::path::Path;
