@@ -32,8 +32,12 @@ impl VolumeKeys {
         Self(Arc::new(Held { keys: ArcSwap::from_pointee(keys), seals: true }))
     }
 
-    /// Goes on with these keys.
+    /// Goes on with these keys. Without one nothing could be sealed: then it keeps those it has,
+    /// for whether volumes are sealed stays as it is as long as the store is open.
     pub(super) fn replace(&self, keys: Vec<MasterKey>) {
+        if self.0.seals && keys.is_empty() {
+            return;
+        }
         self.0.keys.store(Arc::new(keys));
     }
 

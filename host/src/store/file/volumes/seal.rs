@@ -5,8 +5,8 @@
 //! a frame changes for that. A nonce is random: what a kill has cut off may be written again at
 //! the same place. Never gives the key away.
 
-use std::io;
 use std::sync::{Mutex, OnceLock};
+use std::{fmt, io};
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -38,7 +38,20 @@ pub(super) struct Seal {
     place: [u8; 8],
     slots: Mutex<[Option<WrappedKey>; 2]>,
     /// Once one of the master keys has opened it.
-    key: OnceLock<LessSafeKey>,
+    key: OnceLock<OpenKey>,
+}
+
+/// The key of a volume.
+struct OpenKey {
+    /// For another master key, also if the one that sealed it is gone by then.
+    bytes: [u8; 32],
+    cipher: LessSafeKey,
+}
+
+impl fmt::Debug for OpenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenKey(..)")
+    }
 }
 
 impl Seal {
@@ -56,7 +69,7 @@ impl Seal {
         random(&mut bytes)?;
         let none = || io::Error::other("there is no master key to encrypt the store with");
         let wrapped = keys.wrap(&place, &bytes).ok_or_else(none)?;
-        let key = OnceLock::from(key_of(&bytes));
+        let key = OnceLock::from(OpenKey::of(bytes));
         let slots = Mutex::new([Some(wrapped.clone()), Some(wrapped)]);
         Ok(Some(Self { keys: keys.clone(), file, place, slots, key }))
     }
@@ -105,8 +118,10 @@ impl Seal {
         if !slots.iter().any(is_old) {
             return Ok(false);
         }
-        let opened = slots.iter().flatten().find_map(|it| self.keys.unwrapped(&self.place, it));
-        let Some(bytes) = opened else { return Err(self.locked(&slots)) };
+        let held = self.key.get().map(|key| key.bytes);
+        let Some(bytes) = held.or_else(|| self.unwrapped(&slots)) else {
+            return Err(self.locked(&slots));
+        };
         let Some(wrapped) = self.keys.wrap(&self.place, &bytes) else { return Ok(false) };
         for (slot, at) in slots.iter_mut().zip(SLOTS) {
             backend.write(at, &slot_of(&wrapped))?;
@@ -165,13 +180,17 @@ impl Seal {
 
     fn key(&self) -> Result<&LessSafeKey, Failure> {
         if let Some(key) = self.key.get() {
-            return Ok(key);
+            return Ok(&key.cipher);
         }
         // The configuration may name the master key by now.
         let slots = lock(&self.slots);
-        let opened = slots.iter().flatten().find_map(|it| self.keys.unwrapped(&self.place, it));
-        let bytes = opened.ok_or_else(|| self.locked(&slots))?;
-        Ok(self.key.get_or_init(|| key_of(&bytes)))
+        let bytes = self.unwrapped(&slots).ok_or_else(|| self.locked(&slots))?;
+        Ok(&self.key.get_or_init(|| OpenKey::of(bytes)).cipher)
+    }
+
+    /// The key, if one of the master keys opens it.
+    fn unwrapped(&self, slots: &[Option<WrappedKey>; 2]) -> Option<[u8; 32]> {
+        slots.iter().flatten().find_map(|it| self.keys.unwrapped(&self.place, it))
     }
 
     fn locked(&self, slots: &[Option<WrappedKey>; 2]) -> Failure {
@@ -216,9 +235,12 @@ fn read_slot(bytes: &[u8; SLOT_BYTES]) -> Option<WrappedKey> {
     (XxHash3_64::oneshot(key).to_le_bytes() == *sum).then(|| WrappedKey::read(key))
 }
 
-fn key_of(bytes: &[u8; 32]) -> LessSafeKey {
-    let key = UnboundKey::new(&AES_256_GCM, bytes);
-    LessSafeKey::new(key.expect("the cipher's keys have 32 bytes"))
+impl OpenKey {
+    fn of(bytes: [u8; 32]) -> Self {
+        let key = UnboundKey::new(&AES_256_GCM, &bytes);
+        let cipher = LessSafeKey::new(key.expect("the cipher's keys have 32 bytes"));
+        Self { bytes, cipher }
+    }
 }
 
 fn random(bytes: &mut [u8]) -> io::Result<()> {

@@ -105,6 +105,33 @@ fn another_master_key_seals_the_keys_again_and_no_frame_changes() {
     assert!(open_with(&disk, &sealing(&[1])).check_unlocked().is_err());
 }
 
+/// Leave the key that is open out of `renew`, and whoever takes the old master key away too early
+/// has lost the store.
+#[test]
+fn a_volume_that_is_open_is_sealed_again_without_the_old_master_key() {
+    let (disk, keys) = (Disk::default(), sealing(&[1]));
+    let volumes = open_with(&disk, &keys);
+    let written = [add(&mut resume(&volumes), 1, b"one")];
+
+    keys.replace(vec![key(2)]);
+
+    assert_eq!(volumes.renew_seals().unwrap(), 1);
+    assert_eq!(scan(&open_with(&disk, &sealing(&[2])), Point::START).0, written);
+}
+
+/// Have `replace` take none for all keys, and the log can't go on in another volume.
+#[test]
+fn a_store_that_seals_goes_on_with_its_keys_when_the_configuration_has_none_any_more() {
+    let (disk, keys) = (Disk::default(), sealing(&[1]));
+    let mut writer = resume(&open_with(&disk, &keys));
+
+    keys.replace(Vec::new());
+    add_many(&mut writer, 30);
+
+    let volumes = open_with(&disk, &sealing(&[1]));
+    assert!(volumes.shown().numbers().count() > 1 && volumes.check_unlocked().is_ok());
+}
+
 /// Write both before one is synced, and a power cut may leave none.
 #[test]
 fn one_of_the_two_sealed_keys_is_enough_and_is_mended_by_the_next_change() {
