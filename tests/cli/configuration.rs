@@ -191,6 +191,20 @@ async fn check_finds_what_a_start_would_die_of() {
     checked.failed_with(data);
 }
 
+/// Guards the check of a package that was just installed: systemd makes the folder at a start.
+#[tokio::test]
+async fn check_warns_of_a_folder_of_the_admin_socket_that_a_service_manager_may_make() {
+    let socket = CONFIG.replacen("admin   = \"127.0.0.1:0\"", "admin   = \"unix:run/a.sock\"", 1);
+    let folder = Folder::new(&socket, PLUGINS);
+
+    let checked = folder.check().await;
+
+    let said = checked.succeeded();
+    let warning = "hookgate.toml:2:11: the folder of `admin` is not there";
+    assert!(said.lines().any(|it| it.starts_with("warn") && it.contains(warning)), "{said}");
+    assert!(!folder.path("run").exists(), "a check makes nothing");
+}
+
 #[tokio::test]
 async fn a_start_says_which_address_is_taken() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");

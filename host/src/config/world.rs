@@ -112,8 +112,16 @@ fn try_port(entry: &Entry<'_>, address: SocketAddr) {
 /// To listen there and stop again would remove what another gateway has just made.
 fn try_socket(entry: &Entry<'_>, path: &Path) {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    if let Err(error) = tempfile::tempfile_in(folder) {
-        entry.wrong(&format!("must be in a folder that the gateway can write: {error}"));
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => (),
+        // systemd makes /run/hookgate at each start, and removes it at each stop.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => entry.warn(
+            "the folder of `admin` is not there: a start needs it, and a service manager may make \
+             it",
+        ),
+        Err(error) => {
+            entry.wrong(&format!("must be in a folder that the gateway can write: {error}"))
+        }
     }
 }
 
