@@ -15,8 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use plain::{is_plain, shown};
-use plain::{is_plain_path, is_plain_variable};
+pub(crate) use plain::{is_plain, is_plain_path, is_plain_variable, shown};
 pub(crate) use redaction::TOKEN_PREFIX;
 pub use redaction::{HIDDEN, Redaction};
 

@@ -14,7 +14,7 @@ use super::schema::{FILE, Form, Key, Table};
 use super::{ConfigError, Limits, parse, place_of, read};
 use crate::egress;
 use crate::ids::Name;
-use crate::secrets::HIDDEN;
+use crate::secrets::{HIDDEN, is_plain_path, is_plain_variable};
 
 /// The keys by which a secret is found elsewhere.
 const PLACES: [&str; 2] = ["env", "file"];
@@ -194,8 +194,9 @@ fn hidden(value: Value) -> Value {
     match value {
         Value::Object(members) => {
             let hide = |(key, value): (String, Value)| {
-                let is_place = PLACES.contains(&key.as_str()) && value.is_string();
-                let value = if is_place { value } else { hidden(value) };
+                let name = value.as_str().filter(|_| PLACES.contains(&key.as_str()));
+                let name = name.map(|name| place(&key, name));
+                let value = name.map_or_else(|| hidden(value), Value::String);
                 (key, value)
             };
             Value::Object(members.into_iter().map(hide).collect())
@@ -205,13 +206,23 @@ fn hidden(value: Value) -> Value {
     }
 }
 
+/// The name of a variable or of a file, unless it may be a secret in the wrong place.
+fn place(key: &str, name: &str) -> String {
+    let is_plain = match key {
+        "env" => is_plain_variable(name),
+        _ => is_plain_path(Path::new(name)),
+    };
+    let said = if is_plain { name } else { HIDDEN };
+    said.to_owned()
+}
+
 /// The variables of the environment that a value names.
 fn named_variables(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             for (key, value) in members {
                 match value.as_str() {
-                    Some(name) if key == "env" => found.push(name.to_owned()),
+                    Some(name) if key == "env" => found.push(place(key, name)),
                     _ => named_variables(value, found),
                 }
             }
@@ -231,13 +242,14 @@ plugins = { folder = "p", dunning = { reuse = 4 } }
 body_bytes = 2_048
 [sources.cards]
 plugin = "stripe"
-secrets = [{ env = "CARDS" }, { value = "whsec_planted" }, "planted"]
+secrets = [{ env = "CARDS_KEY" }, { value = "whsec_planted" }, "planted"]
 [endpoints.crm]
 url = "https://me:planted@crm.example/hooks?token=planted"
 headers = { x-key = "planted" }
 credential = { basic = { username = "planted", password = { file = "crm.key" } } }
 [endpoints.wrong]
 url = ["https://me:planted@wrong.example/hooks", { file = "wrong.url" }]
+secrets = [{ env = "whsec_planted" }, { file = "secrets/whsec_planted" }]
 [telemetry]
 headers = { authorization = { env = "COLLECTOR" } }
 "#;
@@ -258,11 +270,11 @@ headers = { authorization = { env = "COLLECTOR" } }
         assert_eq!(of("sources.cards.duplicates"), Some((json!("35d"), Origin::Default)));
         assert_eq!(of("endpoints.none.url"), None);
         let (value, origin) = of("sources.cards.secrets").unwrap();
-        assert_eq!(value, json!([{ "env": "CARDS" }, { "value": HIDDEN }, HIDDEN]));
-        let variables = vec!["CARDS".to_owned()];
+        assert_eq!(value, json!([{ "env": "CARDS_KEY" }, { "value": HIDDEN }, HIDDEN]));
+        let variables = vec!["CARDS_KEY".to_owned()];
         assert_eq!(origin, Origin::Environment { line: 7, variables });
         let (_, origin) = of("telemetry.headers").unwrap();
-        assert!(matches!(origin, Origin::Environment { line: 15, .. }), "{origin:?}");
+        assert!(matches!(origin, Origin::Environment { line: 16, .. }), "{origin:?}");
     }
 
     /// Guards the hiding, by every way in which a secret may stand in the file.

@@ -1,4 +1,4 @@
-//! What of a configuration may be repeated in an error.
+//! What of a configuration may be repeated, in an error or a list.
 //!
 //! Any text of the file may be a secret that stands in the wrong place. What is repeated
 //! nevertheless looks like what a person calls something, and never like a secret.
@@ -24,13 +24,13 @@ pub(crate) fn shown(name: &str) -> &str {
 }
 
 /// Whether a text names a variable of the environment as people name them: `STRIPE_SECRET`.
-pub(super) fn is_plain_variable(name: &str) -> bool {
+pub(crate) fn is_plain_variable(name: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
     name.contains('_') && name.len() <= 2 * WORD_BYTES_MAX && name.bytes().all(known)
 }
 
 /// Whether each part of a path is plain, up to a dot: `secrets/stripe-old.key`.
-pub(super) fn is_plain_path(path: &Path) -> bool {
+pub(crate) fn is_plain_path(path: &Path) -> bool {
     path.components().all(|part| match part {
         Component::Normal(part) => part
             .to_str()
