@@ -134,8 +134,11 @@ enum Found {
 }
 
 fn read(file: &File) -> io::Result<Found> {
-    let length = file.metadata()?.len();
-    let length = usize::try_from(length).unwrap_or(usize::MAX).min(2 * LINE_BYTES);
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    // Whoever wrote more to it wrote something else.
+    if length > 2 * LINE_BYTES {
+        return Ok(Found::Unreadable);
+    }
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, 0)?;
     let newest = bytes.chunks(LINE_BYTES).filter_map(parse).max_by_key(|line| line.number);
@@ -258,6 +261,9 @@ mod tests {
         let error = CursorFile::open(&path, &filters(), None).unwrap_err();
         assert!(format!("{error:#}").contains("is not a cursor file"), "{error:#}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "dear diary");
+        // As the image of a disk begins.
+        std::fs::write(&path, [0; 4096]).unwrap();
+        assert!(CursorFile::open(&path, &filters(), None).is_err());
         std::fs::write(&path, "").unwrap();
         assert_eq!(CursorFile::open(&path, &filters(), None).unwrap().mark(), &Mark::default());
     }
