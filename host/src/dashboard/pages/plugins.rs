@@ -109,7 +109,7 @@ impl Plugin {
             let many = figure::counted(self.waiting, "parse or run waits", "parses and runs wait");
             said.push(format!("{many} until the plugin is there and not stopped."));
         }
-        said.iter().map(|text| markup::long(text, TEXT_BYTES_MAX)).collect()
+        said.iter().map(|text| markup::sentence(text, TEXT_BYTES_MAX)).collect()
     }
 
     fn digest(&self) -> Option<Digest> {

@@ -80,14 +80,14 @@ struct SourcePage {
     frame: Frame,
     name: String,
     state: Markup,
-    stopped: Option<String>,
+    stopped: Option<Markup>,
     is_open: bool,
     tiles: Vec<Tile>,
     provider: String,
     /// Its address, or its path if nobody said where the internet reaches the port.
     url: String,
     is_whole: bool,
-    scheme: Option<String>,
+    scheme: Option<Markup>,
     plugin: Markup,
     version: Option<String>,
     secrets: String,
@@ -104,6 +104,11 @@ struct SourcePage {
     /// The names of those that there are.
     samples: Vec<String>,
     can_write: bool,
+}
+
+/// A sentence of a plugin about itself.
+fn in_full(said: &str) -> Markup {
+    markup::sentence(said, usize::MAX)
 }
 
 async fn show(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Failed> {
@@ -124,13 +129,13 @@ async fn show(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
     let left = source.types.len().saturating_sub(TYPES_MAX) as u64;
     Ok(page(&SourcePage {
         state: source.state(),
-        stopped: source.stopped.clone(),
+        stopped: source.stopped.as_deref().map(in_full),
         is_open: !source.verified,
         tiles: tiles(&source, now, last).into(),
         provider: source.provider().to_owned(),
         url: source.url.clone().unwrap_or_else(|| source.path.clone()),
         is_whole: source.url.is_some(),
-        scheme: source.scheme.clone(),
+        scheme: source.scheme.as_deref().map(in_full),
         plugin: markup::link(&link::below("/plugins", &source.plugin), &source.plugin),
         version: source.version.clone(),
         secrets: source.secrets(now),
@@ -235,7 +240,7 @@ fn reasons(now: Timestamp, refused: &[Refused]) -> (Vec<Reason>, Option<String>)
     groups.sort_by_key(|(_, (count, newest))| (u64::MAX - count, u64::MAX - newest.at.0));
     let most = groups.first().map_or(0, |(_, (count, _))| *count);
     let shown = |((reason, status), (count, newest)): ((&str, u16), (u64, &Refused))| Reason {
-        said: markup::long(reason, REASON_BYTES),
+        said: markup::sentence(reason, REASON_BYTES),
         count: figure::number(count),
         bar: chart::meter(count as f64, most as f64, Mood::Warn),
         last: format!("{status}, {} by {}", figure::distance(now, newest.at), newest.peer),
