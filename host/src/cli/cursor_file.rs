@@ -79,9 +79,14 @@ impl CursorFile {
         }
         let filters = hash(filters);
         let found = read(&file).with_context(|| format!("failed to read {shown}"))?;
+        let has_begun = |line: &Line| line.mark != Mark::default();
         let last = match found {
-            Found::Line(line) if line.filters == filters => line,
-            Found::Line(line) if line.mark != Mark::default() => bail!(
+            Found::Line(line)
+                if line.filters == filters && (has_begun(&line) || line.after.is_some()) =>
+            {
+                line
+            }
+            Found::Line(line) if has_begun(&line) => bail!(
                 "{shown} is the cursor of a stream with other filters: give the same ones, or \
                  another file"
             ),
@@ -275,6 +280,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cursor");
         let (first, later) = (Some(Timestamp(5)), Some(Timestamp(500)));
+        drop(CursorFile::open(&path, &filters(), None).unwrap());
         drop(CursorFile::open(&path, &filters(), first).unwrap());
         let file = CursorFile::open(&path, &filters(), later).unwrap();
         assert_eq!((file.mark(), file.after()), (&Mark::default(), first));
