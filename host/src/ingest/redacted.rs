@@ -23,6 +23,9 @@ use crate::secrets::Secret;
 
 /// Longest body of a refused request that is redacted, in bytes: anybody can send one.
 const REFUSED_BYTES_MAX: usize = 64 << 10;
+/// Most values that are replaced in it: a digest of each takes a thousand times as long as to read
+/// a byte.
+const REFUSED_VALUES_MAX: usize = 1_000;
 /// What is said of a refusal whose reason may quote what can't be redacted.
 const REASON_HIDDEN: &str = "the gateway does not show the reason, because it can't redact it";
 
@@ -126,7 +129,8 @@ pub(super) fn refused(
         return Refused { request, reason: notes::excerpt(rejection, secrets) };
     };
     let is_short = request.body.len() <= REFUSED_BYTES_MAX;
-    let replaced = is_short.then(|| pseudonyms.of(&request)).and_then(Result::ok);
+    let few = || pseudonyms.of_few(&request, REFUSED_VALUES_MAX);
+    let replaced = is_short.then(few).flatten();
     let is_known = replaced.is_some();
     let replaced = replaced.unwrap_or_else(|| pseudonyms.of_bodyless(&request));
     // Only a plugin's words can quote the request.
