@@ -267,7 +267,7 @@ headers = { authorization = { env = "COLLECTOR" } }
         assert_eq!(of("retention.bodies"), Some((json!("30d"), Origin::Default)));
         assert_eq!(of("plugins.folder"), Some((json!("p"), Origin::File { line: 2 })));
         assert_eq!(of("plugins.dunning.reuse"), Some((json!(4), Origin::File { line: 2 })));
-        assert_eq!(of("sources.cards.duplicates"), Some((json!("35d"), Origin::Default)));
+        assert_eq!(of("sources.cards.duplicates"), Some((json!("40d"), Origin::Default)));
         assert_eq!(of("endpoints.none.url"), None);
         let (value, origin) = of("sources.cards.secrets").unwrap();
         assert_eq!(value, json!([{ "env": "CARDS_KEY" }, { "value": HIDDEN }, HIDDEN]));

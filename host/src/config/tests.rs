@@ -88,7 +88,7 @@ fn a_whole_file_is_read() {
 fn an_unknown_key_is_refused_with_line_and_column() {
     let expected = "hookgate.toml:10:1: unknown key `tolerence`: the keys of [sources.stripe] are \
                     plugin, secrets, tolerance, verify, keys_from, duplicates, config, allow, \
-                    client_ca, rate, burst, tenant, tenant_label, expect";
+                    client_ca, rate, burst, tenant, tenant_label, redact, expect";
     check_refused("tolerance", "tolerence", expected);
 }
 

@@ -120,6 +120,16 @@ fn the_other_defaults_written_out_change_nothing() {
     assert_eq!(said.proxy_protocol, least.proxy_protocol);
     assert_eq!(said.egress_ca, least.egress_ca);
     assert!(said.telemetry.is_none());
+    let source = |rest: &str| {
+        let least = "[sources.x]\nplugin = \"x\"\nsecrets = [{ value = \"whsec_try\" }]\n";
+        let mut sources = parse(&format!("{LEAST}{least}{rest}")).sources;
+        sources.pop_first().expect("there is one").1
+    };
+    let (_, table) = titles().into_iter().find(|(title, _)| *title == "[sources.x]").unwrap();
+    let (said, least) = (source(&written(table)), source(""));
+    assert_eq!(said.duplicates, least.duplicates);
+    assert_eq!((said.verify, &said.keys_from), (least.verify, &least.keys_from));
+    assert_eq!(said.settings, least.settings);
 }
 
 /// Every file of TOML below a folder that says where to listen.
