@@ -150,7 +150,9 @@ impl Draft<'_> {
             let owed = stored.as_ref().and_then(|it| it.works_of(*id, self.basis.order_keys));
             match (owed, &stored) {
                 // Nothing is left to work on.
-                (Some(owed), Some(stored)) if stored.is_erased() => {
+                (Some(owed), Some(stored))
+                    if stored.is_erased() || self.is_blanked(stored.id().position) =>
+                {
                     replayed.unchanged += owed.len();
                 }
                 (Some(owed), Some(stored)) => {

@@ -28,6 +28,12 @@ impl Draft<'_> {
         self.changes.blanked.extend(positions);
     }
 
+    /// Whether this commit blanks what stands at a position: whoever reads there sees all of it
+    /// still.
+    pub(in crate::store) fn is_blanked(&self, position: u64) -> bool {
+        self.changes.blanked.contains(&position)
+    }
+
     /// Removes a row of state, whatever it says.
     pub(in crate::store) fn erase_state(&mut self, key: &[u8]) -> Result<(), Failure> {
         let Some(handler) = state::handler_of(key) else { return Ok(()) };

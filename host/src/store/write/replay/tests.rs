@@ -70,25 +70,35 @@ impl Look for OneEvent {
     }
 }
 
-#[test]
-fn the_deliveries_of_an_event_are_replayed_with_one_look_at_it() {
-    let new = event("evt_1", "").to(&[], &["crm", "erp", "ledger"]);
-    let one_event = OneEvent { stored: new.stored(7), read: Cell::new(0) };
+/// Has somebody draft on it, and gives what they say.
+fn drafted<T>(
+    one_event: &OneEvent,
+    changes: &mut Changes,
+    draft: impl FnOnce(&mut Draft<'_>) -> T,
+) -> T {
     let (order_keys, damages) = (OrderKeys::default(), Damages::default());
     let owed = &Owed::new(Backlog::default());
     let terms = Terms::default();
     let (order_keys, damages, terms) = (&order_keys, &damages, &terms);
     let (quotas, used) = (&Quotas::default(), &AllUsed::new());
     let basis = Basis { tag: 0, owed, order_keys, damages, terms, quotas, used };
-    let (mut batch, mut changes) = (Batch::new(60), Changes::default());
-    let mut draft = Draft::new(basis, &one_event, &mut batch, &mut changes);
+    let mut batch = Batch::new(60);
+    draft(&mut Draft::new(basis, one_event, &mut batch, changes))
+}
+
+#[test]
+fn the_deliveries_of_an_event_are_replayed_with_one_look_at_it() {
+    let new = event("evt_1", "").to(&[], &["crm", "erp", "ledger"]);
+    let one_event = OneEvent { stored: new.stored(7), read: Cell::new(0) };
+    let mut changes = Changes::default();
 
     let target = |position| {
         let id = Id { kind: IdKind::Delivery, position, tag: 0 };
         Target { id, only: None, is_named: true }
     };
     let targets: Vec<Target> = (8..=10).map(target).collect();
-    let Ok(replayed) = draft.replay(&targets).unwrap() else { panic!("all are known") };
+    let replayed = drafted(&one_event, &mut changes, |draft| draft.replay(&targets).unwrap());
+    let Ok(replayed) = replayed else { panic!("all are known") };
 
     assert_eq!(replayed, Replayed { reopened: 3, ..Replayed::default() });
     assert_eq!(one_event.read.get(), 1);
@@ -97,4 +107,23 @@ fn the_deliveries_of_an_event_are_replayed_with_one_look_at_it() {
     assert_eq!(kept.collect::<Vec<_>>(), [7; 3]);
     let opened = changes.opened.iter().map(|work| work.group.as_str());
     assert_eq!(opened.collect::<Vec<_>>(), ["crm", "erp", "ledger"]);
+}
+
+/// Leave `is_blanked` out of the replay, and a handler gets what an erasure blanks in the same
+/// commit.
+#[test]
+fn what_the_same_commit_blanks_is_not_replayed() {
+    let new = event("evt_1", "").to(&["ledger"], &["crm"]);
+    let one_event = OneEvent { stored: new.stored(7), read: Cell::new(0) };
+    let mut changes = Changes::default();
+
+    let id = Id { kind: IdKind::Event, position: 7, tag: 0 };
+    let replayed = drafted(&one_event, &mut changes, |draft| {
+        draft.note_blanked(&[7]);
+        draft.replay(&[Target { id, only: None, is_named: true }]).unwrap()
+    });
+
+    let Ok(replayed) = replayed else { panic!("it is known") };
+    assert_eq!(replayed, Replayed { unchanged: 2, ..Replayed::default() });
+    assert!(changes.opened.is_empty() && changes.read_again.is_empty());
 }
