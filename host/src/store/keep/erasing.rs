@@ -1,8 +1,8 @@
 //! The erasure: nothing stays of what is known of a subject, but ids and counts.
 //!
 //! First whatever is open on the subject's events ends, and what handlers remember of it goes. Then
-//! the log leaves all volumes that are there, and the records are blanked, each page in bounded
-//! steps. Volumes that still hold bytes of what was blanked, or of what sweeps have packed anew
+//! the records are blanked, each page in bounded steps, and the log leaves all volumes that are
+//! there. Volumes that still hold bytes of what was blanked, or of what sweeps have packed anew
 //! before, are emptied: what is needed of them moves, and the files go. At last zeros take every
 //! free page of the file of rows. All of it may be killed anywhere: the row of the erasure stands
 //! until the end, and what was done is not done again. What came after the request stays. Never
@@ -111,10 +111,11 @@ impl Store {
         self.erase_rows(erasure).await?;
         let turn = Arc::new(Arc::clone(&self.handle.shared.sweeping).lock_owned().await);
         for _ in 0..LEAVES_MAX {
+            self.blank_pages(erasure, &turn).await?;
+            // Behind all steps: what one has packed may say what the next one blanks.
             let position = self.ask(|reply| LeaveVolumes { reply }).await?;
             let first = self.aside(move |shared| shared.volume_of(position)).await?;
             let first = first.unwrap_or(0);
-            self.blank_pages(erasure, &turn).await?;
             let has_left = self.leave_before(first, erasure, &turn).await?;
             // A run that was replayed in between may have set something.
             let set = self.erase_rows(erasure).await?;
