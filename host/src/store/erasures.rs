@@ -327,7 +327,7 @@ mod tests {
         let [acme, globex]: [Tenant; 2] = ["acme", "globex"].map(|text| text.parse().unwrap());
         let mut begin_of = |tenant: Option<&Tenant>, number: usize| {
             let subject = format!("cus_{number}");
-            begin(&mut rows, (&subject, tenant), &[7; SALT_BYTES], (THEN, 9)).unwrap()
+            begin(&mut rows, (subject.as_str(), tenant), &[7; SALT_BYTES], (THEN, 9)).unwrap()
         };
         for number in 0..OF_TENANT_OPEN_MAX {
             begin_of(Some(&acme), number).unwrap();
