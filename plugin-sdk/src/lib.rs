@@ -76,7 +76,7 @@
 //! | a digest and its time in two headers | [`StampedMac`] |
 //! | Standard Webhooks, Svix | [`StandardSignature`] |
 //! | a public-key signature in a header | [`HeaderSignature`] |
-//! | a secret that is sent along | [`HeaderToken`] |
+//! | a secret that is sent along, or a user and a password | [`HeaderToken`] |
 //! | a JSON Web Signature, whole or detached | [`SignedToken`] |
 //! | an encrypted body | [`Claims::encrypted`] |
 //!
@@ -84,8 +84,9 @@
 //! names; [`Json::sorted`] makes that of providers that sign JSON in an order of its own.
 //! [`HeaderParts`] reads other headers of named parts. For all other schemes there is [`Proof`]:
 //! HMACs and plain hashes, public-key signatures, JSON Web Signatures, encrypted bodies, with
-//! values that the gateway computes first ([`Claims::with_values`]). [`Members`] reads the members
-//! of a JSON object. [`Provider::Settings`] is the plugin's own type for the operator's settings,
+//! values that the gateway computes first ([`Claims::with_values`]). [`Outline`] makes an event of
+//! the places where the provider writes its parts, which is all that most providers differ in;
+//! [`Members`] reads the members of any JSON object. [`Provider::Settings`] is the plugin's own type for the operator's settings,
 //! and [`Provider::settings`] gives them; `describe` declares each as a [`Setting`].
 //!
 //! Rules for a provider:
@@ -203,6 +204,7 @@ pub mod base64;
 pub mod bindings;
 mod checked;
 mod claims;
+mod confirmation;
 mod encrypted;
 mod envelope;
 mod event;
@@ -222,6 +224,7 @@ pub mod limits;
 pub mod log;
 mod money;
 pub mod outbox;
+mod outline;
 mod provider;
 mod request;
 mod setting;
@@ -245,6 +248,7 @@ pub use claims::{
     KeyPlace, KeySource, Mac, Piece, Proof, ProofInfo, ProofKind, PublicKey, Refusal, Root,
     SecretForm, Signature, Value, ValuePart, Worth,
 };
+pub use confirmation::{Confirmation, Confirmed};
 pub use envelope::Envelope;
 pub use event::{Event, Failure, FailureKind, Timestamp, event_type, is_event_type, labels, words};
 pub use handler::{Context, Handler, HandlerInfo, Replay, StateRule};
@@ -255,6 +259,7 @@ pub use header_signature::HeaderSignature;
 pub use header_token::HeaderToken;
 pub use json::{InvalidJson, Json, Members};
 pub use money::{InvalidMoney, Money, decimals, known_money};
+pub use outline::{Live, Outline, When};
 pub use provider::{ClockRule, Provider, ProviderInfo};
 pub use request::{Header, Request};
 pub use serde_json::json;
@@ -291,7 +296,9 @@ macro_rules! export {
 /// files in the crate's folder.
 ///
 /// A second argument changes the suite: `provider_tests!(Acme, |suite| suite.with_own_ids())`.
-/// Further tests of the same module may call `suite()`.
+/// Further tests of the same module may call `suite()`. Tests of many providers may be one program:
+/// `provider_tests!(Acme in "../../plugins/acme")` says where the crate of each is, from the folder
+/// of the crate with the tests.
 ///
 /// ```no_run
 /// # use hookgate_sdk::{Claims, Event, Failure, Provider, ProviderInfo, Refusal, Request};
@@ -309,13 +316,24 @@ macro_rules! export {
 #[cfg(all(not(target_family = "wasm"), feature = "testing"))]
 #[macro_export]
 macro_rules! provider_tests {
+    ($provider:ident in $folder:literal) => {
+        $crate::provider_tests!($provider in $folder, |suite| suite);
+    };
+    ($provider:ident in $folder:literal, $change:expr) => {
+        $crate::provider_tests!(
+            @tests $provider, concat!(env!("CARGO_MANIFEST_DIR"), "/", $folder), $change
+        );
+    };
     ($provider:ty) => {
         $crate::provider_tests!($provider, |suite| suite);
     };
     ($provider:ty, $change:expr) => {
+        $crate::provider_tests!(@tests $provider, env!("CARGO_MANIFEST_DIR"), $change);
+    };
+    (@tests $provider:ty, $folder:expr, $change:expr) => {
         #[cfg(test)]
         fn suite() -> $crate::testing::Suite<$provider> {
-            $crate::testing::Suite::<$provider>::new(env!("CARGO_MANIFEST_DIR")).with($change)
+            $crate::testing::Suite::<$provider>::new($folder).with($change)
         }
 
         #[test]

@@ -6,6 +6,9 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::event::{Request, Timestamp};
 use crate::plugin::{CallError, Host, Plugin};
 use crate::provider::{Evidence, Proof, Value};
@@ -115,7 +118,8 @@ fn digest(
     Err(SignError::NoSecret(name(), why))
 }
 
-/// Puts the secret where the plugin placed the mark: in a header, or in a string of a JSON body.
+/// Puts the secret where the plugin placed the mark: in a header, where it may stand in base64 as a
+/// user and a password do, or in a string of a JSON body.
 fn put_secret(request: &mut Request, secret: &Secret) {
     if let Ok(mut body) = String::from_utf8(request.body.to_vec()) {
         secret.put_into_json(&mut body, MARK);
@@ -124,6 +128,10 @@ fn put_secret(request: &mut Request, secret: &Secret) {
     let placed = request.headers.iter().map(|(name, value)| {
         let mut value = value.to_owned();
         secret.put_into(&mut value, MARK);
+        let encoded = STANDARD.encode(MARK);
+        if value.contains(&encoded) {
+            value = value.replace(&encoded, &STANDARD.encode(secret.expose()));
+        }
         (name.to_owned(), value)
     });
     request.headers = placed.collect::<Vec<_>>().into_iter().collect();
@@ -149,5 +157,22 @@ mod tests {
         let header = request.headers.iter().next().unwrap();
         assert_eq!(header, ("authorization", r#"Bearer a "quoted" secret"#));
         assert_eq!(request.body, r#"{"state":"a \"quoted\" secret"}"#);
+    }
+
+    #[test]
+    fn a_user_and_a_password_stand_in_base64() {
+        let written = format!("Basic {}", STANDARD.encode(MARK));
+        let mut request = Request {
+            method: "POST".to_owned(),
+            url: "/in/acme".to_owned(),
+            headers: [("authorization", written)].into_iter().collect(),
+            body: "{}".into(),
+            received_at: Timestamp(0),
+        };
+
+        put_secret(&mut request, &Secret::new("user:pa:ss").unwrap());
+
+        let header = request.headers.iter().next().unwrap();
+        assert_eq!(header, ("authorization", "Basic dXNlcjpwYTpzcw=="));
     }
 }
