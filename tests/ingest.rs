@@ -14,7 +14,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookgate::cli::vectors::Recorded;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
 use crate::harness::{
@@ -230,7 +230,8 @@ async fn adyen_is_answered_as_it_wants_to_be() {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("plugins");
     let recorded = Recorded::read(&plugins.join("adyen/vectors.json"), "adyen").unwrap();
     let item = recorded.vectors.iter().find(|vector| vector.valid).expect("one is genuine");
-    let secrets = format!("secrets = [{{ value = \"{}\" }}]", item.secrets()[0].expose());
+    let secrets =
+        format!("secrets = [{{ value = \"{}\" }}]", item.secrets(&Map::new())[0].expose());
     let gateway = Setup::new().plugin("adyen").source("adyen", "adyen", &secrets).start().await;
     let body = item.request().unwrap().body;
 

@@ -79,7 +79,7 @@ impl Provider {
     }
 
     pub(crate) fn kind(&self, vector: &Vector) -> Kind {
-        let secrets = vector.secrets();
+        let secrets = vector.secrets(&self.about.example);
         Kind {
             settings: Value::Object(vector.settings(&self.about.example)).to_string(),
             secrets: secrets.iter().map(|secret| secret.expose().to_owned()).collect(),

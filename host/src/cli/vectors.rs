@@ -168,6 +168,7 @@ async fn see(
     settings: &Map<String, Value>,
 ) -> anyhow::Result<Seen> {
     let request = Arc::new(vector.request()?);
+    let secrets: Arc<[Secret]> = vector.secrets(settings).into();
     let settings = &receiver::text(vector.settings(settings));
     let info = plugin.provider().context("the plugin is not a provider")?;
     match host.check(plugin, Role::Provider, settings).await.ended {
@@ -176,7 +177,6 @@ async fn see(
         Ok(Err(reason)) => return Ok(Seen::Refused(reason)),
         Err(error) => return Ok(Seen::Broken(error)),
     }
-    let secrets: Arc<[Secret]> = vector.secrets().into();
     let receiver = Receiver {
         name: plugin.name(),
         settings,

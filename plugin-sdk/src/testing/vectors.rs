@@ -3,14 +3,16 @@
 //! The format is an array of objects: `name`, `secret` (one or several, or none), `method`,
 //! `headers` (with one or several values), `url`, `body` or `body_base64`, `now` and `tolerance` in
 //! seconds, `settings`, and `valid`. Without `now` the request arrives at the start of 2026. With a
-//! `tolerance` of 0 the signing time is not checked; without one the provider's own holds. `keys`,
-//! by their ids, replace `secret`. `cert_pem`, `public_key_pem` and `jwks` stand in for keys that
-//! the gateway would fetch, and `root_cert_der_base64` for a root that it trusts. A whole `url` and
-//! `public_key` replace the settings of those names, and `secret` replaces the setting that
-//! `secret_is` names. Any other member replaces the setting of its own name, if there is one:
-//! `allowed_topics`, `audience`. `reply` (`status`, `content_type` and `body`) is the reply that an
-//! accepted request must get, if the provider reads it, and `plaintext` the body that its plugin
-//! must get. The file never says why a request is refused.
+//! `tolerance` of 0 the signing time is not checked; without one the provider's own holds. A
+//! `query` stands behind the path. `keys`, by their ids, replace `secret`; if the setting
+//! `named_keys` is true, they are the secrets `ID:KEY`, and a setting `key_ids` lists their ids.
+//! `cert_pem`, `public_key_pem` and `jwks` stand in for keys that the gateway would fetch, and
+//! `root_cert_der_base64` for a root that it trusts. A whole `url` and `public_key` replace the
+//! settings of those names, and `secret` replaces the setting that `secret_is` names. Any other
+//! member replaces the setting of its own name, if there is one: `allowed_topics`, `audience`.
+//! `reply` (`status`, `content_type` and `body`) is the reply that an accepted request must get, if
+//! the provider reads it, and `plaintext` the body that its plugin must get. The file never says
+//! why a request is refused.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -19,6 +21,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::doors::settings as door;
 use super::verify::{self, plain_body};
 use super::{Bench, Tolerance, answer, contract};
 use crate::claims::Claims;
@@ -43,6 +46,7 @@ pub struct Vector {
     headers: BTreeMap<String, OneOrMore>,
     /// The URL as the sender knows it, or the path and query that arrive.
     url: Option<String>,
+    query: Option<String>,
     settings: Option<Map<String, Value>>,
     /// The public half of a pair of keys, if the provider names it in its requests.
     public_key: Option<String>,
@@ -132,7 +136,7 @@ pub fn check<P: Provider>(json: &str, settings: &str) -> usize {
             assert_eq!(reply, vector.reply, "vector `{name}` is answered");
         }
         if let Some(expected) = &vector.plaintext {
-            let keys = vector.keys();
+            let keys = bench.call(|| vector.keys());
             let secrets: Vec<&str> = keys.iter().map(String::as_str).collect();
             let plain = plain_body(&claims, &vector.request(), &secrets);
             assert_eq!(plain.as_deref(), Some(expected.as_bytes()), "vector `{name}` is decrypted");
@@ -165,7 +169,14 @@ impl Vector {
     /// The secrets of the source, and what stands in for keys and roots of others.
     fn keys(&self) -> Vec<String> {
         let mut keys: Vec<String> = match &self.keys {
-            Some(keys) => keys.values().cloned().collect(),
+            Some(keys) if has_named_keys() => {
+                keys.iter().map(|(id, key)| format!("{id}:{key}")).collect()
+            }
+            Some(keys) => {
+                // Beside public keys that have ids there may be a shared secret.
+                let shared = self.secret.iter().filter(|_| own_setting("key_ids").is_some());
+                keys.values().cloned().chain(shared.map(str::to_owned)).collect()
+            }
             None => self.secret.iter().map(str::to_owned).collect(),
         };
         keys.extend([&self.cert_pem, &self.public_key_pem].into_iter().flatten().cloned());
@@ -204,6 +215,9 @@ impl Vector {
                 setting.clone_from(value);
             }
         }
+        if let (Some(ids), Some(keys)) = (settings.get_mut("key_ids"), &self.keys) {
+            *ids = keys.keys().cloned().collect();
+        }
         let not_secret = self.secret_is.as_deref().and_then(|is| is.strip_suffix(" (not secret)"));
         let overrides = [
             ("url", self.url.as_deref().filter(|url| url.contains("://"))),
@@ -238,8 +252,10 @@ impl Vector {
         let path = url
             .split_once("://")
             .map_or(url, |(_, rest)| rest.find(['/', '?']).map_or("/", |start| &rest[start..]));
+        let query = self.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
+        let path = format!("{path}{query}");
         let method = self.method.as_deref().unwrap_or("POST").to_owned();
-        Request { method, headers: headers.collect(), ..Request::post(path, body) }
+        Request { method, headers: headers.collect(), ..Request::post(&path, body) }
     }
 }
 
@@ -251,6 +267,17 @@ impl OneOrMore {
         };
         texts.iter().map(String::as_str)
     }
+}
+
+/// Whether the secrets of this call are written `ID:KEY`.
+fn has_named_keys() -> bool {
+    own_setting("named_keys").is_some_and(|named| named == true)
+}
+
+/// The value of this setting in the settings of this call.
+fn own_setting(name: &str) -> Option<Value> {
+    let settings: Value = serde_json::from_str(&door::get()).ok()?;
+    settings.get(name).cloned()
 }
 
 /// The files at `path` in the shared folders, with their names: from each folder one file, or all

@@ -3,8 +3,8 @@
 //! A file is a JSON list. Beside the request a recording says how its receiver was set up: the
 //! secrets (`keys` are secrets by an id), the public keys that it would have fetched, its settings
 //! (any further member of the name of one is its value), its tolerance and its clock; the answer
-//! may be recorded too, and what an encrypted body decrypts to (`plaintext`). Never judges a
-//! request.
+//! may be recorded too, and what an encrypted body decrypts to (`plaintext`). A `query` stands
+//! behind the path. Never judges a request.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,6 +24,13 @@ use crate::event::{Request, Timestamp};
 use crate::provider::Answer;
 use crate::secrets::Secret;
 use crate::signature;
+
+/// What is recorded in the place of a secret that is the public key in `public_key_pem`.
+const THE_PUBLIC_KEY: &str = "(public key)";
+/// The setting of a plugin whose secrets may be written `ID:KEY`.
+const NAMED_KEYS: &str = "named_keys";
+/// The setting of a plugin that lists the ids of the keys that its requests may name.
+const KEY_IDS: &str = "key_ids";
 
 /// What a file holds: requests with a verdict, and requests with an answer.
 #[derive(Debug)]
@@ -47,6 +54,7 @@ pub struct Vector {
     #[serde(default = "post")]
     method: String,
     url: Option<String>,
+    query: Option<String>,
     body: Option<String>,
     body_base64: Option<String>,
     settings: Option<Map<String, Value>>,
@@ -129,13 +137,24 @@ impl Recorded {
 }
 
 impl Vector {
-    /// The secrets of its receiver; an empty one is none.
-    pub fn secrets(&self) -> Vec<Secret> {
-        let texts: Vec<&String> = match &self.keys {
-            Some(keys) => keys.values().collect(),
-            None => self.secret.0.iter().collect(),
+    /// The secrets of its receiver, which has these settings unless the recording has others; an
+    /// empty one is none.
+    pub fn secrets(&self, others: &Map<String, Value>) -> Vec<Secret> {
+        let settings = self.settings(others);
+        let are_named = settings.get(NAMED_KEYS).and_then(Value::as_bool) == Some(true);
+        let named = |(id, key): (&String, &String)| {
+            if are_named { format!("{id}:{key}") } else { key.clone() }
         };
-        texts.into_iter().filter_map(|text| Secret::new(text)).collect()
+        let known = |text: &String| match &self.public_key_pem {
+            Some(pem) if text == THE_PUBLIC_KEY => pem.clone(),
+            _ => text.clone(),
+        };
+        let mut texts: Vec<String> = self.keys.iter().flatten().map(named).collect();
+        // Beside public keys that have ids there may be a shared secret.
+        if self.keys.is_none() || settings.contains_key(KEY_IDS) {
+            texts.extend(self.secret.0.iter().map(known));
+        }
+        texts.iter().filter_map(|text| Secret::new(text)).collect()
     }
 
     /// The public keys that its receiver would fetch: certificates, PEM and JSON Web Keys.
@@ -166,7 +185,11 @@ impl Vector {
             ("public_key", self.public_key.as_deref()),
             (not_secret.unwrap_or_default(), self.secret.0.first().map(String::as_str)),
         ];
-        with(&settings, told)
+        let mut settings = with(&settings, told);
+        if let (Some(ids), Some(keys)) = (settings.get_mut(KEY_IDS), &self.keys) {
+            *ids = keys.keys().cloned().collect();
+        }
+        settings
     }
 
     /// How old it may be; zero is any age, none what the provider says.
@@ -185,9 +208,13 @@ impl Vector {
             values.0.iter().map(|value| (name.to_ascii_lowercase(), value))
         });
         let seconds = self.now.map(|seconds| Timestamp(seconds * 1000));
+        let mut url = path(self.url.as_deref().unwrap_or("/")).to_owned();
+        if let Some(query) = &self.query {
+            url = format!("{url}?{query}");
+        }
         Ok(Request {
             method: self.method.clone(),
-            url: path(self.url.as_deref().unwrap_or("/")).to_owned(),
+            url,
             headers: headers.collect(),
             body,
             received_at: seconds.unwrap_or_else(|| Clock::System.now()),
