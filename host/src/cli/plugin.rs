@@ -94,9 +94,18 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Build { crates, out, watch: false, json } => {
             let host = super::offline_host()?;
-            for folder in crates {
+            let named = |(folder, error): (PathBuf, build::BuildError)| {
+                anyhow::Error::new(error).context(format!("failed to build {}", folder.display()))
+            };
+            let packages = build::read(&crates).map_err(named)?;
+            match crates.as_slice() {
+                [one] => build::compile(&packages)
+                    .with_context(|| format!("failed to build {}", one.display()))?,
+                _ => build::compile(&packages)?,
+            }
+            for (folder, package) in crates.iter().zip(packages) {
                 let failed = || format!("failed to build {}", folder.display());
-                let built = build::build(&folder).with_context(failed)?;
+                let built = build::finish(package).with_context(failed)?;
                 let name: Name = built.stem.parse().with_context(failed)?;
                 // What is in its place stays there until the new one is known to be good.
                 let plugin = host.load(name, &built.wasm).with_context(failed)?;

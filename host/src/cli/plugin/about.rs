@@ -21,7 +21,7 @@ const HEADERS: &str = ".headers.json";
 /// So an event in a file of events says that its data is a part of the sample, and which.
 const OF_SAMPLE: &str = "the sample";
 /// What cargo calls the SDK.
-const SDK: &str = "hookgate-sdk";
+pub(super) const SDK: &str = "hookgate-sdk";
 /// The largest event that is shown as an example, in bytes.
 const EXAMPLE_BYTES_MAX: usize = 16 << 10;
 

@@ -28,6 +28,8 @@ const TOOLCHAIN_VARIABLE: &str = "HOOKGATE_WASM_TOOLCHAIN";
 const RUSTUP_TIME_MAX: Duration = Duration::from_secs(20);
 const INSTALL_TIME_MAX: Duration = Duration::from_secs(300);
 const BUILD_TIME_MAX: Duration = Duration::from_secs(1_200);
+/// How much longer a build may take for each plugin in it.
+const PLUGIN_TIME_MAX: Duration = Duration::from_secs(60);
 /// Debian's compiler for browsers: recent, with the source of the standard library beside it.
 const DISTRIBUTION_RUSTC: &str = "/usr/bin/rustc";
 const DISTRIBUTION_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "lld-22"];
@@ -108,6 +110,9 @@ pub(super) enum BuildError {
     },
     #[error("failed to build the plugin:\n{0}")]
     Cargo(String),
+    /// Of several crates, which cargo built at once.
+    #[error("failed to build the plugins:\n{0}")]
+    CargoOfMany(String),
     /// Its samples or settings can't be read.
     #[error(transparent)]
     About(#[from] AboutError),
@@ -128,15 +133,41 @@ pub(super) enum BuildError {
 /// Builds the plugin crate in `crate_dir`, which gives it its name. Blocks until it is built;
 /// whether it keeps the contract is for [`crate::plugin::Host::load`] to say.
 pub(super) fn build(crate_dir: &Path) -> Result<Built, BuildError> {
-    let package = Package::read(crate_dir)?;
-    let toolchain = match env::var(TOOLCHAIN_VARIABLE) {
-        Ok(forced) => forced.parse().and_then(|forced| prepare(forced, crate_dir))?,
-        Err(_) => prepare_any(crate_dir)?,
-    };
-    cargo_build(&package, toolchain)?;
+    let package = read_one(crate_dir)?;
+    let toolchain = toolchain_for(crate_dir)?;
+    cargo_build(&[&package], toolchain)?;
+    finish(package)
+}
 
+/// The packages of the crates in these folders, one by one. A folder that has none is named.
+pub(super) fn read(crate_dirs: &[PathBuf]) -> Result<Vec<Package>, (PathBuf, BuildError)> {
+    let mut workspaces: Vec<Metadata> = Vec::new();
+    let read =
+        |dir: &PathBuf| Package::read(dir, &mut workspaces).map_err(|error| (dir.clone(), error));
+    crate_dirs.iter().map(read).collect()
+}
+
+/// Builds these packages, at once as far as they are linked alike: cargo works on as many as there
+/// are processors. Blocks until all are built. They can be finished one by one.
+pub(super) fn compile(packages: &[Package]) -> Result<(), BuildError> {
+    let Some(first) = packages.first() else { return Ok(()) };
+    let toolchain = toolchain_for(&first.dir)?;
+    let mut alike: BTreeMap<_, Vec<&Package>> = BTreeMap::new();
+    for package in packages {
+        alike.entry(package.build_key()).or_default().push(package);
+    }
+    let built = |group: &Vec<&Package>| cargo_build(group, toolchain);
+    alike.values().try_for_each(built).map_err(|error| match error {
+        BuildError::Cargo(said) if packages.len() > 1 => BuildError::CargoOfMany(said),
+        error => error,
+    })
+}
+
+/// The plugin that cargo made of a package, with what lies in the crate's folder in it.
+pub(super) fn finish(package: Package) -> Result<Built, BuildError> {
     let about = About {
         confirmed: package.confirmed,
+        confidence: package.confidence,
         descriptions: package.types,
         sdk: about::sdk_of(&package.lock),
         ..about::of_crate(&package.dir)?
@@ -146,6 +177,18 @@ pub(super) fn build(crate_dir: &Path) -> Result<Built, BuildError> {
     let mut wasm = read?;
     heap::give(&mut wasm);
     Ok(Built { stem: package.stem, wasm: about.put_into(wasm)? })
+}
+
+fn read_one(crate_dir: &Path) -> Result<Package, BuildError> {
+    Package::read(crate_dir, &mut Vec::new())
+}
+
+/// The toolchain that the environment forces, or the first that can be had.
+fn toolchain_for(crate_dir: &Path) -> Result<Toolchain, BuildError> {
+    match env::var(TOOLCHAIN_VARIABLE) {
+        Ok(forced) => forced.parse().and_then(|forced| prepare(forced, crate_dir)),
+        Err(_) => prepare_any(crate_dir),
+    }
 }
 
 /// Moves the file into place whole, because the gateway may be watching.
@@ -160,8 +203,10 @@ fn publish(bytes: &[u8], out_dir: &Path, path: &Path) -> io::Result<()> {
 
 /// What has to be known of the crate.
 #[derive(Debug)]
-struct Package {
+pub(super) struct Package {
     dir: PathBuf,
+    /// What cargo calls the package, beside others of its name.
+    id: String,
     /// What the plugin will be called.
     stem: String,
     /// What cargo calls the file that it makes.
@@ -172,10 +217,15 @@ struct Package {
     lock: PathBuf,
     /// Who confirmed how the provider signs, out of `[package.metadata.hookgate]`.
     confirmed: String,
+    /// How sure that is, out of the same.
+    confidence: String,
     /// What its types of event are, out of the same.
     types: BTreeMap<String, String>,
     /// How large its stack is, out of the same.
     stack: Stack,
+    /// Which features of the SDK it asks for: cargo would give those of all to each that it builds
+    /// at once.
+    sdk_features: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -187,9 +237,21 @@ struct Metadata {
 
 #[derive(Deserialize)]
 struct MetadataPackage {
+    id: String,
     manifest_path: PathBuf,
     targets: Vec<MetadataTarget>,
     metadata: Option<serde_json::Value>,
+    #[serde(default)]
+    dependencies: Vec<MetadataDependency>,
+}
+
+#[derive(Deserialize)]
+struct MetadataDependency {
+    name: String,
+    /// `dev` or `build`; none for any other.
+    kind: Option<String>,
+    uses_default_features: bool,
+    features: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -199,7 +261,9 @@ struct MetadataTarget {
 }
 
 impl Package {
-    fn read(crate_dir: &Path) -> Result<Self, BuildError> {
+    /// Reads the package in a folder. What cargo says of a workspace is kept, because it has more
+    /// than one plugin.
+    fn read(crate_dir: &Path, workspaces: &mut Vec<Metadata>) -> Result<Self, BuildError> {
         let no_plugin =
             |reason: String| BuildError::NoPlugin { path: crate_dir.to_owned(), reason };
         let dir = crate_dir.canonicalize().map_err(|error| no_plugin(error.to_string()))?;
@@ -207,35 +271,26 @@ impl Package {
             .file_name()
             .and_then(|name| name.to_str())
             .ok_or_else(|| no_plugin("the folder has no name".to_owned()))?;
-        let output = Command::new("cargo")
-            .current_dir(&dir)
-            .args(["metadata", "--format-version=1", "--no-deps"])
-            .output()
-            .map_err(|source| BuildError::Run { program: "cargo metadata".to_owned(), source })?;
-        if !output.status.success() {
-            return Err(no_plugin(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
-        }
-        let metadata: Metadata = serde_json::from_slice(&output.stdout).map_err(|error| {
-            no_plugin(format!("failed to read what `cargo metadata` printed: {error}"))
-        })?;
         let manifest = dir.join("Cargo.toml");
-        let package = metadata.packages.iter().find(|package| package.manifest_path == manifest);
-        let package =
-            package.ok_or_else(|| no_plugin("its Cargo.toml has no [package]".to_owned()))?;
+        let is_own = |package: &MetadataPackage| package.manifest_path == manifest;
+        if !workspaces.iter().any(|metadata| metadata.packages.iter().any(is_own)) {
+            workspaces.push(Metadata::read(&dir, no_plugin)?);
+        }
+        let found = workspaces.iter().find_map(|metadata| {
+            Some((metadata, metadata.packages.iter().find(|package| is_own(package))?))
+        });
+        let (metadata, package) =
+            found.ok_or_else(|| no_plugin("its Cargo.toml has no [package]".to_owned()))?;
         let is_plugin = |target: &&MetadataTarget| {
             target.crate_types.iter().any(|crate_type| crate_type == "cdylib")
         };
         let target = package.targets.iter().find(is_plugin).ok_or_else(|| {
             no_plugin("its Cargo.toml has no [lib] with crate-type = [\"cdylib\"]".to_owned())
         })?;
-        let own = |name: &str| {
-            let own = package.metadata.as_ref()?.pointer(&format!("/hookgate/{name}"))?;
-            own.as_str().map(ToOwned::to_owned)
-        };
         let unreadable = |error: InvalidStack| {
             no_plugin(format!("`stack` of [package.metadata.hookgate]: {error}"))
         };
-        let stack = own("stack").map(|stack| stack.parse()).transpose().map_err(unreadable)?;
+        let stack = package.own("stack").map(|stack| stack.parse::<Stack>()).transpose();
         let types = package.metadata.as_ref().and_then(|all| all.pointer("/hookgate/types"));
         let types = types.map(BTreeMap::<String, String>::deserialize).transpose();
         let types = types.map_err(|_| {
@@ -243,14 +298,58 @@ impl Package {
         })?;
         Ok(Self {
             stem: stem.to_owned(),
+            id: package.id.clone(),
             file_name: format!("{}.wasm", target.name.replace('-', "_")),
             target_dir: metadata.target_directory.join("plugin-build"),
             lock: metadata.workspace_root.join("Cargo.lock"),
-            confirmed: own("confirmed").unwrap_or_default(),
+            confirmed: package.own("confirmed").unwrap_or_default(),
+            confidence: package.own("confidence").unwrap_or_default(),
             types: types.unwrap_or_default(),
-            stack: stack.unwrap_or_default(),
+            stack: stack.map_err(unreadable)?.unwrap_or_default(),
+            sdk_features: package.sdk_features(),
             dir,
         })
+    }
+
+    /// What packages must have in common to be built at once.
+    fn build_key(&self) -> (&Path, u32, &[String]) {
+        (&self.target_dir, self.stack.bytes(), &self.sdk_features)
+    }
+}
+
+impl Metadata {
+    /// What cargo says of the workspace that a folder is in.
+    fn read(dir: &Path, no_plugin: impl Fn(String) -> BuildError) -> Result<Self, BuildError> {
+        let output = Command::new("cargo")
+            .current_dir(dir)
+            .args(["metadata", "--format-version=1", "--no-deps"])
+            .output()
+            .map_err(|source| BuildError::Run { program: "cargo metadata".to_owned(), source })?;
+        if !output.status.success() {
+            return Err(no_plugin(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        }
+        serde_json::from_slice(&output.stdout).map_err(|error| {
+            no_plugin(format!("failed to read what `cargo metadata` printed: {error}"))
+        })
+    }
+}
+
+impl MetadataPackage {
+    /// A text of `[package.metadata.hookgate]`.
+    fn own(&self, name: &str) -> Option<String> {
+        let own = self.metadata.as_ref()?.pointer(&format!("/hookgate/{name}"))?;
+        own.as_str().map(ToOwned::to_owned)
+    }
+
+    fn sdk_features(&self) -> Vec<String> {
+        let sdk = |it: &&MetadataDependency| it.name == about::SDK && it.kind.is_none();
+        let mut features = Vec::new();
+        for dependency in self.dependencies.iter().filter(sdk) {
+            features.extend(dependency.features.iter().cloned());
+            features.extend(dependency.uses_default_features.then(|| "default".to_owned()));
+        }
+        features.sort();
+        features
     }
 }
 
@@ -322,12 +421,15 @@ fn install(command: &mut Command, limit: Duration) -> Result<(), BuildError> {
     }
 }
 
-fn cargo_build(package: &Package, toolchain: Toolchain) -> Result<(), BuildError> {
+/// Builds packages that are linked alike, of one workspace.
+fn cargo_build(packages: &[&Package], toolchain: Toolchain) -> Result<(), BuildError> {
+    let Some(first) = packages.first() else { return Ok(()) };
     let mut cargo = Command::new("cargo");
     cargo
-        .current_dir(&package.dir)
+        .current_dir(&first.dir)
         .args(["build", "--release", "--lib", "--target", TARGET])
-        .env("CARGO_TARGET_DIR", &package.target_dir)
+        .args(packages.iter().flat_map(|package| ["--package", package.id.as_str()]))
+        .env("CARGO_TARGET_DIR", &first.target_dir)
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")
         .env("CARGO_PROFILE_RELEASE_LTO", "true")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
@@ -335,7 +437,7 @@ fn cargo_build(package: &Package, toolchain: Toolchain) -> Result<(), BuildError
         // The names of functions stay: a trap without a message is reported by them.
         .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
-        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(package).join("\x1f"));
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(first).join("\x1f"));
     if toolchain == Toolchain::Distribution {
         let linker = distribution_linker().unwrap_or(DISTRIBUTION_LINKERS[0]);
         cargo
@@ -344,11 +446,13 @@ fn cargo_build(package: &Package, toolchain: Toolchain) -> Result<(), BuildError
             .env("RUSTC", DISTRIBUTION_RUSTC)
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     }
-    match subprocess::run(&mut cargo, b"", BUILD_TIME_MAX) {
+    let number = u32::try_from(packages.len()).unwrap_or(u32::MAX);
+    let limit = BUILD_TIME_MAX.saturating_add(PLUGIN_TIME_MAX.saturating_mul(number));
+    match subprocess::run(&mut cargo, b"", limit) {
         Ok(Ended { status, .. }) if status.success() => Ok(()),
         Ok(Ended { said, .. }) => Err(BuildError::Cargo(said)),
         Err(ChildError::TooLong) => {
-            let seconds = BUILD_TIME_MAX.as_secs();
+            let seconds = limit.as_secs();
             Err(BuildError::Cargo(format!("cargo took longer than {seconds} s")))
         }
         Err(ChildError::Io(source)) => Err(BuildError::Run { program: "cargo".to_owned(), source }),

@@ -1,6 +1,6 @@
 //! What a plugin file says of itself beside its code: samples of what its provider sends and the
 //! events that they become, what its types of event are, settings to try the samples with, and who
-//! confirmed how the provider signs.
+//! confirmed how the provider signs, and how sure that is.
 //!
 //! `hookgate plugin build` puts it into a custom section, as JSON; the command line reads it, and
 //! the gateway to say which secrets can't be keys and which event types there are. Nothing in it
@@ -28,6 +28,9 @@ pub struct About {
     /// Who confirmed how the provider signs, for people; empty if nobody said.
     #[serde(default)]
     pub confirmed: String,
+    /// How sure that is, for people: `high`, `medium` or `low`; empty if nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub confidence: String,
     /// The settings that its recorded requests and samples are made for; empty if it needs none.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub example: Map<String, Value>,
@@ -88,7 +91,7 @@ impl About {
         let read = json.and_then(|json| serde_json::from_slice(json).ok());
         let mut about: Self = read.unwrap_or_default();
         // Whoever made the file must not write to the terminal of whoever looks at it.
-        for text in [&mut about.confirmed, &mut about.sdk] {
+        for text in [&mut about.confirmed, &mut about.confidence, &mut about.sdk] {
             *text = text.replace(char::is_control, " ");
         }
         about.samples.retain(|name, _| !name.chars().any(char::is_control));
@@ -156,6 +159,7 @@ mod tests {
         let samples = BTreeMap::from([("payment.failed".to_owned(), sample)]);
         About {
             confirmed: "its own examples".to_owned(),
+            confidence: "high".to_owned(),
             example: Map::from_iter([("url".to_owned(), "https://a.b/c".into())]),
             samples,
             events: BTreeMap::from([("payment.failed".to_owned(), json!({ "id": "evt_1" }))]),
@@ -180,6 +184,7 @@ mod tests {
     fn what_a_file_says_is_harmless_to_a_terminal() {
         let mut hostile = about("{}");
         hostile.confirmed = "\u{1b}[2Jby nobody".to_owned();
+        hostile.confidence = "\u{1b}".to_owned();
         hostile.sdk = "0.1\u{1b}[2J".to_owned();
         let sample = hostile.samples["payment.failed"].clone();
         hostile.samples.insert("a\u{1b}[2J".to_owned(), sample);
@@ -188,6 +193,7 @@ mod tests {
         let wasm = hostile.put_into(wat::parse_str("(module)").unwrap()).unwrap();
         let read = About::of_file(&wasm);
         assert_eq!((read.confirmed.as_str(), read.sdk.as_str()), (" [2Jby nobody", "0.1 [2J"));
+        assert_eq!(read.confidence, " ");
         let said = BTreeMap::from([("late.paid".to_owned(), "a [2J".to_owned())]);
         assert_eq!(read.descriptions, said);
         assert_eq!(read.samples.into_keys().collect::<Vec<_>>(), ["payment.failed"]);
