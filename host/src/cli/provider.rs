@@ -70,6 +70,7 @@ fn document(provider: &Listed) -> Value {
         "settings": info.settings.iter().map(super::plugin::setting_document).collect::<Vec<_>>(),
         "example": about.example,
         "confirmed_by": about.confirmed,
+        "confidence": about.confidence,
         "types": info.types,
         "answer": answer(info),
         "event_methods": methods(&info.methods),
@@ -112,6 +113,9 @@ fn describe(provider: &Listed) -> anyhow::Result<()> {
     if !about.confirmed.is_empty() {
         say!("  confirmed {}", about.confirmed)?;
     }
+    if !about.confidence.is_empty() {
+        say!("  sure      {}", about.confidence)?;
+    }
     say!("  events    {}", info.types.join(", "))?;
     say!("  answer    {}", answer(info))?;
     if !info.methods.is_empty() {
@@ -130,7 +134,7 @@ fn describe(provider: &Listed) -> anyhow::Result<()> {
 fn table(listed: &[Listed]) -> String {
     let mut table = String::from(
         "| provider | signature scheme | proof | settings (`config`) | events | answer | challenge \
-         by | confirmed by |\n|---|---|---|---|---|---|---|---|\n",
+         by | confirmed by | confidence |\n|---|---|---|---|---|---|---|---|---|\n",
     );
     for Listed { name, info, about } in listed {
         let types = info.types.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
@@ -143,6 +147,7 @@ fn table(listed: &[Listed]) -> String {
             answer(info),
             names(&info.handshakes),
             about.confirmed.clone(),
+            about.confidence.clone(),
         ];
         table += &format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
     }
