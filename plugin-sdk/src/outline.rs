@@ -114,6 +114,12 @@ impl<'a> Outline<'a> {
         }
     }
 
+    /// With other places of the provider's own name of an event, for bodies of another kind.
+    #[must_use]
+    pub const fn named(self, names: &'a [&'a str]) -> Self {
+        Self { names, ..self }
+    }
+
     /// With the provider's own names, as they are written, and their canonical types. A name that
     /// is not among them stays the provider's own.
     #[must_use]
