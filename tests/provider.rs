@@ -8,11 +8,22 @@ use serde_json::{Value, json};
 
 use crate::dispatch::unparsed;
 use crate::harness::{
-    Answer, GUEST_TOKEN, Harness, Receiver, STRIPE_SECRET, Setup, answer, payment, plugin_file,
-    program, providers,
+    Answer, GUEST_TOKEN, Harness, Provider, Receiver, STRIPE_SECRET, Setup, answer, payment,
+    plugin_file, program, providers,
 };
 
 const SLACK_SECRET: &str = "hookgate8slack8lantern";
+/// Providers that were there before any had to be confirmed: who has set one up goes on with it.
+const NEVER_CONFIRMED: [&str; 8] = [
+    "flutterwave",
+    "hyperpay",
+    "interlace",
+    "ippopay",
+    "klarna",
+    "nowpayments",
+    "payu-latam",
+    "xendit",
+];
 
 /// A source whose plugin may be asked by GET, and may look a key up where nobody listens.
 async fn guest() -> Harness {
@@ -244,5 +255,47 @@ async fn the_table_of_providers_is_true() {
     assert!(written.contains(&within), "`make docs` writes it anew:\n{table}");
     for name in providers() {
         assert!(table.contains(&format!("| [{name}]({name}) |")), "{name}");
+    }
+}
+
+#[test]
+fn a_provider_that_is_not_sure_waits_until_its_operator_is() {
+    for name in providers() {
+        let provider = Provider::load(&name);
+        let confidence = provider.about.confidence.as_str();
+        assert!(["high", "medium", "low"].contains(&confidence), "{name}: `{confidence}`");
+        let asks = provider.info().settings.iter().any(|setting| {
+            setting.required && matches!(setting.name.as_str(), "confirmed" | "scheme")
+        });
+        let may = confidence == "high" || NEVER_CONFIRMED.contains(&name.as_str());
+        assert!(may || asks, "{name} is {confidence}, and works before anybody has looked");
+    }
+}
+
+/// Its tests would be missing, and nobody would see that.
+#[test]
+fn a_provider_without_tests_beside_it_is_in_a_program_of_tests() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a repository");
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let files = |folder: &Path| -> Vec<_> {
+        let entries = folder.read_dir().expect("a folder");
+        entries.map(|entry| entry.expect("an entry").path()).collect()
+    };
+    let programs = files(&repository.join("tests/providers"));
+    for name in providers() {
+        let folder = repository.join("plugins").join(&name);
+        if !read(&folder.join("Cargo.toml")).contains("\ntest = false\n") {
+            continue;
+        }
+        let module = name.replace('-', "_");
+        let is_in = |program: &&std::path::PathBuf| {
+            read(&program.join("main.rs")).contains(&format!("mod {module};"))
+        };
+        let program = programs.iter().find(is_in);
+        let program = program.unwrap_or_else(|| panic!("no program of tests has {name}"));
+        let tests = read(&program.join(format!("{module}.rs")));
+        assert!(tests.contains(&format!(" in \"../../../plugins/{name}\"")), "{name}");
+        let beside = |path: &std::path::PathBuf| read(path).contains("#[cfg(test)]");
+        assert!(!files(&folder.join("src")).iter().any(beside), "{name} has tests that never run");
     }
 }
