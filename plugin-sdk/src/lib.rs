@@ -86,8 +86,9 @@
 //! HMACs and plain hashes, public-key signatures, JSON Web Signatures, encrypted bodies, with
 //! values that the gateway computes first ([`Claims::with_values`]). [`Outline`] makes an event of
 //! the places where the provider writes its parts, which is all that most providers differ in;
-//! [`Members`] reads the members of any JSON object. [`Provider::Settings`] is the plugin's own type for the operator's settings,
-//! and [`Provider::settings`] gives them; `describe` declares each as a [`Setting`].
+//! [`Members`] reads the members of any JSON object. [`Provider::Settings`] is the plugin's own
+//! type for the operator's settings, and [`Provider::settings`] gives them; `describe` declares
+//! each as a [`Setting`].
 //!
 //! Rules for a provider:
 //! - **Claim exactly the bytes that the provider signed.** [`Piece::Body`] stands for the body as

@@ -8,7 +8,7 @@ use crate::claims::{Piece, SecretForm, Value};
 /// Most pieces in one message.
 const PIECES_MAX: usize = 256;
 /// Most bytes of a text before a secret.
-const PREFIX_BYTES_MAX: usize = 32;
+const PREFIX_BYTES_MAX: usize = 64;
 
 /// Checks the pieces in a field, which may name these values.
 pub(super) fn pieces(field: &str, pieces: &[Piece], values: &[Value]) -> Result<(), String> {

@@ -14,7 +14,7 @@ const VALUES_MAX: usize = 16;
 /// Most pieces in one message.
 const PIECES_MAX: usize = 256;
 /// Longest text before a secret, in bytes.
-const PREFIX_BYTES_MAX: usize = 32;
+const PREFIX_BYTES_MAX: usize = 64;
 /// Largest text that is authenticated beside an encrypted one.
 const DATA_BYTES_MAX: usize = 4 << 10;
 
@@ -225,6 +225,6 @@ mod tests {
         lies(vec![cipher(|it| it.ciphertext = vec![secret()])], "encrypted.ciphertext");
         lies(vec![cipher(|it| it.ciphertext = vec![part(0)])], "encrypted.ciphertext");
         lies(vec![cipher(|it| it.key = form(Some("")))], "encrypted.key");
-        lies(vec![cipher(|it| it.key = form(Some(&"x".repeat(33))))], "encrypted.key");
+        lies(vec![cipher(|it| it.key = form(Some(&"x".repeat(65))))], "encrypted.key");
     }
 }
