@@ -184,6 +184,15 @@ impl From<KeyEncoding> for SecretForm {
     }
 }
 
+impl SecretForm {
+    /// A secret that may be written `ID:KEY`, for a provider whose requests name the key that signed
+    /// them: it proves only what names this id. One without an id proves the same for any; in
+    /// [`KeyEncoding::Text`] one with another id does too, under the whole text.
+    pub fn named(encoding: KeyEncoding, id: &str) -> Self {
+        Self { encoding, prefix: Some(format!("{id}:")) }
+    }
+}
+
 impl ProofKind {
     /// What a proof of this kind is worth if it covers the whole body, or all that `parse` reads: a
     /// token is never worth more than [`Worth::Weak`].
