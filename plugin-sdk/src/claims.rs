@@ -185,9 +185,9 @@ impl From<KeyEncoding> for SecretForm {
 }
 
 impl SecretForm {
-    /// A secret that may be written `ID:KEY`, for a provider whose requests name the key that signed
-    /// them: it proves only what names this id. One without an id proves the same for any; in
-    /// [`KeyEncoding::Text`] one with another id does too, under the whole text.
+    /// A secret that may be written `ID:KEY`, for a provider whose requests name the key that they
+    /// are signed with: it proves only what names this id. One without an id proves the same for
+    /// any. In [`KeyEncoding::Text`] one with another id would be a key too, the whole of it.
     pub fn named(encoding: KeyEncoding, id: &str) -> Self {
         Self { encoding, prefix: Some(format!("{id}:")) }
     }
