@@ -91,7 +91,6 @@ async fn done(gateway: &Process, id: &str) -> Value {
 #[tokio::test]
 async fn nothing_that_is_forgotten_is_shown_or_kept_wherever_the_gateway_is_killed() {
     let receiver = Receiver::start().await;
-    receiver.answer_saying(200, format!("thanks, {PLANTED}"));
     let prepared = Setup::guest()
         .endpoint("crm", &receiver, &["order.*"])
         .table("[handlers.guest]\nendpoints = [\"crm\"]")
@@ -99,11 +98,13 @@ async fn nothing_that_is_forgotten_is_shown_or_kept_wherever_the_gateway_is_kill
     let mut gateway = Process::start(prepared).await;
     let (known, others) = (commands("a", SUBJECT, PLANTED), commands("b", "cus_0", CONTROL));
     for (known, other) in known.iter().zip(&others) {
+        receiver.answer_saying(200, format!("thanks, {PLANTED}"));
         post(&gateway, known).await.accepted();
+        gateway.settle().await;
+        receiver.answer_saying(200, "thanks".to_owned());
         post(&gateway, other).await.accepted();
+        gateway.settle().await;
     }
-    receiver.answer_saying(200, "thanks".to_owned());
-    gateway.settle().await;
     let data = gateway.stopped().folder().join("data");
     let before = shown(&gateway).await;
     for said in [PLANTED, CONTROL, SUBJECT] {

@@ -349,7 +349,7 @@ mod tests {
     /// out in `digest`, and whoever sends a forged body has a core busy for a long time.
     #[test]
     fn of_what_anybody_sends_a_few_values_are_replaced_or_nothing_is_taken() {
-        let body = format!(r#"{{"a":[{}]}}"#, vec!["4242"; 10].join(","));
+        let body = format!(r#"{{"a":[{}]}}"#, ["4242"; 10].join(","));
         let request = request("application/json", "/", &body);
         let pseudonyms = pseudonyms(1, &["/a", "header:authorization"]);
         assert!(pseudonyms.of_few(&request, 9).is_none());

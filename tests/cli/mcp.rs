@@ -115,6 +115,8 @@ async fn an_assistant_finds_an_event_and_why_its_delivery_failed() {
     let command = json!({ "id": "1", "type": "order.paid", "subject": "pi_1", "note": HOSTILE });
     gateway.guest(&command).await.accepted();
     gateway.settle().await;
+    // Attempts of an endpoint are noted every few seconds, and at a stop.
+    let gateway = gateway.restart().await;
     let mut assistant = Assistant::start(&gateway, "", &[]).await;
 
     let status = assistant.call("get_status", &json!({ "span": "day" })).await.unwrap();

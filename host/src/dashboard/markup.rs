@@ -71,7 +71,7 @@ pub(super) fn code_link(href: &str, text: &str) -> Markup {
 /// A text that came from outside, at most so many bytes of it, and how much is left out.
 pub(super) fn long(text: &str, most: usize) -> Markup {
     let Cut { shown, left } = cut(text, most);
-    whole(escaped(shown), left)
+    whole(&escaped(shown), left)
 }
 
 /// The same of a sentence, such as why something failed: what stands in it between back quotes
@@ -86,11 +86,11 @@ pub(super) fn sentence(text: &str, most: usize) -> Markup {
         rest = after;
     }
     shown.push_str(&escaped(rest));
-    whole(shown, left)
+    whole(&shown, left)
 }
 
 /// Markup of a text, and how many bytes of the text are left out.
-fn whole(shown: String, left: usize) -> Markup {
+fn whole(shown: &str, left: usize) -> Markup {
     if left == 0 {
         return Safe(format!("<bdi>{shown}</bdi>"));
     }

@@ -248,7 +248,7 @@ impl Snapshot<'_> {
                     news.then.from = entry.position;
                     return Ok(news);
                 }
-                self.add_news(&entry, &mut news)?;
+                self.add_news(&entry, segment.first(), &mut news)?;
                 whole_to = whole_to.max(entry.position + 1);
             }
         }
@@ -273,7 +273,8 @@ impl Snapshot<'_> {
         }
     }
 
-    fn add_news(&self, entry: &Entry<'_>, news: &mut News) -> Result<(), Failure> {
+    /// What an entry tells, which is in the segment with this key.
+    fn add_news(&self, entry: &Entry<'_>, first: u64, news: &mut News) -> Result<(), Failure> {
         let (position, tag) = (entry.position, self.tag());
         let cursor = Cursor::new(news.then.list, position + 1);
         match (&news.then.what, entry.kind) {
@@ -294,7 +295,9 @@ impl Snapshot<'_> {
                 news.then.replayed = replayed.or(news.then.replayed);
                 news.add_event(shown, cursor);
             }
-            (Followed::Events(filter), RecordKind::Gap) if filter.is_with_replays => {
+            (Followed::Events(filter), RecordKind::Gap)
+                if filter.is_with_replays && self.is_packed(first)? =>
+            {
                 news.gap = news.gap.or(Some(Gap::ReplaysRemoved));
             }
             (Followed::Deliveries(filter), RecordKind::Attempt) => {
@@ -307,6 +310,13 @@ impl Snapshot<'_> {
             _ => (),
         }
         Ok(())
+    }
+
+    /// Whether a sweep has packed the segment with this key: only then may a gap in it be where
+    /// something stood. Others are as long as what has a number and no record.
+    fn is_packed(&self, first: u64) -> Result<bool, Failure> {
+        let Some(swept) = self.view.swept()? else { return Ok(false) };
+        Ok(swept.within(first..=first)?.next().transpose()?.is_some())
     }
 
     /// An event that was stored here, if it matches. `event` is without its data.
