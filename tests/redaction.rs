@@ -233,26 +233,10 @@ async fn nothing_that_ten_providers_redact_is_kept_shown_exported_or_backed_up()
         let again = planted.send(&gateway).await;
         assert!(again.succeeded().contains("hookgate-duplicate: true"), "{}", again.out);
     }
-    let control = payment("evt_control", CONTROL, "succeeded");
-    let now = Clock::System.now().seconds();
-    let signature = stripe_signature(STRIPE_SECRET, now, &control);
-    let post = gateway.client().post(format!("{}/in/open", gateway.public()));
-    let post = post.header("stripe-signature", signature).body(control);
-    answer(post).await.accepted();
+    post_control(&gateway).await;
     gateway.settle().await;
 
-    let mut shown = String::new();
-    let mut digests = BTreeSet::new();
-    for event in gateway.events().await {
-        let Some(id) = event["receipt"].as_str() else { continue };
-        let receipt = gateway.ask(&format!("/v1/receipts/{id}")).await;
-        let body = text(&receipt.json()["body"]);
-        // The card comes first, for so JSON and the form write it.
-        let card = body.split("planted").nth(1).and_then(|rest| rest.split("redacted-").nth(1));
-        digests.extend(card.map(|rest| rest[..32].to_owned()));
-        shown += &receipt.body;
-        shown += &gateway.ask(&format!("/v1/events/{}", text(&event["id"]))).await.body;
-    }
+    let (shown, digests) = shown(&gateway).await;
     assert_eq!(digests.len(), 1, "one card is one digest at every source: {digests:?}");
     let sources: BTreeSet<String> =
         gateway.events().await.iter().map(|event| text(&event["source"])).collect();
@@ -273,15 +257,46 @@ async fn nothing_that_ten_providers_redact_is_kept_shown_exported_or_backed_up()
     exported.succeeded();
     assert!(exported.out.contains(CONTROL) && shown.contains(CONTROL));
     let data = stopped.folder().join("data");
+    check_files(&stopped, &data).await;
+}
+
+/// A request with what is looked for in the same way, which nothing redacts.
+async fn post_control(gateway: &Process) {
+    let control = payment("evt_control", CONTROL, "succeeded");
+    let now = Clock::System.now().seconds();
+    let signature = stripe_signature(STRIPE_SECRET, now, &control);
+    let post = gateway.client().post(format!("{}/in/open", gateway.public()));
+    let post = post.header("stripe-signature", signature).body(control);
+    answer(post).await.accepted();
+}
+
+/// All that the API shows of all events, and the digests in the place of planted cards.
+async fn shown(gateway: &Process) -> (String, BTreeSet<String>) {
+    let (mut shown, mut digests) = (String::new(), BTreeSet::new());
+    for event in gateway.events().await {
+        let Some(id) = event["receipt"].as_str() else { continue };
+        let receipt = gateway.ask(&format!("/v1/receipts/{id}")).await;
+        let body = text(&receipt.json()["body"]);
+        // The card comes first, for so JSON and the form write it.
+        let card = body.split("planted").nth(1).and_then(|rest| rest.split("redacted-").nth(1));
+        digests.extend(card.map(|rest| rest[..32].to_owned()));
+        shown += &receipt.body;
+        shown += &gateway.ask(&format!("/v1/events/{}", text(&event["id"]))).await.body;
+    }
+    (shown, digests)
+}
+
+/// Nothing that was planted may be in the data folder or in a backup of it, but the control must.
+async fn check_files(stopped: &Stopped, data: &Path) {
     let wanted: Vec<&str> = PLANTED.into_iter().chain([CONTROL]).collect();
     // A backup is read as the store that it becomes.
     let (backup, restored) = (stopped.folder().join("backup"), stopped.folder().join("restored"));
-    for (command, folder) in [("backup", &data), ("restore", &restored)] {
+    for (command, folder) in [("backup", data), ("restore", &*restored)] {
         let mut command_line = Command::new(program());
         let command_line = command_line.arg(command).arg(&backup).arg("--data").arg(folder);
         Ran::of(command_line).await.succeeded();
     }
-    for folder in [&data, &restored] {
+    for folder in [data, &*restored] {
         let kept = found(folder, &wanted);
         assert!(kept.iter().any(|(_, text)| text == CONTROL), "what looks for them finds nothing");
         assert!(kept.iter().all(|(_, text)| text == CONTROL), "{kept:?}");
