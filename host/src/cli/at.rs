@@ -36,8 +36,8 @@ const CA_BYTES_MAX: usize = 1 << 20;
 pub(super) struct At {
     #[command(flatten)]
     file: ConfigFile,
-    /// URL of the gateway's admin port, such as https://hooks.example.com:8081, or its socket, such
-    /// as unix:/run/hookgate/admin.sock; the configuration's `admin` if left out
+    /// URL of the gateway's admin port, such as `https://hooks.example.com:8081`, or its socket,
+    /// such as `unix:/run/hookgate/admin.sock`; the configuration's `admin` if left out
     #[arg(
         long = "gateway",
         alias = "admin",
