@@ -249,7 +249,7 @@ headers = { x-key = "planted" }
 credential = { basic = { username = "planted", password = { file = "crm.key" } } }
 [endpoints.wrong]
 url = ["https://me:planted@wrong.example/hooks", { file = "wrong.url" }]
-secrets = [{ env = "whsec_planted" }, { file = "secrets/whsec_planted" }]
+secrets = [{ env = "whsec_planted" }, { file = "secrets/whsec_planted7" }]
 [telemetry]
 headers = { authorization = { env = "COLLECTOR" } }
 "#;

@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::*;
-use crate::effect::{LogLevel, LogLine, Parcel};
+use crate::effect::{Allowance, LogLevel, LogLine, Parcel};
 use crate::event::Event;
 use crate::failure::Reason;
 use crate::json_text::JsonText;
@@ -293,7 +293,9 @@ async fn a_tenant_erases_nothing_that_may_be_of_others() {
     let [acme, globex]: [Tenant; 2] = ["acme", "globex"].map(|text| text.parse().unwrap());
     // As if the events of the subject, which are another tenant's, were kept long enough.
     bench.remembered(event("evt_1", "joe"), SUBJECT).await;
-    let own = NewEvent { tenant: Some(acme.clone()), ..event("evt_2", "jane") };
+    // An event's record has its tenant behind its allowance.
+    let allowance = Some(Allowance { events: 1, bytes: 1 << 10 });
+    let own = NewEvent { tenant: Some(acme.clone()), allowance, ..event("evt_2", "jane") };
     bench.remembered(own, "jane").await;
     for tenant in [&acme, &globex] {
         let (subject, tenant) = (Some(SUBJECT.to_owned()), Some(tenant.clone()));
