@@ -311,9 +311,10 @@ impl Package {
         })
     }
 
-    /// What packages must have in common to be built at once.
+    /// What packages must have in common to be built at once: the workspace, which its lock file
+    /// stands for, and how they are linked. The folder that cargo builds into may be that of many.
     fn build_key(&self) -> (&Path, u32, &[String]) {
-        (&self.target_dir, self.stack.bytes(), &self.sdk_features)
+        (&self.lock, self.stack.bytes(), &self.sdk_features)
     }
 }
 
