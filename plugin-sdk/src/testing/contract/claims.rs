@@ -350,7 +350,7 @@ mod tests {
         let signed = |form: SecretForm| {
             Proof::public_key(PublicKey::Ed25519, form, vec![Piece::Body], vec![vec![0; 64]])
         };
-        check_proof(signed(form("")), "`key-source.configured` has 0 bytes, not 1 to 32");
+        check_proof(signed(form("")), "`key-source.configured` has 0 bytes, not 1 to 64");
         let jws = |payload: Option<Vec<Piece>>, rules: Vec<JwsRule>, token: &str| {
             let key = KeySource::Fetched(KeyLookup::get("https://a.example/jwks"));
             let (token, algorithm) = (token.to_owned(), JwsAlgorithm::Rs256);
