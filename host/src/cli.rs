@@ -30,6 +30,7 @@ mod listen;
 mod log;
 mod man;
 mod mcp;
+mod pause;
 mod plugin;
 mod progress;
 mod provider;

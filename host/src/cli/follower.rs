@@ -17,6 +17,7 @@ use super::cursor_file::Mark;
 use super::filter::{When, when};
 use super::http::{self, Message, Opened, Stream};
 use super::output::note;
+use super::pause;
 use super::rows::given;
 use crate::causes;
 use crate::event::Timestamp;
@@ -195,10 +196,9 @@ impl<'a> Follower<'a> {
             note(format_args!("hookgate: {why}; trying again"));
         }
         self.stream = None;
-        let pause = PAUSE.saturating_mul(1 << self.failures.min(16)).min(PAUSE_MAX);
+        let pause = pause::growing(PAUSE, PAUSE_MAX, self.failures);
         self.failures += 1;
-        // Many that were hung up on at once do not come back at once.
-        self.not_before = Instant::now() + pause.mul_f64(0.8 + 0.4 * fastrand::f64());
+        self.not_before = Instant::now() + pause;
     }
 
     fn heard(&mut self, message: Message) -> anyhow::Result<Option<News>> {
@@ -290,8 +290,8 @@ mod tests {
         let next = "2023-11-16T00:00:00.000Z";
         let said = json!({ "reason": "removed", "detail": "they are removed", "next": next });
         let gap = Gap { after: Some(Timestamp(1_700_000_000_000)), said };
-        let words = "gap: events after 2023-11-14T22:13:20.000Z before 2023-11-16T00:00:00.000Z may \
-                     be missing, removed: they are removed";
+        let words = "gap: events after 2023-11-14T22:13:20.000Z before 2023-11-16T00:00:00.000Z \
+                     may be missing, removed: they are removed";
         assert_eq!(gap.words(), words);
         assert_eq!(gap.json()["gap"]["after"], "2023-11-14T22:13:20.000Z");
         assert_eq!(gap.json()["gap"]["next"], next);

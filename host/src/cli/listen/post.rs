@@ -11,6 +11,7 @@ use ::http::{HeaderName, header};
 use super::told::Told;
 use crate::cli::http::Forward;
 use crate::cli::output::note;
+use crate::cli::pause;
 use crate::clock::Clock;
 use crate::delivery::{Content, content};
 use crate::endpoint::Format;
@@ -80,8 +81,7 @@ impl Post {
 
 /// How long to wait after this many attempts.
 fn pause(attempts: u32) -> Duration {
-    let pause = PAUSE.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(PAUSE_MAX);
-    pause.mul_f64(0.8 + 0.4 * fastrand::f64())
+    pause::growing(PAUSE, PAUSE_MAX, attempts.saturating_sub(1))
 }
 
 #[cfg(test)]
