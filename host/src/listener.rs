@@ -137,14 +137,15 @@ impl Port {
         let mut open = Open { name, metrics, serving, table, tasks: JoinSet::new(), waiting: None };
         let mut failing = false;
         loop {
+            let has_room = open.waiting.is_none();
             tokio::select! {
                 () = cancel.cancelled() => break,
-                accepted = accept(&socket, &mut failing), if open.waiting.is_none() => match accepted {
+                accepted = accept(&socket, &mut failing), if has_room => match accepted {
                     Some((stream, peer)) => open.take(stream, peer),
                     None => open.make_room(),
                 },
                 Some(ended) = open.tasks.join_next_with_id() => open.leave(ended),
-                () = tokio::time::sleep(ROOM_PAUSE), if open.waiting.is_some() => open.try_again(),
+                () = tokio::time::sleep(ROOM_PAUSE), if !has_room => open.try_again(),
             }
         }
         // Who is still in the kernel's queue may try the next instance at once.

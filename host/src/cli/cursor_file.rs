@@ -101,8 +101,8 @@ impl CursorFile {
                 line
             }
             Found::Unreadable => bail!(
-                "{shown} is not a cursor file, or it is damaged: delete it to begin with what comes \
-                 next"
+                "{shown} is not a cursor file, or it is damaged: delete it to begin with what \
+                 comes next"
             ),
         };
         Ok(Self { path: path.to_owned(), file, last })

@@ -260,9 +260,8 @@ impl Held {
         runtime: &Handle,
     ) {
         yield_to_others();
-        let NewRehearsal { plugin: name, file, signature, source, event_type, since, until, limit } =
-            new;
-        let version = (&name, &*file);
+        let NewRehearsal { plugin, file, signature, source, event_type, since, until, limit } = new;
+        let version = (&plugin, &*file);
         let plugin = match load_version(&self.desk.host, config, version, signature.as_deref()) {
             Ok(plugin) => plugin,
             Err(error) => {

@@ -69,8 +69,8 @@ mod tests {
 
     #[test]
     fn the_data_of_an_event_stays_as_it_came() {
-        let text = r#"{"id":"evt_1","recorded_at":"2023-11-14T22:13:20.000Z","state":"done","event":{
-            "id":"ch_1","source":"stripe","type":"payment.failed","subject":null,
+        let text = r#"{"id":"evt_1","recorded_at":"2023-11-14T22:13:20.000Z","state":"done",
+            "event":{"id":"ch_1","source":"stripe","type":"payment.failed","subject":null,
             "time":"2023-11-14T22:13:20.000Z","money":{"amount":"1.10","currency":"USD"},
             "labels":{"country":"DE"},"data":{"n": 1.10e2}}}"#;
         let told = Told::read(text, true).unwrap();

@@ -156,8 +156,8 @@ mod tests {
         let now = Timestamp(1_700_000_000_000);
         let said = |secrets: u64, since: &[Option<Timestamp>]| {
             let source = json!({
-                "name": "shop", "path": "/in/shop", "url": null, "plugin": "stripe", "provider": null,
-                "version": null, "scheme": null, "types": [], "samples": [], "verified": true,
+                "name": "shop", "path": "/in/shop", "url": null, "plugin": "stripe",
+                "provider": null, "version": null, "scheme": null, "types": [], "samples": [], "verified": true,
                 "secrets": secrets, "secrets_since": since, "keys_from": [], "stopped": null,
                 "answered": {},
             });
