@@ -253,7 +253,7 @@ async fn what_is_no_call_of_a_tool_is_refused_and_the_next_one_answered() {
     let mut assistant = Assistant::start(&gateway, "", &[]).await;
 
     let unknown = assistant.call("drop_tables", &json!({})).await.unwrap_err();
-    assert_eq!(unknown, "there is no tool `drop_tables`");
+    assert_eq!(unknown, "hookgate mcp has no tool `drop_tables`");
     let misspelt = assistant.call("search_events", &json!({ "typ": "a.*" })).await.unwrap_err();
     assert!(misspelt.contains("unknown field `typ`, expected one of `source`"), "{misspelt}");
     let wrong = assistant.call("search_events", &json!({ "state": "gone" })).await.unwrap_err();

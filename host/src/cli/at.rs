@@ -1,7 +1,7 @@
 //! Where the command line asks a gateway's operators' port, and as whom.
 //!
-//! Owns the options of every command that asks a running gateway: the one beside this program, by
-//! its configuration, or one anywhere, by a URL or a profile. Never decides what is asked.
+//! Owns the options of every command that asks a running gateway: a configuration names the one on
+//! this machine, a URL or a profile any other. Never decides what is asked.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};

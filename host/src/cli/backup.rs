@@ -75,12 +75,9 @@ pub(super) async fn backup(options: Backup) -> anyhow::Result<()> {
     // Only its owner may read it: receipts hold what customers paid.
     let draft = tempfile::Builder::new().prefix(".hookgate-backup-").tempfile_in(folder);
     let mut draft = draft.with_context(|| format!("failed to make a file beside {shown}"))?;
-    write(&mut draft, data.as_deref(), &at).await.with_context(|| {
-        format!("failed to back up the store to {shown}; there is no such file")
-    })?;
-    let made = checked(draft.path()).with_context(|| {
-        format!("failed to back up the store to {shown}; there is no such file")
-    })?;
+    let failed = || format!("failed to back up the store; {shown} was not written");
+    write(&mut draft, data.as_deref(), &at).await.with_context(failed)?;
+    let made = checked(draft.path()).with_context(failed)?;
     let named = draft.persist_noclobber(&file).map_err(|error| error.error);
     named.with_context(|| format!("failed to name the file {shown}"))?;
     File::open(folder).and_then(|folder| folder.sync_all()).context("failed to sync the folder")?;

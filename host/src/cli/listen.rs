@@ -51,8 +51,9 @@ pub(super) struct Listen {
     /// File that remembers how far this listener has come; one process at a time has it
     #[arg(long, value_name = "FILE", default_value = "hookgate-listen.cursor")]
     cursor: PathBuf,
-    /// File with the secret that signs, whsec_... or whsk_...; if there is no such file, it is made
-    /// with a new secret, which is printed. If left out, the name of the cursor's file and .secret
+    /// File with the secret that signs, whsec_... or whsk_...; the command makes a file that does
+    /// not exist, with a new secret, and prints that. If left out, the name of the cursor's file
+    /// and .secret
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// The form of the body

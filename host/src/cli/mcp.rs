@@ -122,7 +122,7 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let Some(tool) = tools::ALL.iter().find(|tool| tool.name == request.name) else {
-            let unknown = format!("there is no tool `{}`", request.name);
+            let unknown = format!("hookgate mcp has no tool `{}`", request.name);
             return Err(ErrorData::invalid_params(unknown, None));
         };
         let result = match self.answer(tool, request).await {

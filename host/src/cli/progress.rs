@@ -62,7 +62,7 @@ impl Progress {
             self.next = time + LOOK;
             self.is_shown = true;
             let mut terminal = io::stderr();
-            // A terminal that is gone is no reason to stop.
+            // The command goes on where somebody has closed the terminal.
             drop(write!(terminal, "{BEGIN}{line}{ERASE}").and_then(|()| terminal.flush()));
         } else {
             self.next = time + LINE;

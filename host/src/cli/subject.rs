@@ -78,7 +78,7 @@ async fn forget(id: &str, yes: bool, wait: bool, one: &One) -> anyhow::Result<()
 /// Whether the person at the terminal wants it.
 fn is_wanted(id: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        return Err(NotErased("give --yes, for there is no terminal to ask at").into());
+        return Err(NotErased("give --yes: the command has no terminal on which to ask").into());
     }
     note(format_args!(
         "This erases all that the gateway knows of {id:?}, and can't be undone. Type yes to do it:"

@@ -15,7 +15,7 @@ use crate::event::Timestamp;
 
 /// The widest line, unless an id forces it.
 const COLUMNS: usize = 100;
-/// Tries of one work that are told: the last ones.
+/// The most tries of a work that a story tells: the last ones.
 const TRIES_MAX: usize = 20;
 /// What is later than this has a date in place of its distance from the beginning.
 const NEAR_MS: u64 = 60 * 60 * 1_000;
